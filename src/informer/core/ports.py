@@ -1,0 +1,62 @@
+"""The sockets of Informer: what a source, an engine and a forecaster owe the rest."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any, Protocol
+
+import pyarrow as pa
+
+from informer.core.types import Forecast, Model, Series
+
+
+class Engine(Protocol):
+    """Where tables live and SQL runs. SQL is written in DuckDB's dialect."""
+
+    def run(self, sql: str, /, **values: Any) -> None:
+        """Run one or more statements; `$name` in the SQL takes the value `name`."""
+
+    def query(self, sql: str, /, **values: Any) -> pa.Table:
+        """The rows of one statement."""
+
+    def stream(self, sql: str, /, **values: Any) -> pa.RecordBatchReader:
+        """The rows of one statement, a batch at a time; memory stays bounded."""
+
+    def write(self, table: str, rows: pa.Table | pa.RecordBatchReader) -> None:
+        """Replace a table by these rows."""
+
+    def append(self, table: str, rows: pa.Table | pa.RecordBatchReader) -> None:
+        """Add rows to a table, made when absent."""
+
+
+class Source(Protocol):
+    """Spans from somewhere, as Arrow batches with the columns of the `spans` table.
+
+    Bad rows are counted by reason in `rejected` and skipped; nothing is lost unseen.
+    """
+
+    format: str
+    names: list[str]  # the files it reads, for people
+    rejected: Counter[str]
+    notes: list[str]  # what was guessed, such as "times are microseconds"
+
+    def batches(self, engine: Engine) -> Iterator[pa.RecordBatch]:
+        """All spans; can be called once."""
+
+
+class Forecaster(Protocol):
+    """Forecasts the next step of every rpc of one pattern, one step ahead.
+
+    `fit` gives a model as plain data: arrays, and a JSON object of settings. A model that was
+    saved and loaded gives the same numbers. All randomness comes from `seed`.
+    """
+
+    name: str
+
+    def fit(self, series: Series, *, seed: int) -> Model:
+        """Learn from a series; steps that were not seen do not count."""
+
+    def forecast(self, model: Model, series: Series) -> Forecast:
+        """Expected and spread for every step of `series`, each from the steps before it alone.
+
+        `series` may start before, inside or after what the model was fitted on.
+        """

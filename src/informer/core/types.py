@@ -1,0 +1,83 @@
+"""Values that pass between stages as arrays: series, graphs and forecasts.
+
+Axes: t step, n rpc, e edge, f signal.
+"""
+
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+Floats: TypeAlias = npt.NDArray[np.float64]
+Ints: TypeAlias = npt.NDArray[np.int64]
+Bools: TypeAlias = npt.NDArray[np.bool_]
+Json: TypeAlias = dict[str, Any]
+
+NS_PER_S = 1_000_000_000
+NOISE = "-1"
+OUTSIDE = "outside"
+UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class PatternGraph:
+    """RPCs of one chain pattern and how often one leads to the next."""
+
+    pattern_id: str
+    rpc_ids: tuple[str, ...]  # n; the entry first
+    edges: Ints  # [2, e]: row 0 from node, row 1 to node
+    weight: Floats  # [e], share of chains that use the edge, 0..1
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Traffic of one pattern on its graph, every step from the first to the last.
+
+    A step that was not seen holds zeros and says so in `seen`: it neither trains nor alerts.
+    """
+
+    graph: PatternGraph
+    start_ns: int
+    step_s: int
+    calls: Floats  # [t, n], weighted counts
+    seen: Bools  # [t]
+
+    @property
+    def steps(self) -> int:
+        """How many steps, t."""
+        return int(self.calls.shape[0])
+
+    def step_starts_ns(self) -> Ints:
+        """Start of every step, [t]."""
+        return self.start_ns + np.arange(self.steps, dtype=np.int64) * self.step_s * NS_PER_S
+
+    def slice(self, first: int, last: int) -> "Series":
+        """Steps first..last-1 as a series of their own."""
+        return Series(
+            self.graph,
+            self.start_ns + first * self.step_s * NS_PER_S,
+            self.step_s,
+            self.calls[first:last],
+            self.seen[first:last],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What was expected of every rpc at every step, made from earlier steps alone.
+
+    A count is negative binomial around `expected`: variance = expected + spread * expected ** 2.
+    """
+
+    expected: Floats  # [t, n], > 0
+    spread: Floats  # [t, n], >= 0
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A trained forecaster of one pattern as plain data, whatever trained it."""
+
+    forecaster: str
+    arrays: dict[str, npt.NDArray[Any]]
+    settings: Json
