@@ -1,0 +1,1 @@
+"""Where tables live and SQL runs: DuckDB, embedded. Only this folder knows a database."""

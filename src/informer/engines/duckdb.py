@@ -1,0 +1,137 @@
+"""DuckDB as the engine: embedded, in memory or one file, with bounded memory and spill to disk."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import duckdb
+import pyarrow as pa
+
+from informer.core.errors import InformerError
+
+BATCH_ROWS = 100_000
+
+
+class DuckDBEngine:
+    """One DuckDB database. A file has one writing process at a time; a second one is told so.
+
+    `memory_limit` is DuckDB's own form, such as `4GB`; beyond it, work spills to `spill`.
+    """
+
+    def __init__(
+        self,
+        path: Path | None = None,
+        *,
+        spill: Path | None = None,
+        memory_limit: str | None = None,
+        threads: int | None = None,
+    ) -> None:
+        self._path = path
+        settings: dict[str, str | bool | int | float | list[str]] = {
+            "preserve_insertion_order": "false"
+        }
+        if spill is not None:
+            settings["temp_directory"] = str(spill)
+        if memory_limit is not None:
+            settings["memory_limit"] = memory_limit
+        if threads is not None:
+            settings["threads"] = threads
+        try:
+            self._connection = duckdb.connect(str(path or ":memory:"), config=settings)
+        except duckdb.IOException as error:
+            raise InformerError(_why_not_opened(path, error)) from error
+        self._connection.execute("set timezone = 'UTC'")
+
+    def run(self, sql: str, /, **values: Any) -> None:
+        """Run one or more statements; `$name` takes the value `name`.
+
+        Errors: InformerError when the disk is full.
+        """
+        with _told_plainly():
+            for statement in duckdb.extract_statements(sql):
+                wanted = {n: values[n] for n in statement.named_parameters}
+                self._connection.execute(statement, wanted)
+                self._connection.complete()
+
+    def query(self, sql: str, /, **values: Any) -> pa.Table:
+        """The rows of one statement."""
+        with _told_plainly():
+            return self._connection.sql(sql, params=values or None).to_arrow_table()
+
+    def stream(self, sql: str, /, **values: Any) -> pa.RecordBatchReader:
+        """The rows of one statement, a batch at a time; other work may go on meanwhile."""
+        with _told_plainly():
+            relation = self._connection.cursor().sql(sql, params=values or None)
+            reader = relation.to_arrow_reader(BATCH_ROWS)
+        return pa.RecordBatchReader.from_batches(reader.schema, _plainly(reader))
+
+    def write(self, table: str, rows: pa.Table | pa.RecordBatchReader) -> None:
+        """Replace a table by these rows."""
+        self._load(f'create or replace table "{table}" as select * from incoming', rows)
+
+    def append(self, table: str, rows: pa.Table | pa.RecordBatchReader) -> None:
+        """Add rows to a table, made when absent."""
+        self._load(
+            f'create table if not exists "{table}" as select * from incoming limit 0;'
+            f'insert into "{table}" by name select * from incoming',
+            rows,
+        )
+
+    def has(self, table: str) -> bool:
+        """Whether the table exists."""
+        names = self.query("select table_name from information_schema.tables")["table_name"]
+        return table in names.to_pylist()
+
+    def close(self) -> None:
+        """Write out what is pending and let the file go."""
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _load(self, sql: str, rows: pa.Table | pa.RecordBatchReader) -> None:
+        self._connection.register("incoming", rows)
+        try:
+            self.run(sql)
+        finally:
+            self._connection.unregister("incoming")
+
+
+@contextmanager
+def _told_plainly() -> Iterator[None]:
+    """Turn what the user can mend (memory, disk, a file that went) into one clear line."""
+    try:
+        yield
+    except duckdb.OutOfMemoryException as error:
+        raise InformerError(f"not enough memory or disk: {_first_line(error)}") from error
+    except duckdb.IOException as error:
+        raise InformerError(f"cannot read or write: {_first_line(error)}") from error
+
+
+def _plainly(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+    with _told_plainly():
+        yield from reader
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0]
+
+
+def _why_not_opened(path: Path | None, error: Exception) -> str:
+    text = str(error)
+    if "lock" in text.lower():
+        return f"{path} is in use by another process: one process at a time may write a workspace"
+    if path is not None and path.parent.exists() and shutil.disk_usage(path.parent).free == 0:
+        return f"{path} cannot be opened: the disk is full"
+    return f"{path} cannot be opened: {_first_line(error)}"
