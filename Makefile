@@ -1,0 +1,61 @@
+# Everything a newcomer needs. `make demo` and `make test` each do all the set-up, in .venv only.
+# Kept to GNU make 3.81, which macOS ships.
+
+BIN := .venv/bin
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
+	--generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format lint types layers site docs lock bench clean
+
+help: ## List what make can do
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: .venv/run.stamp ## Run the main job on the bundled capture and write report.html
+	$(BIN)/informer demo
+
+test: .venv/dev.stamp ## Run every test; at least 90 % of the lines of src must be covered
+	$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term
+
+check: format lint types layers site ## Everything CI asks: format, lint, types, layers, docs, tests
+	@$(MAKE) test
+
+format: .venv/dev.stamp
+	$(BIN)/ruff format --check .
+
+lint: .venv/dev.stamp
+	$(BIN)/ruff check .
+
+types: .venv/dev.stamp
+	$(BIN)/mypy
+
+layers: .venv/dev.stamp
+	$(BIN)/lint-imports
+
+site: .venv/dev.stamp
+	$(BIN)/zensical build --strict --clean
+
+docs: .venv/dev.stamp ## Write the reference pages from the code and build the site into site/
+	$(BIN)/python docs/generate.py
+	@$(MAKE) site
+
+lock: .venv/dev.stamp ## Lock the dependencies of pyproject.toml again; UPGRADE=--upgrade takes newer ones
+	$(COMPILE) $(UPGRADE) pyproject.toml --group dev -o requirements/dev.lock
+	$(COMPILE) pyproject.toml --group build -c requirements/dev.lock -o requirements/run.lock
+
+bench: .venv/dev.stamp ## Run every measurement in benchmarks/; INFORMER_DATA names the data folder
+	@set -e; for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
+
+clean: ## Remove what make made, but not .venv
+	rm -rf site report.html .coverage .coverage.* .cache .pytest_cache .mypy_cache .ruff_cache \
+		.import_linter_cache .hypothesis dist build
+	find src tests benchmarks docs -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The stamps say which lock is installed. pyproject.toml counts: it names the `informer` command.
+.venv/run.stamp: requirements/run.lock pyproject.toml
+	@sh requirements/set-up.sh requirements/run.lock
+	@touch $@
+
+.venv/dev.stamp: requirements/dev.lock pyproject.toml
+	@sh requirements/set-up.sh requirements/dev.lock
+	@touch .venv/run.stamp $@
