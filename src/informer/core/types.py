@@ -81,3 +81,35 @@ class Model:
     forecaster: str
     arrays: dict[str, npt.NDArray[Any]]
     settings: Json
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """The steps of a time range, and which of them were covered."""
+
+    start_ns: int
+    step_s: int
+    seen: Bools  # [t]
+
+    @property
+    def step_ns(self) -> int:
+        """Length of a step."""
+        return self.step_s * NS_PER_S
+
+    @property
+    def end_ns(self) -> int:
+        """End of the last step."""
+        return self.start_ns + len(self.seen) * self.step_ns
+
+    def starts_ns(self) -> Ints:
+        """Start of every step, [t]."""
+        return self.start_ns + np.arange(len(self.seen), dtype=np.int64) * self.step_ns
+
+
+@dataclass(frozen=True, slots=True)
+class PatternTraffic:
+    """Calls, failures and refusals of one pattern, every step of a grid."""
+
+    series: Series
+    failures: Floats  # [t, n], weighted counts
+    refusals: Floats  # [t, n], weighted counts

@@ -1,0 +1,37 @@
+"""Which steps were covered: an idle night is a zero, a collector outage is not."""
+
+import numpy as np
+
+from informer.core.types import Bools, Floats
+
+# So many chains should have come while none did: chance would do that once in 10^8 times.
+SURELY_MISSED = 18.0
+# The same for the part of the first and last step that the data may not reach.
+PROBABLY_MISSED = 4.6
+NEIGHBOURS = 12  # steps on either side that say how busy it was around a hole
+
+
+def covered(chains: Floats, missing_head: float, missing_tail: float) -> Bools:
+    """Whether each step was covered, from the chains that began in it; [t] in and out.
+
+    `missing_head` and `missing_tail` are the shares (0..1) of the first and last step before the
+    first and after the last chain. A total outage of the system and one of the collector look the
+    same from here: both are holes, and neither trains nor alerts.
+    """
+    seen = np.ones(len(chains), dtype=bool)
+    for first, last in _empty_runs(chains):
+        before = chains[max(0, first - NEIGHBOURS) : first]
+        after = chains[last : last + NEIGHBOURS]
+        rate = max((float(side.mean()) for side in (before, after) if len(side)), default=0.0)
+        if rate * (last - first) >= SURELY_MISSED:
+            seen[first:last] = False
+    if len(chains) > 1:
+        seen[0] &= missing_head * float(chains[1 : 1 + NEIGHBOURS].mean()) < PROBABLY_MISSED
+        seen[-1] &= missing_tail * float(chains[-1 - NEIGHBOURS : -1].mean()) < PROBABLY_MISSED
+    return seen
+
+
+def _empty_runs(chains: Floats) -> list[tuple[int, int]]:
+    """Runs of steps without a chain as (first, one past the last)."""
+    edges = np.diff(np.concatenate([[0], (chains == 0).astype(np.int8), [0]]))
+    return list(zip(np.flatnonzero(edges == 1), np.flatnonzero(edges == -1), strict=True))
