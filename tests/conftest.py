@@ -1,0 +1,26 @@
+"""What all tests share: the data folder and how hard Hypothesis looks."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+settings.register_profile("dev", deadline=None)
+settings.register_profile("ci", deadline=None, derandomize=True)
+settings.load_profile("ci" if os.environ.get("CI") == "true" else "dev")
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """The folder of large captures that INFORMER_DATA names; without it the test is skipped.
+
+    A folder that was promised and is not there is a failure: it would skip the tests unseen.
+    """
+    named = os.environ.get("INFORMER_DATA")
+    if not named:
+        pytest.skip("needs large captures: INFORMER_DATA is not set")
+    folder = Path(named)
+    if not folder.is_dir():
+        pytest.fail(f"INFORMER_DATA must name a folder, got {named}")
+    return folder
