@@ -1,0 +1,278 @@
+// Draws every figure.chart with uPlot: the regular range as a band, expected, observed, and what
+// passed its threshold. Counts belong to whole steps, so lines are stairs. Times are UTC.
+"use strict";
+(() => {
+  const DAYS = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
+  const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+  const HEIGHTS = { large: 250, small: 132, score: 92 };
+  const AXIS_W = 46;
+  const series = JSON.parse(document.getElementById("series").textContent);
+  const figures = new Map(); // figure -> its plots
+  let paint = palette();
+
+  function palette() {
+    const css = getComputedStyle(document.documentElement);
+    const colour = (name) => css.getPropertyValue(`--${name}`).trim();
+    return {
+      ink: colour("ink"), muted: colour("muted"), grid: colour("grid"), band: colour("band"),
+      expected: colour("expected"), hot: colour("hot"), wash: colour("wash"), gap: colour("gap"),
+      paper: colour("card"),
+    };
+  }
+
+  // Rows as uPlot wants them; a last row ends the last step.
+  function decode(s) {
+    if (s.rows) return s.rows;
+    const jumps = typeof s.dt === "number" ? Array(s.dt).fill(1) : s.dt;
+    const x = s.o.length ? [s.t0] : [];
+    for (const jump of jumps) x.push(x[x.length - 1] + jump * s.unit);
+    const limit = Array.isArray(s.x) ? s.x : s.o.map(() => s.x);
+    const columns = [s.l, s.h, s.e, s.o, s.s, limit];
+    s.rows = [
+      x.length ? [...x, x[x.length - 1] + s.unit] : [],
+      ...columns.map((c) => (x.length ? [...c, c[c.length - 1]] : [])),
+    ];
+    return s.rows;
+  }
+
+  const two = (n) => String(n).padStart(2, "0");
+  const clock = (t) => `${two(t.getUTCHours())}:${two(t.getUTCMinutes())}`;
+  const date = (s) => new Date(s * 1000);
+
+  function day(t) {
+    return `${DAYS[t.getUTCDay()]} ${t.getUTCDate()}`;
+  }
+
+  function figure(v) {
+    if (v === null || v === undefined) return "–";
+    const size = Math.abs(v);
+    if (size >= 100 || Number.isInteger(v)) return Math.round(v).toLocaleString("en");
+    return String(Number(v.toFixed(size >= 10 ? 1 : size >= 1 ? 2 : 3)));
+  }
+
+  function ticks(u, splits, axis, space, step) {
+    return splits.map((s) => {
+      const t = date(s);
+      return step >= 86400 || s % 86400 === 0 ? day(t) : clock(t);
+    });
+  }
+
+  function shade(u, from, until, fill) {
+    const left = Math.max(u.valToPos(from, "x", true), u.bbox.left);
+    const right = Math.min(u.valToPos(until, "x", true), u.bbox.left + u.bbox.width);
+    if (right <= left) return;
+    u.ctx.fillStyle = fill;
+    u.ctx.fillRect(left, u.bbox.top, Math.max(right - left, 2), u.bbox.height);
+  }
+
+  function background(node, rows) {
+    return (u) => {
+      const { opened, resolved } = node.dataset;
+      if (opened) shade(u, Number(opened), Number(resolved), paint.wash);
+      for (let i = 0; i + 1 < rows[0].length; i++) {
+        if (rows[4][i] === null) shade(u, rows[0][i], rows[0][i + 1], paint.gap);
+      }
+    };
+  }
+
+  function marks(rows, radius) {
+    return (u) => {
+      const [x, , , , observed, score, limit] = rows;
+      const { ctx } = u;
+      ctx.save();
+      ctx.beginPath();
+      ctx.rect(u.bbox.left - 8, u.bbox.top - 8, u.bbox.width + 16, u.bbox.height + 16);
+      ctx.clip();
+      ctx.fillStyle = paint.hot;
+      ctx.strokeStyle = paint.paper;
+      ctx.lineWidth = 1.5 * uPlot.pxRatio;
+      for (let i = 0; i + 1 < x.length; i++) {
+        if (observed[i] === null || limit[i] === null || score[i] === null) continue;
+        if (score[i] < limit[i]) continue;
+        const unit = Math.min(x[i + 1] - x[i], x[1] - x[0]);
+        ctx.beginPath();
+        ctx.arc(
+          u.valToPos(x[i] + unit / 2, "x", true), u.valToPos(observed[i], "y", true),
+          radius * uPlot.pxRatio, 0, 7,
+        );
+        ctx.fill();
+        ctx.stroke();
+      }
+      ctx.restore();
+    };
+  }
+
+  function read(node, rows) {
+    const readout = node.querySelector(".readout");
+    return (u) => {
+      const i = u.cursor.idx;
+      if (i === null || i === undefined || i + 1 >= rows[0].length) {
+        readout.textContent = "";
+        return;
+      }
+      const [x, low, high, expected, observed, score, limit] = rows.map((column) => column[i]);
+      const t = date(x);
+      const at = `${DAYS[t.getUTCDay()]} ${t.getUTCDate()} ${MONTHS[t.getUTCMonth()]} ${clock(t)}`;
+      readout.textContent = observed === null
+        ? `${at}: no data`
+        : `${at}: observed ${figure(observed)}, expected ${figure(expected)} ` +
+          `(${figure(low)} to ${figure(high)}), score ${figure(score)}, threshold ${figure(limit)}`;
+      readout.classList.toggle("hot", score !== null && limit !== null && score >= limit);
+    };
+  }
+
+  function stepAt(u, column, closest, x) {
+    return closest > 0 && u.data[0][closest] > x ? closest - 1 : closest;
+  }
+
+  function options(node, rows, height, lines, top, hooks, foot) {
+    const stairs = uPlot.paths.stepped({ align: 1 });
+    const axis = { stroke: () => paint.muted, font: "11px system-ui, sans-serif" };
+    return {
+      width: node.clientWidth,
+      height,
+      tzDate: (s) => uPlot.tzDate(date(s), "Etc/UTC"),
+      legend: { show: false },
+      padding: [10, 10, foot ? 0 : 4, 0],
+      scales: { x: { time: true }, y: { range: (u, min, max) => [0, top(max)] } },
+      axes: [
+        {
+          ...axis, show: foot, size: 26, gap: 4, values: ticks, space: 64,
+          grid: { stroke: () => paint.grid, width: 1 }, ticks: { show: false },
+        },
+        {
+          ...axis, size: AXIS_W, gap: 6, space: 30, values: (u, s) => s.map(figure),
+          grid: { stroke: () => paint.grid, width: 1 }, ticks: { show: false },
+        },
+      ],
+      series: [{}, ...lines.map((line) => ({ paths: stairs, points: { show: false }, ...line }))],
+      cursor: {
+        y: false,
+        points: { show: false },
+        dataIdx: stepAt,
+        drag: { x: true, y: false },
+        sync: {
+          key: "time", scales: ["x", null],
+          filters: { pub: (type) => type === "mousemove" || type === "mouseleave" },
+        },
+      },
+      hooks,
+    };
+  }
+
+  function draw(node) {
+    if (figures.has(node)) return;
+    const rows = decode(series[Number(node.dataset.series)]);
+    const target = node.querySelector(".plot");
+    const large = node.classList.contains("large");
+    const main = options(
+      target, rows, HEIGHTS[large ? "large" : "small"],
+      [
+        { stroke: "transparent" },
+        { stroke: "transparent" },
+        { stroke: () => paint.expected, width: 1.5, dash: [5, 4] },
+        { stroke: () => paint.ink, width: large ? 1.75 : 1.25 },
+      ],
+      (max) => Math.max((max || 0) * 1.12, 1),
+      {
+        drawClear: [background(node, rows)],
+        draw: [marks(rows, large ? 4.5 : 3)],
+        setCursor: [read(node, rows)],
+      },
+      !large,
+    );
+    main.bands = [{ series: [2, 1], fill: () => paint.band }];
+    const plots = [new uPlot(main, rows.slice(0, 5), target)];
+    if (large) plots.push(scoreStrip(node, target, rows));
+    const [from, until] = [Number(node.dataset.from), Number(node.dataset.until)];
+    link(plots, rows);
+    for (const plot of plots) plot.setScale("x", { min: from, max: until });
+    figures.set(node, plots);
+    keys(target, plots[0], rows);
+    new ResizeObserver(() => {
+      for (const plot of plots) {
+        if (target.clientWidth) plot.setSize({ width: target.clientWidth, height: plot.height });
+      }
+    }).observe(target);
+  }
+
+  function scoreStrip(node, target, rows) {
+    const limit = Math.max(...rows[6].map((v) => v || 0));
+    const strip = options(
+      target, rows, HEIGHTS.score,
+      [
+        { stroke: () => paint.muted, width: 1.25, fill: () => paint.gap },
+        { stroke: () => paint.hot, width: 1.25, dash: [2, 3] },
+      ],
+      (max) => Math.max((max || 0) * 1.15, limit * 1.6, 1),
+      {
+        drawClear: [background(node, rows)],
+        draw: [(u) => {
+          u.ctx.fillStyle = paint.muted;
+          u.ctx.font = `${11 * uPlot.pxRatio}px system-ui, sans-serif`;
+          u.ctx.textAlign = "left";
+          u.ctx.textBaseline = "top";
+          u.ctx.fillText("score and its threshold", u.bbox.left + 6 * uPlot.pxRatio, u.bbox.top + 2);
+        }],
+      },
+      true,
+    );
+    return new uPlot(strip, [rows[0], rows[5], rows[6]], target);
+  }
+
+  // Two plots of one figure keep the same range when one of them is zoomed.
+  function link(plots, rows) {
+    for (const plot of plots) {
+      plot.hooks.setScale = [(u, key) => {
+        if (key !== "x") return;
+        const { min, max } = u.scales.x;
+        for (const other of plots) {
+          if (other !== u && (other.scales.x.min !== min || other.scales.x.max !== max)) {
+            other.setScale("x", { min, max });
+          }
+        }
+      }];
+    }
+  }
+
+  function keys(target, plot, rows) {
+    const x = rows[0];
+    target.addEventListener("keydown", (event) => {
+      const way = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+      if (event.key === "Escape") {
+        plot.setScale("x", { min: x[0], max: x[x.length - 1] });
+      } else if (way) {
+        const { min, max } = plot.scales.x;
+        const first = x.findIndex((v) => v >= min);
+        const now = plot.cursor.idx ?? (way > 0 ? first - 1 : x.length - 1);
+        const next = Math.min(Math.max(now + way * (event.shiftKey ? 10 : 1), 0), x.length - 2);
+        if (x[next] < min || x[next + 1] > max) return;
+        plot.setCursor({ left: plot.valToPos((x[next] + x[next + 1]) / 2, "x"), top: 10 });
+        event.preventDefault();
+      }
+    });
+    const readout = target.parentNode.querySelector(".readout");
+    target.addEventListener("focus", () => readout.setAttribute("aria-live", "polite"));
+    target.addEventListener("blur", () => readout.removeAttribute("aria-live"));
+  }
+
+  function repaint() {
+    paint = palette();
+    for (const plots of figures.values()) for (const plot of plots) plot.redraw(false);
+  }
+
+  const watcher = new IntersectionObserver(
+    (entries) => {
+      for (const entry of entries) {
+        if (!entry.isIntersecting) continue;
+        watcher.unobserve(entry.target);
+        draw(entry.target);
+      }
+    },
+    { rootMargin: "300px" },
+  );
+  for (const node of document.querySelectorAll("figure.chart")) watcher.observe(node);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", repaint);
+
+  window.informer = { draw, repaint };
+})();

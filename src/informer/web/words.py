@@ -1,0 +1,140 @@
+"""Numbers, times, kinds and names as a person reads them. All times are UTC."""
+
+import math
+import unicodedata
+from datetime import UTC, datetime
+
+from informer.core.types import NS_PER_S
+
+NAME_LIMIT = 160  # characters; longer names are cut and say how long they are
+DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+SEVERITIES = ("critical", "high", "medium", "low", "info")
+KINDS = {
+    "volume": "More calls than this chain's rhythm explains.",
+    "silence": "Calls that should be there are missing.",
+    "mix": "The calls of an rpc do not follow from those of its callers.",
+    "demand": "Many patterns moved together: a crowd rather than the abuse of one chain.",
+    "failure": "More calls fail than usual.",
+    "refusal": "More calls are refused than usual, such as wrong passwords.",
+    "latency": "Calls take longer than usual.",
+    "novel": "A chain, rpc or edge that was never learned.",
+    "change": "A workload, version or edge came or went for good, and traffic moved with it.",
+}
+_INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+_ZERO_WIDTH_JOINER = "\u200d"  # holds emoji together, and turns no text around
+
+
+def shown(name: str, limit: int = NAME_LIMIT) -> str:
+    """A name as harmless text: invisible and direction-turning characters are spelled out.
+
+    >>> shown("pay\u202eexe")
+    'pay\\\\u202eexe'
+    """
+    visible = "".join(
+        c
+        if c == _ZERO_WIDTH_JOINER or unicodedata.category(c) not in _INVISIBLE
+        else c.encode("unicode_escape", "surrogatepass").decode()
+        for c in name[:limit]
+    )
+    return visible if len(name) <= limit else f"{visible}… ({len(name):,} characters)"
+
+
+def number(value: float | None) -> str:
+    """Three digits that count, thousands apart; a dash for what is not known.
+
+    >>> number(1234.5), number(6.123), number(0.04567), number(53.0)
+    ('1,234', '6.12', '0.046', '53')
+    """
+    if value is None or not math.isfinite(value):
+        return "–"
+    size = abs(value)
+    if size >= 100 or value == round(value):
+        return f"{value:,.0f}"
+    places = 1 if size >= 10 else 2 if size >= 1 else 3
+    return f"{value:,.{places}f}".rstrip("0").rstrip(".")
+
+
+def percent(share: float) -> str:
+    """A share 0..1 in percent.
+
+    >>> percent(0.4567), percent(0.0004), percent(1.0), percent(0.034)
+    ('46 %', '< 0.1 %', '100 %', '3.4 %')
+    """
+    if 0 < share < 0.001:
+        return "< 0.1 %"
+    return f"{100 * share:.0f} %" if share >= 0.1 or share == 0 else f"{100 * share:.1f} %"
+
+
+def multiple(observed: float | None, expected: float | None) -> str:
+    """How far off, in one figure: a multiple upwards, a loss in percent downwards.
+
+    >>> multiple(53, 6.1), multiple(2, 10), multiple(5, 0), multiple(6, 6.05)
+    ('8.7 ×', '−80 %', 'new', 'as expected')
+    """
+    if observed is None or expected is None:
+        return "–"
+    if expected < 0.005:
+        return "new" if observed > 0 else "as expected"
+    ratio = observed / expected
+    if abs(ratio - 1) < 0.05:
+        return "as expected"
+    return f"{number(round(ratio, 1))} ×" if ratio > 1 else f"−{100 * (1 - ratio):.0f} %"
+
+
+def odds(score: float) -> str:
+    """How often regular traffic reaches a score (-log10 p), in words.
+
+    >>> odds(3.0), odds(14.2)
+    ('about once in 1,000 steps', 'less than once in a billion steps')
+    """
+    if score > 9:
+        return "less than once in a billion steps"
+    return f"about once in {float(f'{10 ** max(score, 0):.1g}'):,.0f} steps"
+
+
+def lasting(seconds: float) -> str:
+    """A duration in its two largest units.
+
+    >>> lasting(2400), lasting(7800), lasting(432000), lasting(45)
+    ('40 min', '2 h 10 min', '5 days', '45 s')
+    """
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    if minutes < 24 * 60:
+        return f"{minutes // 60} h {minutes % 60} min" if minutes % 60 else f"{minutes // 60} h"
+    days, hours = divmod(round(minutes / 60), 24)
+    return f"{days} {'day' if days == 1 else 'days'}" + (f" {hours} h" if hours else "")
+
+
+def moment(time_ns: int) -> datetime:
+    """A time as a UTC datetime, to the second."""
+    return datetime.fromtimestamp(time_ns // NS_PER_S, UTC)
+
+
+def when(time_ns: int) -> str:
+    """A time to the minute, such as `Wed 17 Jun 10:40`; with seconds when it has some."""
+    t = moment(time_ns)
+    clock = t.strftime("%H:%M:%S" if t.second else "%H:%M")
+    return f"{DAYS[t.weekday()]} {t.day} {MONTHS[t.month - 1]} {clock}"
+
+
+def span(from_ns: int, until_ns: int | None) -> str:
+    """A range of time; the day is named once when both ends lie in it."""
+    if until_ns is None:
+        return f"since {when(from_ns)}"
+    same_day = moment(from_ns).date() == moment(until_ns).date()
+    end = when(until_ns).rsplit(" ", 1)[-1] if same_day else when(until_ns)
+    return f"{when(from_ns)} – {end}"
+
+
+def count(n: float, noun: str) -> str:
+    """`1 incident`, `3 incidents`.
+
+    >>> count(1, "incident"), count(0, "rpc")
+    ('1 incident', '0 rpcs')
+    """
+    return f"{number(n)} {noun}" if n == 1 else f"{number(n)} {noun}s"
