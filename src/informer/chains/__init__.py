@@ -1,0 +1,1 @@
+"""Spans in; calls, rpcs and the shapes of their chains out."""

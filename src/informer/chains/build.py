@@ -1,0 +1,76 @@
+"""From the tables `spans` and `methods` to calls, rpcs, chains and shapes."""
+
+from dataclasses import dataclass
+
+from informer.chains.climb import climb, count_cycles, measure_depths
+from informer.chains.rpcs import mint_rpcs
+from informer.chains.shapes import shapes_of
+from informer.core.ports import Engine
+from informer.core.sql import read_sql
+
+SCAFFOLD = (
+    *("repeated_ids", "distinct_spans", "shared_parents", "linked_spans", "uphill_links"),
+    *("cut_spans", "named_calls", "headless_traces", "ascents", "call_depths"),
+    *("signatures", "signature_examples", "form_rpcs", "form_edges"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Chains:
+    """What was found: numbers of rows, for people and for the verdict on the data."""
+
+    spans: int
+    duplicates: int  # rows left out because a span came more than once
+    traces: int
+    roots: int
+    orphans: int
+    cycles: int  # spans whose parents lead back to them; they are orphans too
+    calls: int
+    rpcs: int
+    chains: int
+    partial_chains: int
+    signatures: int
+    shapes: int
+
+
+def build_chains(engine: Engine, *, key: bytes) -> Chains:
+    """Make `calls`, `rpcs`, `trace_signatures`, `chains`, `signature_shapes` and `shapes`.
+
+    Reads `spans`, `methods` (service, operation, method; what is missing keeps its operation) and,
+    when it is there, the `rpcs` known from before. `key`, at most 64 bytes, makes the codes of the
+    rpcs secret to a workspace. Any order of the spans gives equal tables.
+    """
+    for table in ("repeated_ids", "distinct_spans", "shared_parents", "linked_spans"):
+        _make(engine, table)
+    cycles = count_cycles(engine)
+    _make(engine, "cut_spans")
+    _make(engine, "named_calls")
+    rpcs = mint_rpcs(engine, key)
+    engine.write("rpcs", rpcs)
+    _make(engine, "calls")
+    _make(engine, "headless_traces")
+    climb(engine, "headless_traces")
+    for table in ("trace_signatures", "signatures", "signature_examples"):
+        _make(engine, table)
+    climb(engine, "signatures")
+    measure_depths(engine)
+    _make(engine, "form_rpcs")
+    _make(engine, "form_edges")
+    shapes, signature_shapes = shapes_of(engine)
+    engine.write("shapes", shapes)
+    engine.write("signature_shapes", signature_shapes)
+    _make(engine, "chains")
+    found = Chains(cycles=cycles, **_counts(engine))
+    for table in SCAFFOLD:
+        engine.run(f"drop table {table}")
+    engine.run("drop view climbed_traces")
+    return found
+
+
+def _make(engine: Engine, table: str) -> None:
+    engine.run(read_sql("informer.chains", table))
+
+
+def _counts(engine: Engine) -> dict[str, int]:
+    row = engine.query(read_sql("informer.chains", "counts")).to_pylist()[0]
+    return {name: int(value) for name, value in row.items()}

@@ -1,0 +1,86 @@
+-- One row is a call with the names of its kind, before the rpc has an id.
+create or replace table named_calls as
+with answered as (
+    select distinct trace_id, up_span_id as span_id, up_twin as twin
+    from cut_spans
+    where
+        up_kind in ('client', 'producer')
+        and (
+            kind in ('server', 'consumer')
+            or (kind in ('client', 'producer') and service = up_service)
+        )
+),
+
+with_kinds as (
+    select distinct trace_id
+    from cut_spans
+    where kind in ('server', 'consumer', 'client', 'producer')
+),
+
+told as (
+    select
+        s.*,
+        coalesce(
+            s.up_service, s.peer, case when s.orphan then 'unknown' else 'outside' end
+        ) as caller,
+        s.service as callee,
+        case when s.kind = 'consumer' then 'messaging' else 'rpc' end as call_kind,
+        coalesce(s.up_kind in ('client', 'producer'), false) as has_caller_span
+    from cut_spans as s
+    where
+        s.kind in ('server', 'consumer')
+        and (
+            s.up_span_id is null
+            or s.up_kind not in ('server', 'consumer')
+            or s.up_service <> s.service
+        )
+    union all
+    select
+        s.*,
+        s.service as caller,
+        coalesce(s.peer, 'unknown') as callee,
+        case
+            when s.kind = 'producer' then 'messaging'
+            when s.to_db then 'db'
+            else 'external'
+        end as call_kind,
+        coalesce(s.up_kind in ('client', 'producer') and s.up_service = s.service, false)
+            as has_caller_span
+    from cut_spans as s
+    left join answered as a
+        on a.trace_id = s.trace_id and a.span_id = s.span_id and a.twin = s.twin
+    where s.kind in ('client', 'producer') and a.span_id is null
+    union all
+    select
+        s.*,
+        coalesce(
+            s.up_service, s.peer, case when s.orphan then 'unknown' else 'outside' end
+        ) as caller,
+        s.service as callee,
+        'rpc' as call_kind,
+        false as has_caller_span
+    from cut_spans as s
+    left join with_kinds as k on k.trace_id = s.trace_id
+    where
+        k.trace_id is null
+        and (s.up_span_id is null or s.up_service <> s.service)
+)
+
+select
+    c.trace_id,
+    c.span_id,
+    c.twin,
+    c.caller,
+    c.callee,
+    coalesce(m.method, c.operation) as method,
+    c.call_kind as kind,
+    c.start_ns,
+    c.duration_ns,
+    c.failed or (c.has_caller_span and c.up_failed) as failed,
+    c.refused or (c.has_caller_span and c.up_refused) as refused,
+    c.weight,
+    case when c.kind in ('client', 'producer') then null else c.version end as version,
+    c.up_span_id is null and not c.orphan as root,
+    c.orphan
+from told as c
+left join methods as m on m.service = c.service and m.operation = c.operation

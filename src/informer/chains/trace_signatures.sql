@@ -1,0 +1,51 @@
+-- One row is a chain: the order-independent sum that stands for its rpcs, its entry and its start.
+create or replace table trace_signatures as
+with top_calls as (
+    select c.trace_id, c.rpc_id, c.start_ns, c.orphan
+    from calls as c
+    left join headless_traces as h on h.trace_id = c.trace_id
+    where h.trace_id is null and (c.root or c.orphan)
+    union all
+    select trace_id, rpc_id, start_ns, from_orphan as orphan
+    from ascents
+    where rpc_id is not null and up_span_id is null
+),
+
+entries as (
+    select trace_id, rpc_id, start_ns
+    from (
+        select
+            trace_id,
+            rpc_id,
+            start_ns,
+            row_number() over (partition by trace_id order by orphan, rpc_id, start_ns) as nth
+        from top_calls
+    ) as ranked
+    where nth = 1
+),
+
+sums as (
+    select
+        c.trace_id,
+        cast(sum(r.code) as bigint) as code_sum,
+        count(*) as calls,
+        max(case when c.orphan then 1 else 0 end) as broken,
+        max(case when c.failed then 1 else 0 end) as failed,
+        max(c.weight) as weight
+    from calls as c
+    inner join rpcs as r on r.rpc_id = c.rpc_id
+    group by c.trace_id
+)
+
+select
+    s.trace_id,
+    s.code_sum,
+    s.calls,
+    e.rpc_id as entry_rpc_id,
+    s.broken + coalesce(h.broken, 0) > 0 as partial,
+    s.failed = 1 as failed,
+    e.start_ns,
+    s.weight
+from sums as s
+inner join entries as e on e.trace_id = s.trace_id
+left join headless_traces as h on h.trace_id = s.trace_id

@@ -1,0 +1,333 @@
+"""From spans to calls, chains and shapes in slow, plain Python.
+
+Written from docs/explanation/calls-and-shapes.md and not from the SQL, so that one can be held
+against the other. The numbers in the comments are the rules of that page.
+"""
+
+import hashlib
+import json
+import math
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from typing import Any
+
+Row = dict[str, Any]
+SERVING = ("server", "consumer")
+CALLING = ("client", "producer")
+EXAMPLES = 5
+
+
+@dataclass(eq=False, slots=True)
+class Span:
+    """A span, what it hangs below, and the call that it is."""
+
+    row: Row
+    parent: "Span | None" = None
+    orphan: bool = False
+    call: Row | None = None
+    rehung: "Span | None" = None
+
+    @property
+    def service(self) -> str:
+        return str(self.row["service"])
+
+    @property
+    def serving(self) -> bool:
+        return self.row["kind"] in SERVING
+
+    @property
+    def calling(self) -> bool:
+        return self.row["kind"] in CALLING
+
+    @property
+    def order(self) -> tuple[Any, ...]:
+        return tuple(self.row[c] for c in ("kind", "service", "start_ns", "duration_ns"))
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The tables as lists of rows, and what was counted on the way."""
+
+    calls: list[Row]
+    rpcs: list[Row]
+    chains: list[Row]
+    shapes: list[Row]
+    counts: dict[str, int]
+
+
+def chains_of(spans: list[Row], methods: dict[tuple[str, str], str], key: bytes) -> Result:
+    """All tables of the stage from all spans at once."""
+    counts = dict.fromkeys(
+        (
+            *("spans", "duplicates", "traces", "calls", "roots", "orphans", "cycles"),
+            *("chains", "partial_chains"),
+        ),
+        0,
+    )
+    counts["spans"] = len(spans)
+    traces: dict[str, list[Row]] = defaultdict(list)
+    for row in spans:
+        traces[row["trace_id"]].append(row)
+    calls: list[Row] = []
+    trees: dict[str, list[Span]] = {}
+    for trace_id, rows in sorted(traces.items()):
+        tree = _tree(rows, counts)
+        _mark_calls(tree, methods)
+        trees[trace_id] = tree
+        calls += [s.call for s in tree if s.call is not None]
+    counts["traces"] = len(traces)
+    counts["calls"] = len(calls)
+    rpcs = _rpcs(calls, key)
+    chains = [c for t, tree in trees.items() if (c := _chain(t, tree, rpcs)) is not None]
+    counts["chains"] = len(chains)
+    counts["partial_chains"] = sum(c["partial"] for c in chains)
+    shapes = _shapes(chains, trees)
+    return Result(calls, sorted(rpcs.values(), key=lambda r: r["rpc_id"]), chains, shapes, counts)
+
+
+def _tree(rows: list[Row], counts: dict[str, int]) -> list[Span]:
+    tree = _distinct(rows)
+    counts["duplicates"] += len(rows) - len(tree)
+    by_id: dict[str, list[Span]] = defaultdict(list)
+    for s in tree:
+        by_id[s.row["span_id"]].append(s)
+    for s in tree:
+        _hang(s, by_id)
+    in_cycles = [s for s in tree if _in_cycle(s)]
+    for s in in_cycles:  # 3
+        s.parent, s.orphan = None, True
+    counts["cycles"] += len(in_cycles)
+    counts["orphans"] += sum(s.orphan for s in tree)
+    counts["roots"] += sum(s.parent is None and not s.orphan for s in tree)
+    children: dict[Span, list[Span]] = defaultdict(list)
+    for s in tree:
+        if s.parent is not None:
+            children[s.parent].append(s)
+    for s in tree:  # 10
+        s.rehung = p = s.parent
+        if p is not None and not s.serving and p.calling and p.service != s.service:
+            own = [c for c in children[p] if c.serving and c.service == s.service]
+            if own:
+                s.rehung = min(own, key=lambda c: (c.order, c.row["span_id"]))
+    return tree
+
+
+def _distinct(rows: list[Row]) -> list[Span]:
+    """1: rows received twice are one; of rows that disagree, the smallest."""
+    same: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
+    for row in rows:
+        same[tuple(row[c] for c in ("span_id", "kind", "start_ns", "duration_ns"))].append(row)
+    columns = ("parent_span_id", "service", "operation", "peer", "failed", "refused", "weight")
+
+    def smallest(row: Row) -> tuple[Any, ...]:
+        values = [row[c] for c in (*columns, "version")] + [_has_db(row)]
+        return tuple((v is not None, v) for v in values)
+
+    return [Span(min(rows, key=smallest)) for rows in same.values()]
+
+
+def _hang(s: Span, by_id: dict[str, list[Span]]) -> None:
+    def best(candidates: list[Span]) -> Span:
+        return min(candidates, key=lambda t: (t.service != s.service, t.order))
+
+    shared = [t for t in by_id[s.row["span_id"]] if t.calling]
+    if s.serving and shared:  # 2, Zipkin
+        s.parent = best(shared)
+        return
+    link = s.row["parent_span_id"]
+    if link is None:
+        return
+    soft = link.startswith("?")
+    candidates = [t for t in by_id.get(link[1:] if soft else link, []) if t is not s]
+    if candidates:
+        s.parent = best(candidates)
+    else:
+        s.orphan = not soft
+
+
+def _in_cycle(s: Span) -> bool:
+    seen = set()
+    t = s.parent
+    while t is not None and t is not s and t not in seen:
+        seen.add(t)
+        t = t.parent
+    return t is s
+
+
+def _has_db(row: Row) -> bool:
+    return any(name.startswith("db.") for name in json.loads(row["attributes"]))
+
+
+def _mark_calls(tree: list[Span], methods: dict[tuple[str, str], str]) -> None:
+    has_kinds = any(s.serving or s.calling for s in tree)
+    callers = {s for s in tree if s.calling}
+    for s in tree:  # 6: what has its callee's span, or a nearer calling span, below it
+        p = s.parent
+        if p is not None and (s.serving or (s.calling and s.service == p.service)):
+            callers.discard(p)
+    for s in tree:
+        p = s.parent
+        if has_kinds and s.serving and not (p and p.serving and p.service == s.service):  # 5
+            caller, callee = _caller(s), s.service
+        elif has_kinds and s in callers:  # 6
+            caller, callee = s.service, s.row["peer"] or "unknown"
+        elif not has_kinds and (p is None or p.service != s.service):  # 7
+            caller, callee = _caller(s), s.service
+        else:
+            continue
+        s.call = _call(s, caller, callee, methods)
+
+
+def _caller(s: Span) -> str:
+    if s.parent is not None:
+        return s.parent.service
+    return str(s.row["peer"] or ("unknown" if s.orphan else "outside"))
+
+
+def _call(s: Span, caller: str, callee: str, methods: dict[tuple[str, str], str]) -> Row:
+    row, p = s.row, s.parent
+    above = p is not None and p.calling and (s.serving or p.service == s.service)
+    said = [row, p.row] if above and p is not None else [row]  # 8
+    if row["kind"] in ("consumer", "producer"):
+        kind = "messaging"
+    elif row["kind"] == "client":
+        kind = "db" if _has_db(row) else "external"
+    else:
+        kind = "rpc"
+    return {
+        "trace_id": row["trace_id"],
+        "span_id": row["span_id"],
+        "caller": caller,
+        "callee": callee,
+        "method": methods.get((s.service, row["operation"]), row["operation"]),
+        "kind": kind,
+        "start_ns": row["start_ns"],
+        "duration_ns": row["duration_ns"],
+        "failed": any(r["failed"] for r in said),
+        "refused": any(r["refused"] for r in said),
+        "weight": row["weight"],
+        "version": None if s.calling else row["version"],
+        "root": p is None and not s.orphan,
+        "orphan": s.orphan,
+    }
+
+
+def _rpcs(calls: list[Row], key: bytes) -> dict[tuple[str, ...], Row]:
+    """9; also writes the id into every call."""
+    rpcs: dict[tuple[str, ...], Row] = {}
+    for call in calls:
+        names = tuple(call[c] for c in ("caller", "callee", "method", "kind"))
+        rpc_id = hashlib.sha256("\x1f".join(names).encode()).hexdigest()[:12]
+        call["rpc_id"] = rpc_id
+        known = rpcs.get(names)
+        first = call["start_ns"] if known is None else min(known["first_seen_ns"], call["start_ns"])
+        digest = hashlib.blake2b(rpc_id.encode(), digest_size=5, key=key).digest()
+        named = dict(zip(("caller", "callee", "method", "kind"), names, strict=True))
+        code = int.from_bytes(digest, "big")
+        rpcs[names] = {"rpc_id": rpc_id, **named, "first_seen_ns": first, "code": code}
+    return rpcs
+
+
+def _parent_call(s: Span) -> Span | None:
+    t = s.rehung
+    while t is not None and t.call is None:
+        t = t.rehung
+    return t
+
+
+def _from_orphan(s: Span) -> bool:
+    while s.rehung is not None:
+        s = s.rehung
+    return s.orphan
+
+
+def _chain(trace_id: str, tree: list[Span], rpcs: dict[tuple[str, ...], Row]) -> Row | None:
+    calls = [s.call for s in tree if s.call is not None]
+    if not calls:
+        return None
+    tops = [
+        (_from_orphan(s), s.call["rpc_id"], s.call["start_ns"])
+        for s in tree
+        if s.call is not None and _parent_call(s) is None
+    ]
+    _, entry, start_ns = min(tops)  # 11
+    codes = {r["rpc_id"]: r["code"] for r in rpcs.values()}
+    return {
+        "trace_id": trace_id,
+        "code_sum": sum(codes[c["rpc_id"]] for c in calls),
+        "calls": len(calls),
+        "entry_rpc_id": entry,
+        "partial": any(s.orphan for s in tree),  # 12
+        "failed": any(c["failed"] for c in calls),
+        "start_ns": start_ns,
+        "weight": max(c["weight"] for c in calls),
+    }
+
+
+def _shapes(chains: list[Row], trees: dict[str, list[Span]]) -> list[Row]:
+    """Shapes; also writes the shape's id into every chain."""
+    by_signature: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
+    for c in chains:
+        signature = tuple(c[n] for n in ("code_sum", "calls", "entry_rpc_id", "partial"))
+        by_signature[signature].append(c)
+    by_shape: dict[str, list[tuple[list[Row], Counter[str], dict[str, int], list[str]]]]
+    by_shape = defaultdict(list)
+    for same in by_signature.values():
+        example = min(same, key=lambda c: str(c["trace_id"]))
+        counts, depths, edges = _form(trees[example["trace_id"]])
+        form = [
+            example["entry_rpc_id"],
+            "partial" if example["partial"] else "whole",
+            " ".join(f"{r}*{math.floor(math.log2(counts[r]))}" for r in sorted(counts)),
+            " ".join(edges),
+        ]
+        shape_id = hashlib.sha256("\n".join(form).encode()).hexdigest()[:12]
+        by_shape[shape_id].append((same, counts, depths, edges))
+        for c in same:
+            c["shape_id"] = shape_id
+    return [_shape(i, parts) for i, parts in sorted(by_shape.items())]
+
+
+def _form(tree: list[Span]) -> tuple[Counter[str], dict[str, int], list[str]]:
+    counts: Counter[str] = Counter()
+    depths: dict[str, int] = {}
+    edges: set[str] = set()
+    for s in tree:
+        if s.call is None or s.call["caller"] == "unknown":  # 13
+            continue
+        rpc_id = s.call["rpc_id"]
+        counts[rpc_id] += 1
+        above = _parent_call(s)
+        if above is not None and above.call is not None and above.call["caller"] != "unknown":
+            edges.add(f"{above.call['rpc_id']}>{rpc_id}")
+        depth = 0
+        while above is not None:
+            depth, above = depth + 1, _parent_call(above)
+        depths[rpc_id] = min(depth, depths.get(rpc_id, depth))
+    return counts, depths, sorted(edges)
+
+
+def _shape(
+    shape_id: str, parts: list[tuple[list[Row], Counter[str], dict[str, int], list[str]]]
+) -> Row:
+    chains = [c for same, *_ in parts for c in same]
+    rpc_ids = sorted(parts[0][1])
+    total = sum(c["weight"] for c in chains)
+    means = [
+        sum(counts[r] * sum(c["weight"] for c in same) for same, counts, *_ in parts) / total
+        for r in rpc_ids
+    ]
+    return {
+        "shape_id": shape_id,
+        "entry_rpc_id": chains[0]["entry_rpc_id"],
+        "rpc_ids": rpc_ids,
+        "multiplicities": means,
+        "depths": [float(min(depths[r] for _, _, depths, _ in parts)) for r in rpc_ids],
+        "edges": parts[0][3],
+        "chains": total,
+        "failed_chains": sum(c["weight"] for c in chains if c["failed"]),
+        "partial": chains[0]["partial"],
+        "first_seen_ns": min(c["start_ns"] for c in chains),
+        "last_seen_ns": max(c["start_ns"] for c in chains),
+        "example_trace_ids": sorted(c["trace_id"] for c in chains)[:EXAMPLES],
+    }
