@@ -219,7 +219,7 @@ DETECTIONS = TableSpec(
         Column("detection_id", TEXT, "the same cell, the same id"),
         Column("pattern_id", TEXT, "the pattern"),
         Column("rpc_id", TEXT, "the rpc"),
-        Column("signal", TEXT, "calls, share, failures, refusals, latency or novelty"),
+        Column("signal", TEXT, "calls, share, failures, refusals, novelty, version or demand"),
         Column("step_start_ns", INT, "the step"),
         Column("observed", REAL, "in the signal's unit"),
         Column("expected", REAL, "in the signal's unit"),

@@ -1,0 +1,1 @@
+"""Traffic and forecasts in; scored cells and detections out, by an alert budget."""

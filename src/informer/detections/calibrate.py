@@ -1,0 +1,165 @@
+"""From an alert budget to a threshold, on steps that no forecaster was trained on.
+
+Axes: t step, s stream, u unit, w window.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from informer.core.types import Bools, Floats, Ints, Json
+from informer.detections.scan import CALM_SHAPE, WINDOWS, Scan, score_all
+from informer.detections.streams import Watched
+
+SECONDS_A_DAY = 86_400
+MERGE_STEPS = 12  # exceedances closer than this would have been told as one incident
+CONFIDENCE = 0.95  # that clean traffic keeps the budget: it caps false alarms
+DECAY = 0.8  # scores are -log10 p: ten times rarer is one more; a little less, to be careful
+LEAST_CALLS = 4.0  # fewer calls than this are no volume
+LEAST_HITS = 3.0  # fewer failures or refusals than this are no rise
+LARGEST_SQUARE = 16.0  # of a standardised residual: what is irregular must not widen the tails
+PRIOR_WINDOWS = 10.0  # of pooled evidence that every stream's inflation starts from
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """What clean traffic looked like to the detector, and the threshold that follows."""
+
+    threshold: float
+    days: float  # of clean traffic it rests on
+    calm_shape: tuple[float, ...]  # [w]
+    inflation: dict[str, tuple[float, ...]]  # stream key, or signal for streams not known: [w]
+
+    def inflation_of(self, watched: Watched) -> Floats:
+        """Variance inflation of every stream, [s, w]."""
+        flat = tuple([1.0] * len(WINDOWS))
+        rows = [
+            self.inflation.get(x.key) or self.inflation.get(x.signal) or flat
+            for x in watched.streams
+        ]
+        return np.array(rows)
+
+    def to_json(self) -> Json:
+        """As a JSON object."""
+        return {
+            "threshold": self.threshold,
+            "days": self.days,
+            "calm_shape": list(self.calm_shape),
+            "inflation": {k: list(v) for k, v in self.inflation.items()},
+        }
+
+    @classmethod
+    def from_json(cls, value: Json) -> "Calibration":
+        """Back from the JSON object."""
+        return cls(
+            float(value["threshold"]),
+            float(value["days"]),
+            tuple(value["calm_shape"]),
+            {k: tuple(v) for k, v in value["inflation"].items()},
+        )
+
+
+def calibrate(watched: Watched, seen: Bools, *, step_s: int, budget_per_day: float) -> Calibration:
+    """Fit inflation, calm demand and the threshold on clean out-of-sample traffic.
+
+    `budget_per_day` is how many misuse incidents a clean day may bring, novelty not counted. With
+    little or no clean traffic the threshold comes from the number of cells alone.
+    """
+    days = float(seen.sum()) * step_s / SECONDS_A_DAY
+    calm_shape = _calm_shape(watched, seen)
+    flat = np.ones((len(watched.streams), len(WINDOWS)))
+    inflation, pooled = _inflation(watched, seen, Scan(watched, flat, calm_shape))
+    scan = Scan(watched, inflation, calm_shape)
+    scores = exceedances(scan, watched) * seen[:, None]  # [t, s]
+    by_unit = _by_unit(scores, watched)  # [t, u]
+    cells_a_day = len(watched.streams) * SECONDS_A_DAY / step_s * 3
+    threshold = _threshold(by_unit, days, budget_per_day, cells_a_day)
+    named = {
+        x.key: tuple(map(float, row)) for x, row in zip(watched.streams, inflation, strict=True)
+    }
+    return Calibration(threshold, days, tuple(map(float, calm_shape)), named | pooled)
+
+
+def exceedances(scan: Scan, watched: Watched) -> Floats:
+    """Scores of all cells, 0 where the evidence is too thin to tell anybody; [t, s]."""
+    steps, streams = watched.observed.shape
+    scored = score_all(scan, steps, streams)
+    stream = np.tile(np.arange(streams, dtype=np.int64), steps)
+    worth = worth_telling(watched, stream, scored.observed, scored.high)
+    return np.where(worth, scored.score, 0.0).reshape(steps, streams)
+
+
+def worth_telling(watched: Watched, stream: Ints, observed: Floats, high: Bools) -> Bools:
+    """Whether there is enough to show a person, [m]: three refusals, four calls."""
+    rates = np.array([x.signal in ("failures", "refusals") for x in watched.streams])
+    least = np.where(rates[stream], LEAST_HITS, LEAST_CALLS)
+    return np.asarray(~high | (observed >= least))
+
+
+def _calm_shape(watched: Watched, seen: Bools) -> Floats:
+    """Gamma shape of the shared factor on ordinary days, for every window; [w]."""
+    shapes = []
+    observed, expected = watched.unit_observed.sum(axis=1), watched.unit_expected.sum(axis=1)
+    for window in WINDOWS:
+        o, e = _tumble(observed[seen], window), _tumble(expected[seen], window)
+        if len(o) < 8 or e.sum() <= 0:
+            shapes.append(CALM_SHAPE)
+            continue
+        square = np.minimum((o - e) ** 2 / np.maximum(e, 1e-9), LARGEST_SQUARE)
+        beyond_chance = max(float(np.average(square - 1, weights=e)), 0.0) / float(e.mean())
+        shapes.append(float(np.clip(1 / max(beyond_chance, 1e-9), 20.0, 2000.0)))
+    return np.array(shapes)
+
+
+def _tumble(values: Floats, window: int) -> Floats:
+    whole = len(values) // window * window
+    return np.asarray(values[:whole].reshape(-1, window).sum(axis=1))
+
+
+def _inflation(
+    watched: Watched, seen: Bools, scan: Scan
+) -> tuple[Floats, dict[str, tuple[float, ...]]]:
+    """How much wider windows scatter than the model says; [s, w], and pooled per signal."""
+    streams = watched.streams
+    inflation = np.ones((len(streams), len(WINDOWS)))
+    pooled: dict[str, list[float]] = {}
+    for w, window in enumerate(WINDOWS):
+        observed, expected, variance = (x[seen] for x in scan.residuals(w))  # [t, s]
+        square = (observed - expected) ** 2 / np.maximum(variance, 1e-9)
+        weight = np.minimum(expected, 1.0) / window  # a window counts once, a thin one less
+        total = weight.sum(axis=0)
+        mean = (np.minimum(square, LARGEST_SQUARE) * weight).sum(axis=0)  # [s]
+        for signal in sorted({x.signal for x in streams}):
+            of = np.array([x.signal == signal for x in streams])
+            prior = float((mean[of].sum() + PRIOR_WINDOWS) / (total[of].sum() + PRIOR_WINDOWS))
+            one = (mean[of] + PRIOR_WINDOWS * prior) / (total[of] + PRIOR_WINDOWS)
+            inflation[of, w] = np.maximum(one, 1.0)
+            pooled.setdefault(signal, []).append(max(prior, 1.0))
+    return inflation, {k: tuple(v) for k, v in pooled.items()}
+
+
+def _by_unit(scores: Floats, watched: Watched) -> Floats:
+    """The highest score among the streams of each unit: they would be one incident; [t, u]."""
+    unit_of = {p: u for u, patterns in enumerate(watched.unit_patterns) for p in patterns}
+    unit = np.array([unit_of[x.pattern_ids[0]] for x in watched.streams])
+    units = len(watched.unit_patterns)
+    return np.stack([scores[:, unit == u].max(axis=1) for u in range(units)], axis=1)
+
+
+def _threshold(by_unit: Floats, days: float, budget: float, cells_a_day: float) -> float:
+    """The lowest score that clean traffic passes at most `budget` times a day, with confidence."""
+    by_count = float(np.log10(cells_a_day / budget))
+    if days < 0.25:
+        return by_count
+    candidates = []
+    for level in np.arange(1.5, 20.0, 0.05):
+        passed = sum(_clusters(np.flatnonzero(column >= level)) for column in by_unit.T)
+        per_day = float(stats.gamma.ppf(CONFIDENCE, passed + 1)) / days
+        candidates.append(level + max(0.0, np.log10(per_day / budget)) / DECAY)
+    return float(min(candidates))
+
+
+def _clusters(steps: Ints) -> int:
+    """How many incidents the exceedances at these steps would have been."""
+    return int(len(steps) > 0) + int((np.diff(steps) > MERGE_STEPS).sum())

@@ -1,0 +1,221 @@
+"""From traffic and forecasts to detections: scores every cell and names what passed."""
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from informer.core.tables import DETECTIONS
+from informer.core.types import NS_PER_S, Floats, Forecast, Grid, PatternTraffic
+from informer.detections.calibrate import Calibration
+from informer.detections.changes import Change, find_changes
+from informer.detections.explain import kind_of
+from informer.detections.guilt import Guilt
+from informer.detections.novelty import Novel, NoveltyRule, novel_steps
+from informer.detections.scan import Scan
+from informer.detections.streams import Rates, Watched, watch
+from informer.detections.walk import Event, Walked, walk
+
+CERTAIN_CROWD = 0.95
+CROWD_FACTORS = (0.7, 1.3)  # what is between them nobody calls a crowd
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What detection needs from learning, besides the forecasts."""
+
+    calibration: Calibration
+    rates: Rates
+    novelty: dict[str, NoveltyRule]
+    version_shares: dict[str, dict[str, float]]
+    services_of: dict[str, frozenset[str]]  # services on the chains of each pattern
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What detection needs from the range it looks at, besides the traffic."""
+
+    grid: Grid
+    novel: list[Novel]
+    workloads: dict[str, dict[str, Floats]]  # service, version: calls at every step, [t]
+    rpc_of_service: dict[str, tuple[str, str]]  # its busiest pattern and rpc
+
+
+@dataclass(frozen=True, slots=True)
+class Detected:
+    """Detections, the scores they stand out from, and the changes of versions near them."""
+
+    detections: pa.Table  # DETECTIONS
+    scores: pa.Table  # every scored cell
+    changes: list[Change]
+
+
+def detect(
+    traffic: dict[str, PatternTraffic],
+    forecasts: dict[str, Forecast],
+    learned: Learned,
+    observed: Observed,
+) -> Detected:
+    """Score every cell of the range and name what passed its threshold."""
+    watched = watch(traffic, forecasts, learned.rates)
+    calibration = learned.calibration
+    inflation = calibration.inflation_of(watched)
+    scan = Scan(watched, inflation, np.array(calibration.calm_shape))
+    walked = walk(scan, watched, observed.grid.seen, calibration.threshold)
+    changes = find_changes(observed.workloads, learned.version_shares)
+    guilt = Guilt(traffic, forecasts)
+    rows = _Rows(observed.grid)
+    for event in walked.events:
+        kind = kind_of(event, walked.events, watched, learned.services_of, changes)
+        _add_event(rows, event, kind, watched, walked, guilt)
+    _add_crowds(rows, scan, watched, observed.grid, calibration.threshold)
+    _add_changes(rows, changes, observed, calibration.threshold)
+    _add_novel(rows, observed, learned.novelty, changes, learned.services_of)
+    return Detected(rows.table(), _scores(watched, walked, observed.grid), changes)
+
+
+class _Rows:
+    """Collects rows of the detections table."""
+
+    def __init__(self, grid: Grid) -> None:
+        self._grid = grid
+        self._starts_ns = grid.starts_ns()
+        self._rows: dict[str, dict[str, object]] = {}
+
+    def add(
+        self,
+        cell: tuple[str, str, str],
+        step: int,
+        values: tuple[float, float, float, float],
+        kind: str,
+    ) -> None:
+        """One cell (pattern, rpc, signal) at a step; values: observed, expected, score, threshold."""
+        start_ns = int(self._starts_ns[step])
+        name = "\x1f".join([*cell, str(start_ns)])
+        row = {
+            "detection_id": hashlib.sha256(name.encode()).hexdigest()[:16],
+            "pattern_id": cell[0],
+            "rpc_id": cell[1],
+            "signal": cell[2],
+            "step_start_ns": start_ns,
+            "observed": values[0],
+            "expected": values[1],
+            "score": values[2],
+            "threshold": values[3],
+            "kind": kind,
+        }
+        known = self._rows.get(str(row["detection_id"]))
+        # Two streams may speak for one cell, a pattern and its family: the louder one counts.
+        if known is None or float(str(known["score"])) < values[2]:
+            self._rows[str(row["detection_id"])] = row
+
+    def table(self) -> pa.Table:
+        """The rows in order of time, then score."""
+        rows = sorted(
+            self._rows.values(),
+            key=lambda r: (r["step_start_ns"], -float(str(r["score"])), str(r["detection_id"])),
+        )
+        return DETECTIONS.of(rows)
+
+
+def _add_event(
+    rows: _Rows, event: Event, kind: str, watched: Watched, walked: Walked, guilt: Guilt
+) -> None:
+    stream = watched.streams[event.stream]
+    rpc_id = stream.rpc_id
+    signal = "calls" if stream.signal == "family" else stream.signal
+    if signal == "calls":
+        rpc_id = guilt.of(stream.pattern_ids, event.first, event.last, event.high)
+    for step in range(event.first, event.last + 1):
+        score = float(walked.score[step, event.stream])
+        limit = float(walked.threshold[step, event.stream])
+        if score < limit:
+            continue
+        values = (
+            float(watched.observed[step, event.stream]),
+            float(watched.expected[step, event.stream]),
+            score,
+            limit,
+        )
+        rows.add((stream.pattern_ids[0], rpc_id, signal), step, values, kind)
+
+
+def _add_crowds(rows: _Rows, scan: Scan, watched: Watched, grid: Grid, threshold: float) -> None:
+    """What moves everything together: certain whichever unit is left out."""
+    certain = scan.event.min(axis=1)  # [t]
+    observed, expected = watched.unit_observed.sum(axis=1), watched.unit_expected.sum(axis=1)
+    largest = watched.streams[0]  # the busiest pattern speaks for all
+    for step in np.flatnonzero((certain >= CERTAIN_CROWD) & grid.seen):
+        factor = float(observed[step] / max(expected[step], 1e-9))
+        if CROWD_FACTORS[0] < factor < CROWD_FACTORS[1]:
+            continue
+        score = threshold - np.log10(max(1 - certain[step], 1e-12))
+        values = (float(observed[step]), float(expected[step]), float(score), threshold)
+        cell = (largest.pattern_ids[0], largest.rpc_id, "demand")
+        rows.add(cell, int(step), values, "demand")
+
+
+def _add_changes(rows: _Rows, changes: list[Change], observed: Observed, threshold: float) -> None:
+    for change in changes:
+        if change.service not in observed.rpc_of_service:
+            continue
+        pattern_id, rpc_id = observed.rpc_of_service[change.service]
+        calls = observed.workloads[change.service].get(change.version)
+        for step in (change.first, change.last):
+            now = float(calls[step]) if calls is not None else 0.0
+            values = (now, 0.0, threshold, threshold)
+            rows.add((pattern_id, rpc_id, "version"), step, values, "change")
+
+
+def _add_novel(
+    rows: _Rows,
+    observed: Observed,
+    rules: dict[str, NoveltyRule],
+    changes: list[Change],
+    services_of: dict[str, frozenset[str]],
+) -> None:
+    step_s = observed.grid.step_s
+    for novel in observed.novel:
+        rule = rules[novel.what]
+        services = services_of.get(novel.pattern_id, frozenset())
+        for step in novel_steps(novel, rule):
+            explained = any(
+                c.service in services and c.since <= step and c.what == "appeared" for c in changes
+            )
+            score = rule.score(step_s)
+            values = (float(novel.calls[step]), 0.0, score, score)
+            cell = (novel.pattern_id, novel.rpc_id, "novelty")
+            rows.add(cell, int(step), values, "change" if explained else "novel")
+
+
+def _scores(watched: Watched, walked: Walked, grid: Grid) -> pa.Table:
+    """Every scored cell of every pattern; a family's score counts for each of its patterns."""
+    score = walked.score.copy()
+    column = {(x.signal, x.pattern_ids[0]): i for i, x in enumerate(watched.streams)}
+    for i, stream in enumerate(watched.streams):
+        if stream.signal == "family":
+            for pattern_id in stream.pattern_ids:
+                own = column["calls", pattern_id]
+                score[:, own] = np.maximum(score[:, own], walked.score[:, i])
+    kept = [i for i, x in enumerate(watched.streams) if x.signal != "family"]
+    steps = len(grid.seen)
+    variance, expected = watched.variance[:, kept], watched.expected[:, kept]
+    spread = np.maximum(variance - expected, 0) / np.maximum(expected, 1e-9) ** 2
+
+    def column_of(values: list[str]) -> pa.Array:
+        return pa.array(np.tile(np.array(values, dtype=object), steps), pa.string())
+
+    return pa.table(
+        {
+            "step_start_ns": np.repeat(grid.starts_ns(), len(kept)),
+            "pattern_id": column_of([watched.streams[i].pattern_ids[0] for i in kept]),
+            "rpc_id": column_of([watched.streams[i].rpc_id for i in kept]),
+            "signal": column_of([watched.streams[i].signal for i in kept]),
+            "observed": watched.observed[:, kept].ravel(),
+            "expected": expected.ravel(),
+            "spread": spread.ravel(),
+            "score": score[:, kept].ravel(),
+            "threshold": walked.threshold[:, kept].ravel(),
+        }
+    ).filter(pa.array(np.repeat(grid.seen, len(kept))))

@@ -1,0 +1,101 @@
+"""What kind each event is: demand told from misuse, and a change told from both."""
+
+import numpy as np
+
+from informer.core.types import Floats
+from informer.detections.changes import Change
+from informer.detections.streams import Stream, Watched
+from informer.detections.walk import Event
+
+# The rest of the family made up for at least half of what the pattern lost or won.
+MADE_UP_FOR = 0.5
+SILENT = 0.1  # observed / expected of a pattern that went for good
+AROUND_A_CHANGE = 12  # steps before it was sure, in which traffic may already have moved
+
+KINDS = {"failures": "failure", "refusals": "refusal", "share": "mix"}
+
+
+def kind_of(
+    event: Event,
+    events: tuple[Event, ...],
+    watched: Watched,
+    services_of: dict[str, frozenset[str]],
+    changes: list[Change],
+) -> str:
+    """The kind of an event of a stream: volume, silence, mix, failure, refusal or change.
+
+    `services_of` names the services on the chains of each pattern.
+    """
+    stream = watched.streams[event.stream]
+    if stream.signal in ("failures", "refusals"):
+        return KINDS[stream.signal]
+    touched = services_of.get(stream.pattern_ids[0], frozenset())
+    if stream.signal == "share":
+        return "change" if _moved_with(event, touched, changes) else KINDS["share"]
+    if stream.signal == "calls" and _rerouted(event, watched):
+        if _during(event, touched, changes) or _went_for_good(event, events, watched):
+            return "change"
+        return "mix"
+    return "volume" if event.high else "silence"
+
+
+def _during(event: Event, services: frozenset[str], changes: list[Change]) -> bool:
+    """Whether a change of one of the services was going on."""
+    return any(
+        c.service in services
+        and c.since - 1 <= event.last
+        and event.first <= c.last + AROUND_A_CHANGE
+        for c in changes
+    )
+
+
+def _moved_with(event: Event, services: frozenset[str], changes: list[Change]) -> bool:
+    """Whether the event began as a change began or ended."""
+    return any(
+        c.service in services
+        and (
+            c.since - 1 <= event.first <= c.first + AROUND_A_CHANGE
+            or c.last - 1 <= event.first <= c.last + AROUND_A_CHANGE
+        )
+        for c in changes
+    )
+
+
+def _rerouted(event: Event, watched: Watched) -> bool:
+    """Whether the other patterns of the family made up for what this one won or lost."""
+    stream = watched.streams[event.stream]
+    family = [
+        i
+        for i, x in enumerate(watched.streams)
+        if x.signal == "calls" and x.rpc_id == stream.rpc_id
+    ]
+    if len(family) < 2:
+        return False
+    span = slice(max(event.first - AROUND_A_CHANGE, 0), event.last + 1)
+    moved = _difference(watched, span)
+    own, whole = float(moved[event.stream]), float(moved[family].sum())
+    return own * (1 if event.high else -1) > 0 and abs(whole) < MADE_UP_FOR * abs(own)
+
+
+def _difference(watched: Watched, span: slice) -> Floats:
+    """Observed minus expected of every stream over a span, after the shared demand; [s]."""
+    unit_observed = watched.unit_observed[span].sum()
+    unit_expected = max(float(watched.unit_expected[span].sum()), 1e-9)
+    demand = float(np.clip(unit_observed / unit_expected, 0.2, 5.0))
+    expected = watched.expected[span].sum(axis=0) * demand
+    return np.asarray(watched.observed[span].sum(axis=0) - expected)
+
+
+def _went_for_good(event: Event, events: tuple[Event, ...], watched: Watched) -> bool:
+    """Whether a pattern of the family fell silent at the same time."""
+    rpc_id = watched.streams[event.stream].rpc_id
+    for other in events:
+        stream: Stream = watched.streams[other.stream]
+        together = other.first <= event.last and event.first <= other.last
+        if other.high or not together or stream.signal != "calls" or stream.rpc_id != rpc_id:
+            continue
+        span = slice(other.first, other.last + 1)
+        expected = float(watched.expected[span, other.stream].sum())
+        if float(watched.observed[span, other.stream].sum()) <= SILENT * expected:
+            return True
+    return False

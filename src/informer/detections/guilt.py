@@ -1,0 +1,39 @@
+"""Which rpc of a pattern stands out: the one whose traffic the event changes most."""
+
+import numpy as np
+
+from informer.core.types import Floats, Forecast, PatternTraffic
+from informer.detections.tails import log_tail
+
+USUAL_SPREAD = 0.02  # enough to keep busy rpcs from winning by their sheer number of calls
+AS_GUILTY = 0.9  # of the highest score; among those, the nearest to the entry is named
+
+
+class Guilt:
+    """Traffic of every rpc over all patterns, to see where an event stands out.
+
+    An rpc that other patterns use as well is diluted by them: in a system with one gateway the
+    entry is everybody's, and the call behind it is what tells an attack on the login.
+    """
+
+    def __init__(self, traffic: dict[str, PatternTraffic], forecasts: dict[str, Forecast]) -> None:
+        self._nodes = {p: t.series.graph.rpc_ids for p, t in traffic.items()}
+        self._observed: dict[str, Floats] = {}
+        self._expected: dict[str, Floats] = {}
+        for pattern_id, pattern in traffic.items():
+            for i, rpc_id in enumerate(pattern.series.graph.rpc_ids):
+                zero = np.zeros(pattern.series.steps)
+                calls, expected = pattern.series.calls[:, i], forecasts[pattern_id].expected[:, i]
+                self._observed[rpc_id] = self._observed.get(rpc_id, zero) + calls
+                self._expected[rpc_id] = self._expected.get(rpc_id, zero) + expected
+
+    def of(self, pattern_ids: tuple[str, ...], first: int, last: int, high: bool) -> str:
+        """The rpc on the chains of these patterns that stands out over steps first..last."""
+        span = slice(first, last + 1)
+        candidates = list(dict.fromkeys(r for p in pattern_ids for r in self._nodes[p]))
+        observed = np.array([self._observed[r][span].sum() for r in candidates])
+        expected = np.array([self._expected[r][span].sum() for r in candidates])
+        variance = expected + USUAL_SPREAD * expected**2
+        scores = log_tail(observed, expected, variance, high=high)
+        # Nodes come in order of depth, so the first that is as guilty is the nearest to the entry.
+        return candidates[int(np.argmax(scores >= AS_GUILTY * scores.max()))]

@@ -1,0 +1,86 @@
+"""Things never learned: edges between services, methods, forms of chain.
+
+How much of a new thing must be seen before a person is told follows from how often new things
+came up while learning, and from the part of the alert budget that novelty may use.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from informer.core.types import Floats, Ints, Json
+
+NS_PER_DAY = 86_400 * 10**9
+SHARE_OF_BUDGET = 0.1  # of the alert budget, for each class
+LEAST_CALLS = (1, 2, 3, 5, 10, 20, 50, 100, 200, 500, 1000)
+# Before anything is known: new things a day, and the days of evidence that this is worth. A new
+# edge between services is rare everywhere; a new combination of known calls is not.
+PRIORS = {"edge": (0.35, 7.0), "method": (1.0, 7.0), "shape": (5.0, 1.0)}
+
+
+@dataclass(frozen=True, slots=True)
+class NoveltyRule:
+    """How many calls a new thing of one class needs, and how rare that is."""
+
+    least_calls: int
+    per_day: float
+
+    def score(self, step_s: int) -> float:
+        """-log10 of the chance that a clean step brings such a thing."""
+        return float(-np.log10(-np.expm1(-self.per_day * step_s / 86_400)))
+
+
+@dataclass(frozen=True, slots=True)
+class Novel:
+    """A thing never learned, with its calls at every step."""
+
+    what: str  # edge, method or shape
+    name: str  # the rpc id, or the shape id
+    pattern_id: str
+    rpc_id: str
+    calls: Floats  # [t]
+
+
+def learn_novelty(
+    first_seen: Iterable[tuple[str, int, float]], *, from_ns: int, until_ns: int, budget: float
+) -> dict[str, NoveltyRule]:
+    """Rules from the things first seen in the second half of training.
+
+    `first_seen` holds (class, first_seen_ns, calls) of everything learned.
+    """
+    middle_ns = (from_ns + until_ns) // 2
+    days = (until_ns - middle_ns) / NS_PER_DAY
+    late: dict[str, list[float]] = {what: [] for what in PRIORS}
+    for what, seen_ns, calls in first_seen:
+        if seen_ns >= middle_ns:
+            late[what].append(calls)
+    return {what: _rule(late[what], days, budget, *PRIORS[what]) for what in PRIORS}
+
+
+def _rule(
+    late: list[float], days: float, budget: float, prior: float, prior_days: float
+) -> NoveltyRule:
+    rule = NoveltyRule(1, 0.0)
+    for least in LEAST_CALLS:
+        found = sum(calls >= least for calls in late)
+        rule = NoveltyRule(least, (found + prior / least) / (days + prior_days))
+        if rule.per_day <= SHARE_OF_BUDGET * budget:
+            break
+    return rule
+
+
+def novel_steps(novel: Novel, rule: NoveltyRule) -> Ints:
+    """Steps at which the novel thing is told: from the call that is enough, while it goes on."""
+    enough = np.cumsum(novel.calls) >= rule.least_calls
+    return np.asarray(np.flatnonzero(enough & (novel.calls > 0)))
+
+
+def rules_to_json(rules: dict[str, NoveltyRule]) -> Json:
+    """The rules as a JSON object."""
+    return {k: {"least_calls": r.least_calls, "per_day": r.per_day} for k, r in rules.items()}
+
+
+def rules_from_json(value: Json) -> dict[str, NoveltyRule]:
+    """Back from the JSON object."""
+    return {k: NoveltyRule(int(r["least_calls"]), float(r["per_day"])) for k, r in value.items()}

@@ -1,0 +1,215 @@
+"""What is watched: streams of counts with what was expected of them.
+
+Axes: t step, s stream, u unit of demand, w window.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from informer.core.types import Bools, Floats, Forecast, Ints, PatternTraffic
+
+# A family is judged as a whole only while enough other traffic remains to judge it by.
+LARGEST_FAMILY = 0.6
+# Below so many units there is nothing to tell what is shared from what is not.
+FEWEST_UNITS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """One count that is watched, named by the cell it speaks for."""
+
+    signal: str  # calls, family, share, failures or refusals
+    pattern_ids: tuple[str, ...]  # the largest first
+    rpc_id: str
+
+    @property
+    def key(self) -> str:
+        """The stream's name in a saved calibration."""
+        return f"{self.signal}|{self.pattern_ids[0]}|{self.rpc_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """Every stream of a time range, and the units whose shared part is demand."""
+
+    streams: tuple[Stream, ...]  # s
+    observed: Floats  # [t, s]
+    expected: Floats  # [t, s]
+    variance: Floats  # [t, s], of one step, from the forecast alone
+    doubt: Floats  # [s], relative variance of the expectation itself: it lasts over a window
+    unit: Ints  # [s], the demand unit the stream belongs to; -1 = demand says nothing about it
+    two_sided: Bools  # [s], too little is irregular as well
+    unit_observed: Floats  # [t, u]
+    unit_expected: Floats  # [t, u]
+    unit_patterns: tuple[tuple[str, ...], ...]  # u
+
+    @property
+    def steps(self) -> int:
+        """How many steps, t."""
+        return int(self.observed.shape[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """Shares of calls that fail or are refused, as Gamma posteriors: mean = hits / calls.
+
+    Keyed by (signal, pattern_id, rpc_id). `hits` holds the prior as well and is never zero.
+    """
+
+    hits: dict[tuple[str, str, str], float]
+    calls: dict[tuple[str, str, str], float]
+
+
+PRIOR_HITS = 0.5
+PRIOR_CALLS = 50.0
+
+
+def learn_rates(traffic: dict[str, PatternTraffic], regular: Bools) -> Rates:
+    """Rates from the steps that were regular, [t]; a rare event needs a prior, so it has one."""
+    hits: dict[tuple[str, str, str], float] = {}
+    calls: dict[tuple[str, str, str], float] = {}
+    for pattern_id, pattern in traffic.items():
+        total = pattern.series.calls[regular].sum(axis=0)  # [n]
+        for signal, counts in (("failures", pattern.failures), ("refusals", pattern.refusals)):
+            found = counts[regular].sum(axis=0)  # [n]
+            for i, rpc_id in enumerate(pattern.series.graph.rpc_ids):
+                key = (signal, pattern_id, rpc_id)
+                hits[key] = float(found[i]) + PRIOR_HITS
+                calls[key] = float(total[i]) + PRIOR_CALLS
+    return Rates(hits, calls)
+
+
+def watch(
+    traffic: dict[str, PatternTraffic], forecasts: dict[str, Forecast], rates: Rates
+) -> Watched:
+    """Streams of all patterns over one grid of steps.
+
+    Volume: the entry's calls of every pattern, and of every family of patterns with one entry,
+    against the forecast. Share: an inner rpc's calls against what the pattern's chains imply.
+    Failures and refusals: against the learned share of the calls that there were.
+    """
+    order = sorted(traffic, key=lambda p: (-traffic[p].series.calls[:, 0].sum(), p))
+    families = _families(order, traffic)
+    units = families if len(families) >= FEWEST_UNITS else [[p] for p in order]
+    unit_of = {p: i for i, unit in enumerate(units) for p in unit}
+    built = _Builder()
+    for pattern_id in order:
+        pattern, forecast = traffic[pattern_id], forecasts[pattern_id]
+        _watch_volume(built, [pattern_id], traffic, forecasts, unit_of[pattern_id], "calls")
+        _watch_shares(built, pattern_id, pattern, forecast)
+        _watch_rates(built, pattern_id, pattern, rates)
+    everything = sum(traffic[p].series.calls[:, 0].sum() for p in order)
+    for family in families:
+        size = sum(traffic[p].series.calls[:, 0].sum() for p in family)
+        if len(family) > 1 and size <= LARGEST_FAMILY * everything:
+            _watch_volume(built, family, traffic, forecasts, unit_of[family[0]], "family")
+    entry_calls = {p: traffic[p].series.calls[:, 0] for p in order}
+    entry_expected = {p: forecasts[p].expected[:, 0] for p in order}
+    return built.watched(
+        np.stack([np.sum([entry_calls[p] for p in u], axis=0) for u in units], axis=1),
+        np.stack([np.sum([entry_expected[p] for p in u], axis=0) for u in units], axis=1),
+        tuple(tuple(u) for u in units),
+    )
+
+
+def _families(order: list[str], traffic: dict[str, PatternTraffic]) -> list[list[str]]:
+    """Patterns that share an entry rpc, the largest first."""
+    by_entry: dict[str, list[str]] = {}
+    for pattern_id in order:
+        by_entry.setdefault(traffic[pattern_id].series.graph.rpc_ids[0], []).append(pattern_id)
+    return list(by_entry.values())
+
+
+class _Builder:
+    """Collects columns, because the number of streams is known only at the end."""
+
+    def __init__(self) -> None:
+        self.streams: list[Stream] = []
+        self.columns: list[tuple[Floats, Floats, Floats]] = []
+        self.doubt: list[float] = []
+        self.unit: list[int] = []
+        self.two_sided: list[bool] = []
+
+    def add(
+        self,
+        stream: Stream,
+        observed: Floats,
+        expected: Floats,
+        variance: Floats,
+        *,
+        unit: int = -1,
+        two_sided: bool = False,
+        doubt: float = 0.0,
+    ) -> None:
+        self.streams.append(stream)
+        self.columns.append((observed, expected, variance))
+        self.doubt.append(doubt)
+        self.unit.append(unit)
+        self.two_sided.append(two_sided)
+
+    def watched(
+        self, unit_observed: Floats, unit_expected: Floats, patterns: tuple[tuple[str, ...], ...]
+    ) -> Watched:
+        observed, expected, variance = (
+            np.stack([c[k] for c in self.columns], axis=1) for k in range(3)
+        )  # [t, s] each
+        return Watched(
+            tuple(self.streams),
+            observed,
+            expected,
+            variance,
+            np.array(self.doubt),
+            np.array(self.unit, dtype=np.int64),
+            np.array(self.two_sided, dtype=bool),
+            unit_observed,
+            unit_expected,
+            patterns,
+        )
+
+
+def _watch_volume(
+    built: _Builder,
+    pattern_ids: list[str],
+    traffic: dict[str, PatternTraffic],
+    forecasts: dict[str, Forecast],
+    unit: int,
+    signal: str,
+) -> None:
+    observed = np.sum([traffic[p].series.calls[:, 0] for p in pattern_ids], axis=0)
+    expected = np.sum([forecasts[p].expected[:, 0] for p in pattern_ids], axis=0)
+    variance = np.sum(
+        [
+            forecasts[p].expected[:, 0]
+            + forecasts[p].spread[:, 0] * forecasts[p].expected[:, 0] ** 2
+            for p in pattern_ids
+        ],
+        axis=0,
+    )
+    seen = traffic[pattern_ids[0]].series.seen
+    entry = traffic[pattern_ids[0]].series.graph.rpc_ids[0]
+    stream = Stream(signal, tuple(pattern_ids), entry)
+    values = (observed * seen, expected * seen, variance * seen)
+    built.add(stream, *values, unit=unit, two_sided=True)
+
+
+def _watch_shares(
+    built: _Builder, pattern_id: str, pattern: PatternTraffic, forecast: Forecast
+) -> None:
+    chains = pattern.series.calls[:, 0]  # [t]
+    for i, rpc_id in enumerate(pattern.series.graph.rpc_ids[1:], start=1):
+        per_chain = forecast.expected[:, i] / np.maximum(forecast.expected[:, 0], 1e-9)
+        expected = chains * per_chain
+        stream = Stream("share", (pattern_id,), rpc_id)
+        built.add(stream, pattern.series.calls[:, i], expected, expected, two_sided=True)
+
+
+def _watch_rates(built: _Builder, pattern_id: str, pattern: PatternTraffic, rates: Rates) -> None:
+    for signal, counts in (("failures", pattern.failures), ("refusals", pattern.refusals)):
+        for i, rpc_id in enumerate(pattern.series.graph.rpc_ids):
+            key = (signal, pattern_id, rpc_id)
+            hits = rates.hits.get(key, PRIOR_HITS)
+            rate = hits / rates.calls.get(key, PRIOR_CALLS)
+            expected = pattern.series.calls[:, i] * rate
+            stream = Stream(signal, (pattern_id,), rpc_id)
+            built.add(stream, counts[:, i], expected, expected, doubt=1 / hits)

@@ -1,0 +1,119 @@
+"""Walks each stream through time: where irregular traffic begins, and where it is calm again.
+
+A window that reaches back into an attack would keep the alarm up long after it and hide the next
+one. So when a stream is calm again, its windows start afresh from there.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from informer.core.types import Bools, Floats, Ints
+from informer.detections.calibrate import worth_telling
+from informer.detections.scan import Scan, score_all
+from informer.detections.streams import Watched
+
+CALM_STEPS = (6, 24)  # so long must a stream look ordinary before an event ends
+CALM_SCORE = 1.3  # ordinary: chance alone would do it one time in twenty
+IN_A_CROWD = 2.0  # added to the threshold of volume: units follow a crowd unevenly
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A stretch of irregular steps of one stream."""
+
+    stream: int
+    first: int  # step
+    last: int  # step, inclusive
+    high: bool
+    score: float  # the highest
+
+
+@dataclass(frozen=True, slots=True)
+class Walked:
+    """Scores of every cell after all restarts, and the events found."""
+
+    score: Floats  # [t, s]
+    threshold: Floats  # [t, s]
+    events: tuple[Event, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Cells:
+    """What is rewritten when a stream starts afresh, all [t, s]."""
+
+    score: Floats
+    told: Floats  # the score where the evidence is enough to tell a person, else 0
+    high: Bools
+    window: Ints
+
+
+def walk(scan: Scan, watched: Watched, seen: Bools, threshold: float) -> Walked:
+    """Find the events of every stream; `seen` [t] masks what was not covered."""
+    steps, streams = watched.observed.shape
+    scored = score_all(scan, steps, streams)
+    stream = np.tile(np.arange(streams, dtype=np.int64), steps)
+    worth = worth_telling(watched, stream, scored.observed, scored.high)
+    score = np.where(seen[:, None], scored.score.reshape(steps, streams), 0.0)
+    told = np.where(worth.reshape(steps, streams), score, 0.0)
+    high = scored.high.reshape(steps, streams)
+    window = scored.window.reshape(steps, streams)
+    limit = _limits(scan, watched, threshold)
+    cells = _Cells(score, told, high, window)
+    events: list[Event] = []
+    for s in np.flatnonzero((told >= limit).any(axis=0)):
+        since = 0
+        while True:
+            over = np.flatnonzero(told[since:, s] >= limit[since:, s])
+            if len(over) == 0:
+                break
+            first = since + int(over[0])
+            # What took long to tell takes as long to be told over.
+            patience = int(np.clip(window[first, s], *CALM_STEPS))
+            calm = _calm_from(scan, int(s), first, since, bool(high[first, s]), steps, patience)
+            peak = float(told[first:calm, s].max())
+            events.append(Event(int(s), first, calm - 1, bool(high[first, s]), peak))
+            since = calm
+            if since >= steps:
+                break
+            _rescore(scan, watched, int(s), since, cells, seen)
+    return Walked(score, limit, tuple(events))
+
+
+def _limits(scan: Scan, watched: Watched, threshold: float) -> Floats:
+    """The threshold of every cell, [t, s]: higher while a crowd moves everything."""
+    limit = np.full(watched.observed.shape, threshold)
+    judged = watched.unit >= 0
+    limit[:, judged] += IN_A_CROWD * scan.event[:, watched.unit[judged]]
+    return limit
+
+
+def _calm_from(
+    scan: Scan, s: int, first: int, since: int, high: bool, steps: int, patience: int
+) -> int:
+    """The first step after `first` from which the stream looks ordinary again."""
+    step = np.arange(first + 1, steps, dtype=np.int64)
+    begin = np.maximum(step + 1 - patience, since)
+    recent = scan.score(step, np.full(len(step), s), begin, longest=patience)
+    ordinary = (recent.score < CALM_SCORE) | (recent.high != high)
+    found = np.flatnonzero(ordinary)
+    return int(step[found[0]]) if len(found) else steps
+
+
+def _rescore(
+    scan: Scan,
+    watched: Watched,
+    s: int,
+    since: int,
+    cells: _Cells,
+    seen: Bools,
+) -> None:
+    """Score the rest of a stream with windows that begin at `since` or later."""
+    step: Ints = np.arange(since, len(seen), dtype=np.int64)
+    stream = np.full(len(step), s, dtype=np.int64)
+    again = scan.score(step, stream, np.full(len(step), since, dtype=np.int64))
+    worth = worth_telling(watched, stream, again.observed, again.high)
+    cells.score[since:, s] = np.where(seen[since:], again.score, 0.0)
+    cells.told[since:, s] = np.where(worth, cells.score[since:, s], 0.0)
+    cells.high[since:, s] = again.high
+    cells.window[since:, s] = again.window
