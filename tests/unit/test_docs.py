@@ -1,0 +1,119 @@
+"""Docs and code say the same: pages, links, commands, options, keys and columns."""
+
+import re
+import runpy
+import shlex
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from informer.core.tables import TABLES
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+PAGES = [
+    *sorted(DOCS.rglob("*.md")),
+    *(ROOT / f"{name}.md" for name in ("README", "ARCHITECTURE", "CONTRIBUTING", "CHANGELOG")),
+]
+RECORDS = sorted((DOCS / "decisions").glob("*.md"))
+GENERATOR: dict[str, Any] = runpy.run_path(str(DOCS / "generate.py"))
+
+every_page = pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+
+
+def fences(page: Path) -> Iterator[tuple[str, str]]:
+    """Language and text of every fenced block."""
+    yield from re.findall(r"^```(\w*)\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL)
+
+
+def prose(page: Path) -> str:
+    """The page without its fenced blocks."""
+    return re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+
+
+def anchors(page: Path) -> set[str]:
+    """The names that its headings can be linked by."""
+    titles = re.findall(r"^#+ (.+)$", prose(page), re.MULTILINE)
+    words = [re.sub(r"[^\w\s-]", "", title).strip().lower() for title in titles]
+    return {re.sub(r"[\s-]+", "-", word) for word in words}
+
+
+def commands_shown(page: Path) -> Iterator[list[str]]:
+    """Every `informer ...` line of its shell blocks, as words."""
+    for language, text in fences(page):
+        if language == "sh":
+            for line in text.replace("\\\n", " ").splitlines():
+                words = shlex.split(line, comments=True)
+                if words and words[0] == "informer":
+                    yield words[1:]
+
+
+@pytest.mark.parametrize("name", GENERATOR["pages"]())
+def test_a_reference_page_is_what_the_code_says(name: str) -> None:
+    written = (DOCS / "reference" / name).read_text()
+    assert written == GENERATOR["pages"]()[name], "run make docs"
+
+
+def test_every_table_and_column_is_in_the_reference() -> None:
+    page = (DOCS / "reference" / "tables.md").read_text()
+    for table in TABLES.values():
+        section = page.split(f"\n## {table.name}\n")[1].split("\n## ")[0]
+        assert re.findall(r"^\| `(\w+)`", section, re.MULTILINE) == table.names
+
+
+@every_page
+def test_every_fence_is_closed_and_says_its_language(page: Path) -> None:
+    marks = re.findall(r"^ *```(.*)$", page.read_text(), re.MULTILINE)
+    assert len(marks) % 2 == 0
+    assert [m for m in marks[0::2] if not re.fullmatch(r"\w+", m)] == []
+    assert [m for m in marks[1::2] if m] == []
+
+
+@every_page
+def test_every_internal_link_leads_somewhere(page: Path) -> None:
+    dead = []
+    for target in re.findall(r"\]\(([^)\s]+)\)", prose(page)):
+        if not re.match(r"https?:", target):
+            path, _, anchor = target.partition("#")
+            file = (page.parent / path).resolve() if path else page
+            if not file.exists() or (anchor and anchor not in anchors(file)):
+                dead.append(target)
+    assert dead == []
+
+
+def test_every_page_is_in_the_navigation_and_the_other_way_round() -> None:
+    site = tomllib.loads((ROOT / "zensical.toml").read_text())["project"]
+
+    def listed(entry: Any) -> Iterator[str]:
+        if isinstance(entry, str):
+            yield entry
+        else:
+            for part in entry.values() if isinstance(entry, dict) else entry:
+                yield from listed(part)
+
+    there = {str(p.relative_to(DOCS)) for p in DOCS.rglob("*.md")}
+    assert set(listed(site["nav"])) == there
+
+
+@pytest.mark.parametrize("record", RECORDS, ids=lambda p: p.name)
+def test_a_decision_says_situation_choice_price_and_what_would_change_it(record: Path) -> None:
+    titles = re.findall(r"^## (.+)$", record.read_text(), re.MULTILINE)
+    assert titles == ["Situation", "Choice", "Price", "What would change our mind"]
+    assert record.read_text().startswith(f"# {int(record.name[:4])}. ")
+
+
+@every_page
+def test_every_make_target_that_is_named_exists(page: Path) -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    shown = " ".join(text for language, text in fences(page) if language == "sh")
+    spoken = " ".join(re.findall(r"`([^`]+)`", prose(page)))
+    assert set(re.findall(r"\bmake ([a-z]+)", f"{shown} {spoken}")) <= targets
+
+
+def test_every_package_and_layer_is_in_the_architecture() -> None:
+    text = (ROOT / "ARCHITECTURE.md").read_text()
+    packages = [p for p in (ROOT / "src" / "informer").iterdir() if list(p.glob("*.py"))]
+    assert [p.name for p in packages if f"`{p.name}/`" not in text] == []
