@@ -7,10 +7,10 @@ import numpy as np
 import pyarrow as pa
 
 from informer.core.tables import DETECTIONS
-from informer.core.types import NS_PER_S, Floats, Forecast, Grid, PatternTraffic
+from informer.core.types import Floats, Forecast, Grid, PatternTraffic
 from informer.detections.calibrate import Calibration
 from informer.detections.changes import Change, find_changes
-from informer.detections.explain import kind_of
+from informer.detections.explain import AROUND_A_CHANGE, kind_of
 from informer.detections.guilt import Guilt
 from informer.detections.novelty import Novel, NoveltyRule, novel_steps
 from informer.detections.scan import Scan
@@ -90,7 +90,7 @@ class _Rows:
         values: tuple[float, float, float, float],
         kind: str,
     ) -> None:
-        """One cell (pattern, rpc, signal) at a step; values: observed, expected, score, threshold."""
+        """One cell (pattern, rpc, signal); values are observed, expected, score, threshold."""
         start_ns = int(self._starts_ns[step])
         name = "\x1f".join([*cell, str(start_ns)])
         row = {
@@ -162,7 +162,9 @@ def _add_changes(rows: _Rows, changes: list[Change], observed: Observed, thresho
             continue
         pattern_id, rpc_id = observed.rpc_of_service[change.service]
         calls = observed.workloads[change.service].get(change.version)
-        for step in (change.first, change.last):
+        # A version that went is missed until it is back; one that came is news for a while.
+        until = change.last if change.what == "gone" else change.first + AROUND_A_CHANGE
+        for step in range(change.first, min(until, change.last) + 1):
             now = float(calls[step]) if calls is not None else 0.0
             values = (now, 0.0, threshold, threshold)
             rows.add((pattern_id, rpc_id, "version"), step, values, "change")

@@ -1,0 +1,1 @@
+"""Detections in; incidents with titles, severity and evidence out."""

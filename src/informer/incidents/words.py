@@ -1,0 +1,75 @@
+"""Titles, severities and explanations of incidents, in words."""
+
+from informer.core.types import Json
+
+SEVERITIES = ("info", "low", "medium", "high", "critical")
+# Scores are powers of ten: so many times the threshold is beyond doubt.
+FAR_OVER, BEYOND_DOUBT = 2.0, 5.0
+
+
+def rpc_words(rpc: Json) -> str:
+    """An rpc as people read it: caller > callee method."""
+    return f"{rpc['caller']} > {rpc['callee']} {rpc['method']}"
+
+
+def title(kind: str, rpc: Json, changes: list[str]) -> str:
+    """What happened, with the guilty rpc."""
+    observed, expected = float(rpc["observed"]), float(rpc["expected"])
+    what = rpc_words(rpc)
+    if kind == "volume":
+        return f"{_times(observed, expected)} calls: {what}"
+    if kind == "silence":
+        return f"Fewer calls than expected ({observed:.0f} of {expected:.0f}): {what}"
+    if kind == "mix":
+        return f"Calls that do not follow from their callers: {what}"
+    if kind == "failure":
+        return f"{observed:.0f} failed calls, {expected:.1f} expected: {what}"
+    if kind == "refusal":
+        return f"{observed:.0f} refused calls, {expected:.1f} expected: {what}"
+    if kind == "novel":
+        return f"Never seen before: {what}"
+    if kind == "demand":
+        return f"All traffic together: {_times(observed, expected)} calls"
+    if changes:
+        return f"{changes[0]}; traffic moved with it"
+    return f"Traffic took another route: {what}"
+
+
+def severity(kind: str, score: float, threshold: float) -> str:
+    """How urgent: misuse before faults, faults before what is probably legitimate."""
+    if kind in ("demand", "change"):
+        return "info"
+    if kind == "novel":
+        return "high"
+    over = score / max(threshold, 1e-9)
+    if kind in ("silence", "failure", "mix", "latency"):
+        return "high" if over >= BEYOND_DOUBT else "medium"
+    if over >= BEYOND_DOUBT:
+        return "critical"
+    return "high" if over >= FAR_OVER else "medium"
+
+
+def explanation(kind: str, rpc: Json, score: float, threshold: float) -> list[str]:
+    """Why it was flagged, a sentence each."""
+    if kind == "novel":
+        return [
+            f"{rpc_words(rpc)} was not among the calls that were learned.",
+            f"A clean step brings a new one about once in {10**score:,.0f} times.",
+        ]
+    if kind == "change":
+        return ["A workload, version or route came or went, and traffic moved with it."]
+    if kind == "demand":
+        return ["Many patterns rose or fell by the same factor at the same time."]
+    chance = f"10^{score:.0f}" if score >= 9 else f"{10**score:,.0f}"
+    return [
+        f"{float(rpc['observed']):.0f} were observed where {float(rpc['expected']):.1f} were "
+        "expected.",
+        f"Clean traffic does that by chance about once in {chance} windows (score {score:.1f}).",
+        f"The alert budget sets the limit at {threshold:.1f}.",
+    ]
+
+
+def _times(observed: float, expected: float) -> str:
+    if expected < 0.5:
+        return f"{observed:.0f} unexpected"
+    return f"{observed / expected:.1f} times the expected"
