@@ -1,4 +1,4 @@
-"""Which detections belong together: near in time, and on the same chain or rpc, never time alone."""
+"""Which detections belong together: near in time and on one rpc or chain, never time alone."""
 
 from dataclasses import dataclass
 from itertools import combinations

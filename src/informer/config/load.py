@@ -1,0 +1,82 @@
+"""Reads and writes `informer.toml`."""
+
+import json
+import tomllib
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from informer.config.settings import Settings, check
+from informer.core.errors import InformerError
+
+
+def read_settings(path: Path) -> Settings:
+    """The settings of a file; what it does not name has its default.
+
+    Errors: InformerError for bad TOML, an unknown key or a value against its rule.
+    """
+    try:
+        given = tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise InformerError(f"{path} must be TOML: {error}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise InformerError(f"{path} cannot be read: {error}") from error
+    return settings_of(given, str(path))
+
+
+def settings_of(given: dict[str, Any], origin: str) -> Settings:
+    """Settings from nested values; `origin` names them in errors."""
+    sections = {f.name: f.default_factory for f in fields(Settings)}
+    unknown = sorted(set(given) - set(sections))
+    if unknown:
+        raise InformerError(
+            f"{origin}: section [{unknown[0]}] is unknown, there are {_list(sections)}"
+        )
+    made: dict[str, Any] = {}
+    for name, factory in sections.items():
+        values = given.get(name, {})
+        if not isinstance(values, dict):
+            raise InformerError(f"{origin}: {name} must be a section, got {values!r}")
+        made[name] = _section(name, factory, values, origin)
+    return Settings(**made)
+
+
+def write_settings(settings: Settings, path: Path) -> None:
+    """Write every setting with its meaning; reading the file gives the same settings."""
+    lines = ["# Informer's configuration. What is not named here has its default.\n"]
+    for section in fields(settings):
+        lines.append(f"\n[{section.name}]\n")
+        values = getattr(settings, section.name)
+        for known in fields(values):
+            lines.append(f"# {known.metadata['means']}\n")
+            lines.append(f"{known.name} = {_toml(getattr(values, known.name))}\n")
+    path.write_text("".join(lines), encoding="utf-8")
+
+
+def _section(name: str, factory: Any, values: dict[str, Any], origin: str) -> Any:
+    known = {f.name: f for f in fields(factory)}
+    unknown = sorted(set(values) - set(known))
+    if unknown:
+        raise InformerError(
+            f"{origin}: {name}.{unknown[0]} is unknown, [{name}] has {_list(known)}"
+        )
+    made = factory(**{k: _tuples(v) for k, v in values.items()})
+    check(name, made)
+    return made
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(_tuples(v) for v in value) if isinstance(value, list) else value
+
+
+def _list(names: Any) -> str:
+    return ", ".join(names)
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{json.dumps(k)} = {_toml(v)}" for k, v in value.items()) + " }"
+    if isinstance(value, tuple):
+        return "[" + ", ".join(_toml(v) for v in value) + "]"
+    # A JSON string of characters without surrogates is a TOML basic string as well.
+    return json.dumps(value, ensure_ascii=False)

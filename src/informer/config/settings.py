@@ -1,0 +1,151 @@
+"""Every setting of Informer, with its meaning and its bounds; the reference is made from here."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from informer.core.errors import InformerError
+
+FORMATS = ("otlp", "jaeger", "zipkin", "skywalking", "envoy", "istio", "table")
+
+
+def setting(
+    default: Any, means: str, rule: str = "", holds: Callable[[Any], bool] | None = None
+) -> Any:
+    """A field with its documentation and the rule that its value must keep."""
+    metadata = {"means": means, "rule": rule, "holds": holds, "default": default}
+    if isinstance(default, dict):
+        return field(default_factory=default.copy, metadata=metadata)
+    return field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True, slots=True)
+class SourceSettings:
+    """`[source]`: how spans are read. `learn` writes what it was given; `detect` takes it up."""
+
+    format: str = setting(
+        "",
+        "Format of the input; empty = recognised.",
+        f"must be empty or one of {', '.join(FORMATS)}",
+        lambda v: v in ("", *FORMATS),
+    )
+    columns: dict[str, str] = setting(  # noqa: RUF009 (the default is copied for each)
+        {}, "For tables: our column name = their column name.", "must be a table of texts"
+    )
+    correlate: str = setting(
+        "trace_id",
+        "What joins spans into one request: `trace_id` or `attribute:NAME`.",
+        "must be trace_id or attribute:NAME",
+        lambda v: v == "trace_id" or re.fullmatch(r"attribute:.+", v) is not None,
+    )
+    where: str = setting("", "A SQL condition over span columns; only what it holds for is read.")
+
+
+@dataclass(frozen=True, slots=True)
+class TrafficSettings:
+    """`[traffic]`: how chains become time series."""
+
+    step_s: int = setting(
+        60, "Length of a step in seconds.", "must be 1 to 86400", lambda v: 1 <= v <= 86_400
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class PatternSettings:
+    """`[patterns]`: which patterns get a graph network of their own."""
+
+    critical_share: float = setting(
+        0.01,
+        "A pattern with at least this share of all chains is critical.",
+        "must be 0 to 1",
+        lambda v: 0 <= v <= 1,
+    )
+    critical: tuple[str, ...] = setting(
+        (),
+        "Rules `caller>callee:method` with `*`; a pattern that uses such an rpc is critical.",
+        "must be texts with a `:`",
+        lambda v: all(isinstance(x, str) and ":" in x for x in v),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class MethodSettings:
+    """`[methods]`: how raw paths become method templates."""
+
+    rules: tuple[tuple[str, str], ...] = setting(
+        (),
+        "Pairs of a regular expression and the template it becomes; the first that fits counts.",
+        "must be pairs of a valid regular expression and a template",
+        lambda v: all(len(x) == 2 and _is_regex(x[0]) for x in v),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class AlertSettings:
+    """`[alerts]`: how many false alarms you can live with."""
+
+    budget_per_day: float = setting(
+        1.0,
+        "Misuse incidents that clean traffic may bring a day, over all patterns.",
+        "must be > 0",
+        lambda v: v > 0,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class MachineSettings:
+    """`[machine]`: what this machine may be asked for."""
+
+    memory: str = setting(
+        "4GB",
+        "Memory for tables; beyond it work spills into the workspace.",
+        "must be a size such as 4GB",
+        lambda v: re.fullmatch(r"\d+(\.\d+)?\s*[KMGT]i?B", v) is not None,
+    )
+    processes: int = setting(
+        0, "Processes that train models; 0 = one a core.", "must be >= 0", lambda v: v >= 0
+    )
+    seed: int = setting(0, "Every random choice comes from it.", "must be >= 0", lambda v: v >= 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All of `informer.toml`."""
+
+    source: SourceSettings = field(default_factory=SourceSettings)
+    traffic: TrafficSettings = field(default_factory=TrafficSettings)
+    patterns: PatternSettings = field(default_factory=PatternSettings)
+    methods: MethodSettings = field(default_factory=MethodSettings)
+    alerts: AlertSettings = field(default_factory=AlertSettings)
+    machine: MachineSettings = field(default_factory=MachineSettings)
+
+
+def check(section: str, values: Any) -> None:
+    """Hold every value of a section against its type and rule.
+
+    Errors: InformerError that names the key, the rule and the value.
+    """
+    for known in fields(values):
+        value = getattr(values, known.name)
+        rule, holds = known.metadata["rule"], known.metadata["holds"]
+        wrong_type = not _fits(value, known.metadata["default"])
+        if wrong_type or (holds is not None and not holds(value)):
+            needed = rule or f"must be a {type(known.metadata['default']).__name__}"
+            raise InformerError(f"{section}.{known.name} {needed}, got {value!r}")
+
+
+def _fits(value: Any, default: Any) -> bool:
+    if isinstance(default, bool) or isinstance(value, bool):
+        return isinstance(value, bool) and isinstance(default, bool)
+    if isinstance(default, float):
+        return isinstance(value, int | float)
+    return isinstance(value, type(default))
+
+
+def _is_regex(text: object) -> bool:
+    try:
+        re.compile(str(text))
+    except re.error:
+        return False
+    return True
