@@ -31,7 +31,10 @@ class SourceSettings:
         lambda v: v in ("", *FORMATS),
     )
     columns: dict[str, str] = setting(  # noqa: RUF009 (the default is copied for each)
-        {}, "For tables: our column name = their column name.", "must be a table of texts"
+        {},
+        "For tables: our column name = their column name.",
+        "must be a table of texts",
+        lambda v: all(isinstance(x, str) for x in v.values()),
     )
     correlate: str = setting(
         "trace_id",

@@ -248,6 +248,17 @@ INCIDENTS = TableSpec(
     ),
 )
 
+ATTRIBUTE_VALUES = TableSpec(
+    "attribute_values",
+    "an attribute value of an rpc, as learned",
+    (
+        Column("rpc_id", TEXT, "the rpc"),
+        Column("key", TEXT, "the attribute; `version` and `status_code` count as attributes"),
+        Column("value", TEXT, "one of its commonest values"),
+        Column("share", REAL, "of a sample of the rpc's calls, 0..1"),
+    ),
+)
+
 RUNS = TableSpec(
     "runs",
     "a learning run",
@@ -275,6 +286,7 @@ TABLES: dict[str, TableSpec] = {
         FORECASTS,
         DETECTIONS,
         INCIDENTS,
+        ATTRIBUTE_VALUES,
         RUNS,
     )
 }

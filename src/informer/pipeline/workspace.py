@@ -1,0 +1,148 @@
+"""The workspace folder: configuration, tables and models of one watched system."""
+
+import secrets
+import shutil
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import orjson
+import pyarrow as pa
+
+from informer.config.load import read_settings, write_settings
+from informer.config.settings import Settings
+from informer.core.errors import InformerError
+from informer.core.tables import TABLES
+from informer.core.types import Json
+from informer.engines.duckdb import DuckDBEngine
+
+FORMAT = 1
+SETTINGS_FILE = "informer.toml"
+TABLES_FILE = "workspace.duckdb"
+
+
+class Workspace:
+    """An open workspace; one process at a time. Use `create` or `open`, and `close` at the end."""
+
+    def __init__(self, path: Path, engine: DuckDBEngine, settings: Settings) -> None:
+        self.path = path
+        self.engine = engine
+        self.settings = settings
+
+    @classmethod
+    def create(cls, path: Path, settings: Settings | None = None) -> "Workspace":
+        """Open a workspace to learn into, made when the folder is absent or empty.
+
+        Settings given here replace those of the folder. Errors: InformerError when the folder
+        holds something else, another version, or is in use.
+        """
+        if (path / TABLES_FILE).exists():
+            workspace = cls.open(path)
+            if settings is not None:
+                workspace.settings = settings
+                write_settings(settings, path / SETTINGS_FILE)
+            return workspace
+        if path.exists() and not path.is_dir():
+            raise InformerError(f"workspace {path} must be a folder, it is a file")
+        strangers = (
+            [p.name for p in path.iterdir() if p.name != SETTINGS_FILE] if path.exists() else []
+        )
+        if strangers:
+            raise InformerError(
+                f"workspace {path} must be absent, empty or a workspace, it holds {strangers[0]!r}"
+            )
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InformerError(f"workspace {path} cannot be made: {error.strerror}") from error
+        if settings is None:
+            file = path / SETTINGS_FILE
+            settings = read_settings(file) if file.exists() else Settings()
+        write_settings(settings, path / SETTINGS_FILE)
+        workspace = cls(path, _engine(path, settings), settings)
+        for spec in TABLES.values():
+            if spec.name != "spans":
+                workspace.engine.append(spec.name, spec.empty())
+        workspace.put("format", {"version": FORMAT})
+        workspace.put("key", {"hex": secrets.token_hex(32)})
+        return workspace
+
+    @classmethod
+    def open(cls, path: Path) -> "Workspace":
+        """Open a workspace that something was learned into.
+
+        Errors: InformerError when there is none, it is of another version, or it is in use.
+        """
+        if not (path / TABLES_FILE).exists():
+            raise InformerError(f"{path} is no workspace: `informer learn` makes one")
+        settings = read_settings(path / SETTINGS_FILE)
+        engine = _engine(path, settings)
+        workspace = cls(path, engine, settings)
+        version = workspace.get("format").get("version") if engine.has("notes") else None
+        if version != FORMAT:
+            engine.close()
+            raise InformerError(
+                f"workspace {path} is of version {version}, this Informer reads version {FORMAT}: "
+                "learn it again into a new folder"
+            )
+        return workspace
+
+    @property
+    def key(self) -> bytes:
+        """Makes the codes of the rpcs secret to this workspace."""
+        return bytes.fromhex(str(self.get("key")["hex"]))
+
+    @property
+    def models(self) -> Path:
+        """Where the models are: PATTERN/VERSION/."""
+        return self.path / "models"
+
+    @property
+    def spill(self) -> Path:
+        """Where work goes that does not fit into memory; gone when the work is done."""
+        return self.path / "tmp"
+
+    def table(self, name: str) -> pa.Table:
+        """All rows of a table."""
+        return self.engine.query(f'select {", ".join(TABLES[name].names)} from "{name}"')
+
+    def save(self, name: str, rows: pa.Table) -> None:
+        """Replace a table."""
+        self.engine.write(name, rows.select(TABLES[name].names))
+
+    def get(self, name: str) -> Json:
+        """A note by name; empty when there is none."""
+        found = self.engine.query("select value from notes where name = $name", name=name)
+        return dict(orjson.loads(found["value"][0].as_py())) if found.num_rows else {}
+
+    def put(self, name: str, value: Json) -> None:
+        """Write a note: state that is no table."""
+        self.engine.run(
+            "create table if not exists notes (name varchar primary key, value varchar)"
+        )
+        text = orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY).decode()
+        self.engine.run(
+            "insert or replace into notes values ($name, $value)", name=name, value=text
+        )
+
+    def close(self) -> None:
+        """Let the folder go."""
+        self.engine.close()
+        shutil.rmtree(self.spill, ignore_errors=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _engine(path: Path, settings: Settings) -> DuckDBEngine:
+    return DuckDBEngine(
+        path / TABLES_FILE, spill=path / "tmp", memory_limit=settings.machine.memory
+    )
