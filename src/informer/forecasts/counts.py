@@ -1,0 +1,113 @@
+"""The negative binomial: likelihood, CRPS, how far a count may pull, and spread from residuals.
+
+variance = expected + spread * expected ** 2 throughout; spread 0 is the Poisson distribution.
+"""
+
+import numpy as np
+from scipy import special
+
+from informer.core.types import Bools, Floats
+
+REACH_SD = 4.0
+PRIOR_SPREAD = 0.05
+PRIOR_STEPS = 4.0
+POOLED_STEPS = 60.0
+FEWEST_SPREAD = 1e-4
+SPREADS = np.concatenate(([0.0], np.geomspace(1e-5, 10.0, 49)))
+REFITS = 2
+LARGE_MEAN = 2_000.0
+MOST_STEPS = 4_096
+
+
+def log_likelihood(observed: Floats, expected: Floats, spread: Floats) -> Floats:
+    """Log probability of every count, broadcast; a non-integer (weighted) count is allowed."""
+    size = 1.0 / np.maximum(spread, 1e-9)
+    with_spread = (
+        special.gammaln(observed + size)
+        - special.gammaln(size)
+        - size * np.log1p(expected / size)
+        + special.xlogy(observed, expected / (size + expected))
+    )
+    poisson = special.xlogy(observed, expected) - expected
+    # Past 1e7 the difference of two log gammas is all rounding.
+    value = np.where(size > 1e7, poisson, with_spread) - special.gammaln(observed + 1.0)
+    return np.asarray(value, np.float64)
+
+
+def crps(observed: Floats, expected: Floats, spread: Floats) -> Floats:
+    """Continuous ranked probability score of every count, in calls; less is better.
+
+    Closed forms as in Jordan, Krüger, Lerch 2019, "Evaluating Probabilistic Forecasts with
+    scoringRules": Poisson, negative binomial, and the gamma of equal moments for large means.
+    """
+    y, m, a = np.broadcast_arrays(observed, expected, spread)
+    score = np.empty(y.shape)
+    large = m > LARGE_MEAN
+    poisson = ~large & (a < FEWEST_SPREAD)
+    rest = ~large & ~poisson
+    score[large] = _crps_gamma(y[large], m[large], a[large])
+    score[poisson] = _crps_poisson(y[poisson], m[poisson])
+    score[rest] = _crps_negative_binomial(y[rest], m[rest], a[rest])
+    return score
+
+
+def within_reach(observed: Floats, expected: Floats, spread: Floats) -> Floats:
+    """Counts as they may enter later forecasts: at most four standard deviations off.
+
+    A single call always counts in full: where one call in a hundred steps is expected, cutting
+    it would teach the forecaster that there are none.
+    """
+    reach = REACH_SD * np.sqrt(expected + spread * expected**2)
+    return np.clip(observed, expected - reach, expected + reach + 1.0)
+
+
+def fit_spread(observed: Floats, expected: Floats, counts: Bools) -> Floats:
+    """The likeliest spread of every rpc, [n], from honest forecasts [t, n] of counts [t, n].
+
+    `counts` [t] says which steps count. Each rpc leans on the pattern as a whole as though it
+    had told `POOLED_STEPS` steps of it, and on a weak prior, so that two steps give no certainty.
+    Counts out of reach are drawn in: one burst does not make a series a wild one.
+    """
+    rows = np.flatnonzero(counts)
+    if rows.size > MOST_STEPS:
+        rows = rows[np.linspace(0, rows.size - 1, MOST_STEPS).astype(np.int64)]
+    y, m = observed[rows], expected[rows]
+    spread = _likeliest_spread(y, m)
+    for _ in range(REFITS):
+        spread = _likeliest_spread(within_reach(y, m, spread), m)
+    return spread
+
+
+def _likeliest_spread(y: Floats, m: Floats) -> Floats:
+    told = np.stack([log_likelihood(y, m, np.asarray(a)).sum(axis=0) for a in SPREADS])  # [a, n]
+    pooled = told.mean(axis=1, keepdims=True) * (POOLED_STEPS / max(len(y), POOLED_STEPS))
+    prior = -PRIOR_STEPS * np.abs(np.sqrt(SPREADS) - np.sqrt(PRIOR_SPREAD))
+    return np.asarray(SPREADS[np.argmax(told + pooled + prior[:, None], axis=0)], np.float64)
+
+
+def _crps_poisson(y: Floats, m: Floats) -> Floats:
+    below = special.pdtr(np.floor(y), m)
+    at = np.exp(special.xlogy(np.floor(y), m) - m - special.gammaln(np.floor(y) + 1.0))
+    bessel = special.i0e(2.0 * m) + special.i1e(2.0 * m)
+    return np.asarray((y - m) * (2.0 * below - 1.0) + 2.0 * m * at - m * bessel, np.float64)
+
+
+def _crps_negative_binomial(y: Floats, m: Floats, a: Floats) -> Floats:
+    size = 1.0 / a
+    p = size / (size + m)
+    z = -4.0 * (1.0 - p) / p**2
+    # Pfaff's transformation keeps the argument in (0, 1).
+    series = special.hyp2f1(1.0 - size, 0.5, 2.0, z / (z - 1.0)) / np.sqrt(1.0 - z)
+    below = special.betainc(size, np.floor(y) + 1.0, p)
+    before = np.where(y < 1.0, 0.0, special.betainc(size + 1.0, np.maximum(np.floor(y), 1.0), p))
+    own = p * (2.0 * before - 1.0) + series
+    return np.asarray(y * (2.0 * below - 1.0) - m / p * own, np.float64)
+
+
+def _crps_gamma(y: Floats, m: Floats, a: Floats) -> Floats:
+    shape = m / (1.0 + a * m)
+    rate = shape / m
+    below = special.gammainc(shape, rate * y)
+    before = special.gammainc(shape + 1.0, rate * y)
+    spacing = 1.0 / (rate * special.beta(0.5, shape))
+    return np.asarray(y * (2.0 * below - 1.0) - m * (2.0 * before - 1.0) - spacing, np.float64)
