@@ -23,7 +23,7 @@ START_NS = 1_781_481_600 * NS_PER_S  # Mon 15 Jun 2026 00:00 UTC
 STEPS = 5 * 144
 THRESHOLD = 5.2
 
-# label, share, mean calls a step, hour of the peak, chain as (parent, caller, callee, method, share)
+# label, share, mean calls a step, hour of the peak, chain: (parent, caller, callee, method, share)
 CHAINS = (
     (
         "GET /productpage",
@@ -229,7 +229,9 @@ def _incidents(patterns: tuple[Pattern, ...]) -> tuple[Incident, ...]:
             found.append(GuiltyRpc(rpc.caller, rpc.callee, rpc.method, share, total, expected))
         return tuple(found)
 
-    def cells(p: int, rpcs: int, day: int, hour: float, steps: int, kind: str) -> tuple[Detection, ...]:
+    def cells(
+        p: int, rpcs: int, day: int, hour: float, steps: int, kind: str
+    ) -> tuple[Detection, ...]:
         begin = round((day * 24 + hour) * 6)
         return tuple(
             Detection(
@@ -351,21 +353,61 @@ def _incidents(patterns: tuple[Pattern, ...]) -> tuple[Incident, ...]:
 
 
 def _labels() -> tuple[Label, ...]:
-    def label(event: str, kind: str, flag: str, day: int, hour: float, minutes: int, told: str,
-              found: str | None = None) -> Label:
+    def label(
+        event: str,
+        kind: str,
+        flag: str,
+        day: int,
+        hour: float,
+        minutes: int,
+        told: str,
+        found: str | None = None,
+    ) -> Label:
         start = step_ns(day, hour) + 97 * NS_PER_S
         return Label(event, kind, flag, start, start + minutes * 60 * NS_PER_S, told, found)
 
     return (
-        label("A4", "api_scraping", "attack", 0, 14.0, 48, "found, 4 min after it began",
-              "i-20260615-1400"),
-        label("A5", "lateral_movement_unknown_workload", "attack", 1, 4.2, 211,
-              "found, 1 min after it began", "i-20260616-0410"),
-        label("L1", "flash_crowd", "legit", 1, 13.0, 64, "told as demand, not as misuse",
-              "i-20260616-1300"),
+        label(
+            "A4",
+            "api_scraping",
+            "attack",
+            0,
+            14.0,
+            48,
+            "found, 4 min after it began",
+            "i-20260615-1400",
+        ),
+        label(
+            "A5",
+            "lateral_movement_unknown_workload",
+            "attack",
+            1,
+            4.2,
+            211,
+            "found, 1 min after it began",
+            "i-20260616-0410",
+        ),
+        label(
+            "L1",
+            "flash_crowd",
+            "legit",
+            1,
+            13.0,
+            64,
+            "told as demand, not as misuse",
+            "i-20260616-1300",
+        ),
         label("L2", "deploy_reviews_v1_out", "legit", 2, 3.0, 2200, "left alone"),
-        label("A2", "credential_stuffing", "attack", 2, 10.7, 30, "found, 2 min after it began",
-              "i-20260617-1030"),
+        label(
+            "A2",
+            "credential_stuffing",
+            "attack",
+            2,
+            10.7,
+            30,
+            "found, 2 min after it began",
+            "i-20260617-1030",
+        ),
         label("F1", "fault_ratings_frozen", "fault", 2, 19.8, 60, "not reported"),
         label("A3", "low_and_slow_login", "attack", 3, 3.5, 576, "missed (1.5 × the usual)"),
         label("A7", "credential_stuffing", "attack", 4, 3.9, 135, "missed (11 requests)"),

@@ -39,7 +39,7 @@ class IncidentCard:
     incident: Incident
     until_ns: int  # its end, or the report's while it is open
     guilty: GuiltyRpc | None
-    signal: str
+    named: bool  # the title already names the guilty rpc
     charts: tuple[Chart, ...]
     graph: Drawing | None
     graph_of: str
@@ -95,9 +95,10 @@ class Cards:
     def _incident(self, n: int, incident: Incident) -> IncidentCard:
         cells = sorted(incident.detections, key=lambda d: -d.score)
         marked = {d.rpc_id for d in cells}
+        guilty = incident.rpcs[0] if incident.rpcs else None
         names = {r.rpc_id: _name(r) for p in self.report.patterns for r in p.rpcs}
         touched = self._touched(incident, cells)
-        charts = self._incident_charts(incident, cells, touched)
+        charts = self._incident_charts(incident, touched)
         drawn = next((p for p in touched if any(r.rpc_id in marked for r in p.rpcs)), None)
         drawn = drawn or next(iter(touched), None)
         shown_cells = sorted(cells[:MOST_DETECTIONS], key=lambda d: d.step_start_ns)
@@ -105,10 +106,10 @@ class Cards:
             number=n,
             incident=incident,
             until_ns=self.report.until_ns if incident.resolved_ns is None else incident.resolved_ns,
-            guilty=incident.rpcs[0] if incident.rpcs else None,
-            signal=cells[0].signal if cells else "calls",
+            guilty=guilty,
+            named=guilty is not None and _names(incident.title, guilty),
             charts=charts,
-            graph=drawn and _incident_graph(incident, drawn, marked),
+            graph=_incident_graph(incident, drawn, marked) if drawn else None,
             graph_of=drawn.label if drawn else "",
             detections=tuple((d, names.get(d.rpc_id, d.rpc_id)) for d in shown_cells),
             threshold=cells[0].threshold if cells else None,
@@ -123,18 +124,15 @@ class Cards:
         inside = [p for p in self.report.patterns if p.pattern_id in ids]
         return sorted(inside, key=lambda p: -peak.get(p.pattern_id, 0.0))
 
-    def _incident_charts(
-        self, incident: Incident, cells: Sequence[Detection], touched: Sequence[Pattern]
-    ) -> tuple[Chart, ...]:
+    def _incident_charts(self, incident: Incident, touched: Sequence[Pattern]) -> tuple[Chart, ...]:
         """A chart per guilty rpc, zoomed to the incident, the guiltiest first."""
-        signals = {d.rpc_id: d.signal for d in reversed(cells)}
         found: list[Chart] = []
         for guilty in incident.rpcs:
             for pattern in touched:
                 ids = [r.rpc_id for r in pattern.rpcs if _same(r, guilty)]
                 if not ids:
                     continue
-                wanted = (signals.get(ids[0], "calls"), "calls")
+                wanted = (guilty.signal, "calls")
                 key = next(
                     (k for s in wanted if (k := (pattern.pattern_id, ids[0], s)) in self._charts),
                     None,
@@ -146,7 +144,9 @@ class Cards:
 
     def _pattern(self, n: int, pattern: Pattern) -> PatternCard:
         touching = {
-            card.number: {d.rpc_id for d, _ in card.detections if d.pattern_id == pattern.pattern_id}
+            card.number: {
+                d.rpc_id for d, _ in card.detections if d.pattern_id == pattern.pattern_id
+            }
             for card in self.incidents
             if any(r.pattern_id == pattern.pattern_id for r in card.incident.patterns)
         }
@@ -162,9 +162,7 @@ class Cards:
 
 
 def _rank(incident: Incident) -> tuple[int, float, int]:
-    known = incident.severity in SEVERITIES
-    severity = SEVERITIES.index(incident.severity) if known else len(SEVERITIES)
-    return severity, -incident.score, incident.opened_ns
+    return SEVERITIES.index(incident.severity), -incident.score, incident.opened_ns
 
 
 def _window(report: Report, incident: Incident) -> tuple[int, int]:
@@ -213,7 +211,9 @@ def _same(rpc: Rpc, guilty: GuiltyRpc) -> bool:
     return (rpc.caller, rpc.callee, rpc.method) == (guilty.caller, guilty.callee, guilty.method)
 
 
+def _names(title: str, rpc: GuiltyRpc) -> bool:
+    return all(part in title for part in (rpc.caller, rpc.callee, rpc.method))
+
+
 def _name(rpc: Rpc) -> str:
     return f"{shown(rpc.caller)} to {shown(rpc.callee)} {shown(rpc.method)}"
-
-

@@ -31,13 +31,12 @@ def encode(series: RpcSeries, windows: Sequence[tuple[int, int]] = ()) -> dict[s
     odd = [k for k, v in columns.items() if v.shape != starts.shape]
     if odd:
         raise ValueError(f"every list of a series must have {len(starts)} values, not so: {odd}")
-    spans = [
-        (int(np.searchsorted(starts, a)), int(np.searchsorted(starts, b))) for a, b in windows
-    ]
+    spans = [(int(np.searchsorted(starts, a)), int(np.searchsorted(starts, b))) for a, b in windows]
     rows = rows_to_draw(columns["o"], columns["s"], spans)
     values = {k: _short(v[rows]) for k, v in columns.items()}
-    values["x"] = values["x"][0] if len(set(values["x"])) == 1 else values["x"]
-    return {"signal": series.signal, **_times(starts[rows] // NS_PER_S), **values}
+    limits = values.pop("x")
+    limit = limits[0] if len(set(limits)) == 1 else limits
+    return {"signal": series.signal, **_times(starts[rows] // NS_PER_S), **values, "x": limit}
 
 
 def rows_to_draw(

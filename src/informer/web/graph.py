@@ -9,6 +9,7 @@ call tree has few leaves, and a row each reads better than a compact drawing.)
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from informer.core.types import OUTSIDE
 from informer.web.views import Rpc
 from informer.web.words import percent, shown
 
@@ -73,7 +74,15 @@ def draw(
         return MARGIN + depth[i] * (BOX_W + GAP_X), MARGIN + row[i] * (BOX_H + GAP_Y)
 
     boxes = tuple(
-        _box(rpc, corner(i), rpc.rpc_id in marked, i >= len(rpcs)) for i, rpc in enumerate(nodes)
+        Box(
+            *corner(i),
+            callee=_cut(_name(rpc, parent[i] is None)),
+            method=_cut(rpc.method),
+            full=f"{shown(rpc.caller)} → {shown(rpc.callee)} {shown(rpc.method)}",
+            marked=rpc.rpc_id in marked,
+            new=i >= len(rpcs),
+        )
+        for i, rpc in enumerate(nodes)
     )
     lines = tuple(
         _line(boxes[a], boxes[b], weight, straight=parent[b] == a) for a, b, weight in links
@@ -134,9 +143,9 @@ def _places(
     return depth, row
 
 
-def _box(rpc: Rpc, at: tuple[float, float], marked: bool, new: bool) -> Box:
-    full = f"{shown(rpc.caller)} → {shown(rpc.callee)} {shown(rpc.method)}"
-    return Box(*at, _cut(rpc.callee), _cut(rpc.method), full, marked, new)
+def _name(rpc: Rpc, first: bool) -> str:
+    """The callee; a box that hangs below nothing also says who called, unless from outside."""
+    return f"{rpc.caller} → {rpc.callee}" if first and rpc.caller != OUTSIDE else rpc.callee
 
 
 def _cut(name: str) -> str:

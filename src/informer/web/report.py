@@ -30,18 +30,22 @@ def render_report(report: Report) -> str:
     cards = Cards(report)
     scripts = [_static(name) for name in SCRIPTS]
     styles = [_static(name) for name in STYLES]
-    return _templates().get_template("report.html").render(
-        report=report,
-        cards=cards,
-        facts=_facts(report),
-        timeline=timeline(report, cards.ranked),
-        numbers={c.incident.incident_id: c.number for c in cards.incidents},
-        places={c.pattern.pattern_id: c.number for c in cards.patterns},
-        policy=_policy(scripts, styles),
-        scripts=[Markup(s) for s in scripts],  # noqa: S704 our own files, not input
-        styles=[Markup(s) for s in styles],  # noqa: S704
-        licences=[Markup(_static(name)) for name in LICENCES],  # noqa: S704
-        payload=Markup(script_safe(cards.payload)),  # noqa: S704 escaped for a script element
+    return (
+        _templates()
+        .get_template("report.html")
+        .render(
+            report=report,
+            cards=cards,
+            facts=_facts(report),
+            timeline=timeline(report, cards.ranked),
+            numbers={c.incident.incident_id: c.number for c in cards.incidents},
+            places={c.pattern.pattern_id: c.number for c in cards.patterns},
+            policy=_policy(scripts, styles),
+            scripts=[Markup(s) for s in scripts],
+            styles=[Markup(s) for s in styles],
+            licences=[Markup(_static(name)) for name in LICENCES],
+            payload=Markup(script_safe(cards.payload)),
+        )
     )
 
 
@@ -58,7 +62,9 @@ def _facts(report: Report) -> dict[str, Any]:
         "lasting": words.lasting((report.until_ns - report.from_ns) / NS_PER_S),
         "rpcs": len({r.rpc_id for p in report.patterns for r in p.rpcs}),
         "steps": steps,
-        "seen": max((sum(v is not None and v == v for v in s.observed) for s in entries), default=0),
+        "seen": max(
+            (sum(v is not None and v == v for v in s.observed) for s in entries), default=0
+        ),
         "forecasters": Counter(p.forecaster for p in report.patterns).most_common(),
         "not_ready": sum(p.state != "ready" for p in report.patterns),
         "chains": sum(p.chains for p in report.patterns),
@@ -85,7 +91,7 @@ def _templates() -> jinja2.Environment:
         words.count,
     ):
         templates.filters[word.__name__] = word
-    templates.globals["kinds"] = words.KINDS
+    templates.globals.update(kinds=words.KINDS, units=words.UNITS)
     return templates
 
 

@@ -1,16 +1,16 @@
 """Incidents and labels along one strip of time, as percent of its width."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from informer.core.types import NS_PER_S
-from informer.web.words import DAYS, lasting, moment, shown, span
 from informer.web.views import Incident, Label, Report
+from informer.web.words import DAYS, lasting, moment, shown, span
 
 TICK_S = (60, 300, 600, 1800, 3600, 7200, 10800, 21600, 43200, 86400)
 DAY_S = 86400
 MOST_TICKS = 8
-ROOM = 5.0  # percent that a bar and its name need before the next one
+ROOM, LABEL_ROOM = 6.0, 11.0  # percent that a name beside its bar needs, on a phone too
 MOST_LANES = 8
 
 
@@ -60,8 +60,8 @@ def timeline(report: Report, ranked: Sequence[Incident]) -> Timeline:
     numbered = sorted(enumerate(ranked, start=1), key=lambda pair: pair[1].opened_ns)
     return Timeline(
         ticks=_ticks(report.from_ns, report.until_ns),
-        incidents=_lanes([_incident_bar(report, n, i) for n, i in numbered]),
-        labels=_lanes([_label_bar(report, label) for label in report.labels]),
+        incidents=_lanes([_incident_bar(report, n, i) for n, i in numbered], ROOM),
+        labels=_lanes([_label_bar(report, label) for label in report.labels], LABEL_ROOM),
     )
 
 
@@ -69,10 +69,12 @@ def _incident_bar(report: Report, n: int, incident: Incident) -> Bar:
     end_ns = report.until_ns if incident.resolved_ns is None else incident.resolved_ns
     x, width = _place(report, incident.opened_ns, end_ns)
     says = (
-        f"{n}: {incident.severity} {incident.kind}, {shown(incident.title)}, "
+        f"Incident {n}: {incident.severity} {incident.kind}, {shown(incident.title)}, "
         f"{span(incident.opened_ns, incident.resolved_ns)}"
     )
-    return Bar(x, width, 0, str(n), says, incident.severity, f"#incident-{n}", x > 96)
+    return Bar(
+        x, width, 0, str(n), says, incident.severity, f"#incident-{n}", x + width > 100 - ROOM
+    )
 
 
 def _label_bar(report: Report, label: Label) -> Bar:
@@ -80,9 +82,11 @@ def _label_bar(report: Report, label: Label) -> Bar:
     lasted = lasting((label.end_ns - label.start_ns) / NS_PER_S)
     says = (
         f"{shown(label.event)}: {label.flag}, {shown(label.kind)}, "
-        f"{span(label.start_ns, label.end_ns)} ({lasted}). {shown(label.outcome)}"
+        f"{span(label.start_ns, label.end_ns, exact=False)} ({lasted}). {shown(label.outcome)}"
     )
-    return Bar(x, width, 0, shown(label.event, 12), says, label.flag, None, x > 94)
+    return Bar(
+        x, width, 0, shown(label.event, 12), says, label.flag, None, x + width > 100 - LABEL_ROOM
+    )
 
 
 def _place(report: Report, from_ns: int, until_ns: int) -> tuple[float, float]:
@@ -92,21 +96,19 @@ def _place(report: Report, from_ns: int, until_ns: int) -> tuple[float, float]:
     return round(100 * x, 3), round(100 * (end - x), 3)
 
 
-def _lanes(bars: Sequence[Bar]) -> tuple[Bar, ...]:
+def _lanes(bars: Sequence[Bar], room: float) -> tuple[Bar, ...]:
     """Each bar in the first lane with room; when all are full, in the one that ends first."""
     ends: list[float] = []
     placed = []
     for bar in sorted(bars, key=lambda b: b.x):
-        begin = bar.x - (ROOM if bar.flip else 0)
+        begin = bar.x - (room if bar.flip else 0)
         free = next((i for i, end in enumerate(ends) if end <= begin), None)
         if free is None and len(ends) < MOST_LANES:
             free = len(ends)
             ends.append(0.0)
         lane = ends.index(min(ends)) if free is None else free
-        ends[lane] = max(bar.x + bar.width, bar.x) + (1.0 if bar.flip else ROOM)
-        placed.append(
-            Bar(bar.x, bar.width, lane, bar.name, bar.says, bar.look, bar.href, bar.flip)
-        )
+        ends[lane] = bar.x + bar.width + (1.0 if bar.flip else room)
+        placed.append(replace(bar, lane=lane))
     return tuple(placed)
 
 

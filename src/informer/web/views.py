@@ -71,8 +71,9 @@ class GuiltyRpc:
     callee: str
     method: str
     share: float  # of the incident's score, 0..1
-    observed: float | None
+    observed: float | None  # over the whole incident, in the signal's unit
     expected: float | None
+    signal: str = "calls"
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ KINDS = {
     "novel": "A chain, rpc or edge that was never learned.",
     "change": "A workload, version or edge came or went for good, and traffic moved with it.",
 }
+UNITS = {"novelty": "calls", "latency": "ms", "share": "calls per call of its caller"}
 _INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 _ZERO_WIDTH_JOINER = "\u200d"  # holds emoji together, and turns no text around
 
@@ -58,11 +59,13 @@ def number(value: float | None) -> str:
 def percent(share: float) -> str:
     """A share 0..1 in percent.
 
-    >>> percent(0.4567), percent(0.0004), percent(1.0), percent(0.034)
-    ('46 %', '< 0.1 %', '100 %', '3.4 %')
+    >>> percent(0.4567), percent(0.0004), percent(1.0), percent(0.034), percent(0.9996)
+    ('46 %', '< 0.1 %', '100 %', '3.4 %', '99.9 %')
     """
     if 0 < share < 0.001:
         return "< 0.1 %"
+    if 0.99 < share < 1:  # all but a few is not all
+        return f"{min(100 * share, 99.9):.1f} %"
     return f"{100 * share:.0f} %" if share >= 0.1 or share == 0 else f"{100 * share:.1f} %"
 
 
@@ -115,20 +118,20 @@ def moment(time_ns: int) -> datetime:
     return datetime.fromtimestamp(time_ns // NS_PER_S, UTC)
 
 
-def when(time_ns: int) -> str:
-    """A time to the minute, such as `Wed 17 Jun 10:40`; with seconds when it has some."""
+def when(time_ns: int, exact: bool = True) -> str:
+    """A time such as `Wed 17 Jun 10:40`; with seconds when it has some and they matter."""
     t = moment(time_ns)
-    clock = t.strftime("%H:%M:%S" if t.second else "%H:%M")
+    clock = t.strftime("%H:%M:%S" if exact and t.second else "%H:%M")
     return f"{DAYS[t.weekday()]} {t.day} {MONTHS[t.month - 1]} {clock}"
 
 
-def span(from_ns: int, until_ns: int | None) -> str:
+def span(from_ns: int, until_ns: int | None, exact: bool = True) -> str:
     """A range of time; the day is named once when both ends lie in it."""
     if until_ns is None:
-        return f"since {when(from_ns)}"
+        return f"since {when(from_ns, exact)}"
     same_day = moment(from_ns).date() == moment(until_ns).date()
-    end = when(until_ns).rsplit(" ", 1)[-1] if same_day else when(until_ns)
-    return f"{when(from_ns)} – {end}"
+    end = when(until_ns, exact)
+    return f"{when(from_ns, exact)} – {end.rsplit(' ', 1)[-1] if same_day else end}"
 
 
 def count(n: float, noun: str) -> str:

@@ -4,7 +4,7 @@
 (() => {
   const DAYS = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
   const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-  const HEIGHTS = { large: 250, small: 132, score: 92 };
+  const HEIGHTS = { large: 250, small: 150, score: 92 };
   const AXIS_W = 46;
   const series = JSON.parse(document.getElementById("series").textContent);
   const figures = new Map(); // figure -> its plots
@@ -52,6 +52,7 @@
 
   function ticks(u, splits, axis, space, step) {
     return splits.map((s) => {
+      if (u.valToPos(s, "x") > u.over.clientWidth - 16) return "";
       const t = date(s);
       return step >= 86400 || s % 86400 === 0 ? day(t) : clock(t);
     });
@@ -96,7 +97,7 @@
           radius * uPlot.pxRatio, 0, 7,
         );
         ctx.fill();
-        ctx.stroke();
+        if (radius > 4) ctx.stroke();
       }
       ctx.restore();
     };
@@ -126,7 +127,7 @@
   }
 
   function options(node, rows, height, lines, top, hooks, foot) {
-    const stairs = uPlot.paths.stepped({ align: 1 });
+    const stairs = uPlot.paths.stepped({ align: 1, alignGaps: 1 });
     const axis = { stroke: () => paint.muted, font: "11px system-ui, sans-serif" };
     return {
       width: node.clientWidth,
@@ -171,7 +172,7 @@
         { stroke: "transparent" },
         { stroke: "transparent" },
         { stroke: () => paint.expected, width: 1.5, dash: [5, 4] },
-        { stroke: () => paint.ink, width: large ? 1.75 : 1.25 },
+        { stroke: () => paint.ink, width: large ? 1.75 : 0.9 },
       ],
       (max) => Math.max((max || 0) * 1.12, 1),
       {
@@ -237,17 +238,22 @@
 
   function keys(target, plot, rows) {
     const x = rows[0];
+    let at = null; // the step that is read
+    const point = () => {
+      if (at !== null) plot.setCursor({ left: plot.valToPos((x[at] + x[at + 1]) / 2, "x"), top: 10 });
+    };
     target.addEventListener("keydown", (event) => {
       const way = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
       if (event.key === "Escape") {
         plot.setScale("x", { min: x[0], max: x[x.length - 1] });
+        queueMicrotask(point); // after the plot has taken its new scale
       } else if (way) {
         const { min, max } = plot.scales.x;
         const first = x.findIndex((v) => v >= min);
-        const now = plot.cursor.idx ?? (way > 0 ? first - 1 : x.length - 1);
-        const next = Math.min(Math.max(now + way * (event.shiftKey ? 10 : 1), 0), x.length - 2);
-        if (x[next] < min || x[next + 1] > max) return;
-        plot.setCursor({ left: plot.valToPos((x[next] + x[next + 1]) / 2, "x"), top: 10 });
+        const last = x.findLastIndex((v) => v <= max) - 1;
+        const now = at ?? (way > 0 ? first - 1 : last + 1);
+        at = Math.min(Math.max(now + way * (event.shiftKey ? 10 : 1), first), last);
+        point();
         event.preventDefault();
       }
     });
