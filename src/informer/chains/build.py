@@ -9,10 +9,11 @@ from informer.core.ports import Engine
 from informer.core.sql import read_sql
 
 SCAFFOLD = (
-    *("repeated_ids", "distinct_spans", "shared_parents", "linked_spans", "uphill_links"),
-    *("cut_spans", "named_calls", "headless_traces", "ascents", "call_depths"),
-    *("signatures", "signature_examples", "form_rpcs", "form_edges"),
+    *("repeated_ids", "twin_spans", "shared_parents", "linked_spans", "uphill_links"),
+    *("rehung_spans", "named_calls", "headless_traces", "silent_spans", "call_parents"),
+    *("signatures", "signature_examples", "call_depths", "form_rpcs", "form_edges"),
 )
+VIEWS = ("climbed_traces", "cut_spans", "distinct_spans")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +41,11 @@ def build_chains(engine: Engine, *, key: bytes) -> Chains:
     when it is there, the `rpcs` known from before. `key`, at most 64 bytes, makes the codes of the
     rpcs secret to a workspace. Any order of the spans gives equal tables.
     """
-    for table in ("repeated_ids", "distinct_spans", "shared_parents", "linked_spans"):
+    for table in ("repeated_ids", "twin_spans", "distinct_spans", "shared_parents", "linked_spans"):
         _make(engine, table)
     cycles = count_cycles(engine)
     _make(engine, "cut_spans")
+    _make(engine, "rehung_spans")
     _make(engine, "named_calls")
     rpcs = mint_rpcs(engine, key)
     engine.write("rpcs", rpcs)
@@ -61,9 +63,10 @@ def build_chains(engine: Engine, *, key: bytes) -> Chains:
     engine.write("signature_shapes", signature_shapes)
     _make(engine, "chains")
     found = Chains(cycles=cycles, **_counts(engine))
+    for view in VIEWS:
+        engine.run(f"drop view {view}")
     for table in SCAFFOLD:
         engine.run(f"drop table {table}")
-    engine.run("drop view climbed_traces")
     return found
 
 

@@ -3,5 +3,4 @@ create or replace table call_depths as
 select
     trace_id, span_id, twin, rpc_id, up_span_id, up_twin,
     case when up_span_id is null then 0 else 1 end as depth
-from ascents
-where rpc_id is not null
+from call_parents

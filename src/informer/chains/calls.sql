@@ -16,7 +16,9 @@ select
     c.weight,
     c.version,
     c.root,
-    c.orphan
+    c.orphan,
+    c.up_span_id,
+    c.up_twin
 from named_calls as c
 inner join rpcs as r
     on

@@ -30,16 +30,16 @@ def count_cycles(engine: Engine) -> int:
 
 
 def climb(engine: Engine, traces: str) -> None:
-    """Make `ascents` of the traces in the table `traces`: every span and the call above it."""
+    """Make `call_parents` of the traces in the table `traces`."""
     engine.run(f"create or replace view climbed_traces as select trace_id from {traces}")
-    engine.run(read_sql("informer.chains", "ascents"))
-    unfinished = "select count(*) from ascents where up_span_id is not null and up_rpc_id is null"
-    while _number(engine, unfinished):
-        _step(engine, "ascents", "higher_ascents")
+    engine.run(read_sql("informer.chains", "silent_spans"))
+    while _number(engine, "select count(*) from silent_spans where open"):
+        _step(engine, "silent_spans", "higher_silent_spans")
+    engine.run(read_sql("informer.chains", "call_parents"))
 
 
 def measure_depths(engine: Engine) -> None:
-    """Make `call_depths` from `ascents`: how many calls lie above every call."""
+    """Make `call_depths` from `call_parents`: how many calls lie above every call."""
     engine.run(read_sql("informer.chains", "call_depths"))
     while _number(engine, "select count(*) from call_depths where up_span_id is not null"):
         _step(engine, "call_depths", "deeper_calls")

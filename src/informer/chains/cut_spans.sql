@@ -1,5 +1,5 @@
 -- One row is a distinct span and the span it hangs below; a span in a cycle is an orphan.
-create or replace table cut_spans as
+create or replace view cut_spans as
 select
     s.trace_id, s.span_id, s.twin, s.service, s.operation, s.kind, s.peer, s.start_ns,
     s.duration_ns, s.failed, s.refused, s.weight, s.version, s.to_db,

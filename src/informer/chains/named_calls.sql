@@ -81,6 +81,8 @@ select
     c.weight,
     case when c.kind in ('client', 'producer') then null else c.version end as version,
     c.up_span_id is null and not c.orphan as root,
-    c.orphan
+    c.orphan,
+    c.up_span_id,
+    c.up_twin
 from told as c
 left join methods as m on m.service = c.service and m.operation = c.operation

@@ -7,8 +7,8 @@ with top_calls as (
     where h.trace_id is null and (c.root or c.orphan)
     union all
     select trace_id, rpc_id, start_ns, from_orphan as orphan
-    from ascents
-    where rpc_id is not null and up_span_id is null
+    from call_parents
+    where up_span_id is null
 ),
 
 entries as (

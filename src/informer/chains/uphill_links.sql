@@ -8,11 +8,6 @@ from linked_spans as s
 inner join (
     select distinct trace_id
     from linked_spans
-    where
-        up_span_id is not null
-        and (
-            start_ns < up_start_ns
-            or (start_ns = up_start_ns and duration_ns >= up_duration_ns)
-        )
+    where uphill
 ) as t on t.trace_id = s.trace_id
 where s.up_span_id is not null
