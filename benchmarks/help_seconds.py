@@ -1,4 +1,4 @@
-"""How long does `informer --help` take? A command that answers at once is a command that is asked."""
+"""How long does `informer --help` take? What answers at once is asked more often."""
 
 import json
 import platform

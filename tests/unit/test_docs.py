@@ -5,11 +5,16 @@ import runpy
 import shlex
 import tomllib
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
+from informer.cli.app import informer
+from informer.config.load import settings_of
+from informer.config.settings import Settings
 from informer.core.tables import TABLES
 
 ROOT = Path(__file__).parents[2]
@@ -20,6 +25,8 @@ PAGES = [
 ]
 RECORDS = sorted((DOCS / "decisions").glob("*.md"))
 GENERATOR: dict[str, Any] = runpy.run_path(str(DOCS / "generate.py"))
+ROOT_CONTEXT = click.Context(informer, info_name="informer")
+COMMANDS = {c.command_path: c.command for c, _ in GENERATOR["commands"](ROOT_CONTEXT)}
 
 every_page = pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
 
@@ -41,6 +48,15 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[\s-]+", "-", word) for word in words}
 
 
+def options_of(command: click.Command) -> set[str]:
+    return {o for p in command.params if isinstance(p, click.Option) for o in p.opts}
+
+
+def section(page: Path, title: str) -> str:
+    """The text below a heading of the second level."""
+    return page.read_text().split(f"\n## {title}\n")[1].split("\n## ")[0]
+
+
 def commands_shown(page: Path) -> Iterator[list[str]]:
     """Every `informer ...` line of its shell blocks, as words."""
     for language, text in fences(page):
@@ -48,7 +64,7 @@ def commands_shown(page: Path) -> Iterator[list[str]]:
             for line in text.replace("\\\n", " ").splitlines():
                 words = shlex.split(line, comments=True)
                 if words and words[0] == "informer":
-                    yield words[1:]
+                    yield words
 
 
 @pytest.mark.parametrize("name", GENERATOR["pages"]())
@@ -58,10 +74,54 @@ def test_a_reference_page_is_what_the_code_says(name: str) -> None:
 
 
 def test_every_table_and_column_is_in_the_reference() -> None:
-    page = (DOCS / "reference" / "tables.md").read_text()
-    for table in TABLES.values():
-        section = page.split(f"\n## {table.name}\n")[1].split("\n## ")[0]
-        assert re.findall(r"^\| `(\w+)`", section, re.MULTILINE) == table.names
+    page = DOCS / "reference" / "tables.md"
+    assert re.findall(r"^## (.+)$", page.read_text(), re.MULTILINE) == list(TABLES)
+    for name, table in TABLES.items():
+        assert re.findall(r"^\| `(\w+)`", section(page, name), re.MULTILINE) == table.names
+
+
+def test_every_command_and_option_is_in_the_reference() -> None:
+    page = DOCS / "reference" / "cli.md"
+    assert re.findall(r"^## (.+)$", page.read_text(), re.MULTILINE) == list(COMMANDS)
+    for path, command in COMMANDS.items():
+        cells = re.findall(r"^\| `(.+?)` \|", section(page, path), re.MULTILINE)
+        assert {o for c in cells for o in re.findall(r"--?[a-z][\w-]*", c)} == options_of(command)
+
+
+def test_every_key_of_the_configuration_is_in_the_reference() -> None:
+    page = DOCS / "reference" / "config.md"
+    assert re.findall(r"^## (.+)$", page.read_text(), re.MULTILINE) == [
+        f.name for f in fields(Settings)
+    ]
+    for name in fields(Settings):
+        keys = [f.name for f in fields(getattr(Settings(), name.name))]
+        assert re.findall(r"^\| `(\w+)`", section(page, name.name), re.MULTILINE) == keys
+
+
+@every_page
+def test_every_command_that_is_shown_can_be_typed(page: Path) -> None:
+    for words in commands_shown(page):
+        depth = 3 if " ".join(words[:3]) in COMMANDS else 2
+        command = COMMANDS[" ".join(words[:depth])]
+        context = click.Context(command, info_name=words[0])
+        given, rest, _ = command.make_parser(context).parse_args(words[depth:])
+        for parameter in command.params:
+            value = parameter.type_cast_value(context, given.get(parameter.name))
+            assert not (parameter.required and value in (None, ())), words
+        assert rest == []
+
+
+@every_page
+def test_every_option_that_is_spoken_of_exists(page: Path) -> None:
+    known = {o for command in COMMANDS.values() for o in options_of(command)} | {"--help"}
+    assert set(re.findall(r"`(--[a-z][\w-]*)[ `=]", prose(page))) <= known
+
+
+@every_page
+def test_every_configuration_that_is_shown_is_valid(page: Path) -> None:
+    for language, text in fences(page):
+        if language == "toml":
+            settings_of(tomllib.loads(text), page.name)
 
 
 @every_page
