@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from informer.core.types import NS_PER_S
 from informer.web import words
-from informer.web.charts import POINTS, encode, rows_to_draw, script_safe, sparkline
+from informer.web.charts import POINTS, encode, points_each, rows_to_draw, script_safe, sparkline
 from informer.web.graph import BOX_H, BOX_W, draw
 from informer.web.timeline import timeline
 from informer.web.views import Rpc, RpcSeries
@@ -40,7 +40,7 @@ def series(n: int, **values: object) -> RpcSeries:
 
 def test_the_examples_in_words_hold() -> None:
     tried = doctest.testmod(words)
-    assert tried.attempted >= 7
+    assert tried.attempted >= 8
     assert tried.failed == 0
 
 
@@ -89,6 +89,10 @@ def test_dropped_points_keep_their_time() -> None:
     sent = encode(series(5_000, observed=observed))
     times = sent["t0"] + np.cumsum([0, *sent["dt"]]) * sent["unit"]
     assert times[sent["o"].index(7)] == 1000 + 3_333 * 60
+
+
+def test_many_series_share_the_points_of_a_page() -> None:
+    assert [points_each(n) for n in (0, 34, 200, 5_000)] == [POINTS, POINTS, 600, 240]
 
 
 def test_json_in_a_script_cannot_end_the_script() -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from informer.core.types import NS_PER_S
-from informer.web.charts import encode, sparkline
+from informer.web.charts import encode, points_each, sparkline
 from informer.web.graph import Drawing, draw
 from informer.web.views import Detection, GuiltyRpc, Incident, Pattern, Report, Rpc
 from informer.web.words import SEVERITIES, number, shown, when
@@ -67,12 +67,13 @@ class Cards:
         self.ranked = sorted(report.incidents, key=_rank)
         self.payload: list[dict[str, Any]] = []
         self._charts: dict[tuple[str, str, str], Chart] = {}
+        points = points_each(sum(len(p.series) for p in report.patterns))
         for pattern in report.patterns:
-            self._add_series(pattern)
+            self._add_series(pattern, points)
         self.incidents = [self._incident(n, i) for n, i in enumerate(self.ranked, start=1)]
         self.patterns = [self._pattern(n, p) for n, p in enumerate(report.patterns, start=1)]
 
-    def _add_series(self, pattern: Pattern) -> None:
+    def _add_series(self, pattern: Pattern, points: int) -> None:
         rpcs = {rpc.rpc_id: rpc for rpc in pattern.rpcs}
         touching = [
             _window(self.report, i)
@@ -90,7 +91,7 @@ class Cards:
                 from_s=self.report.from_ns // NS_PER_S,
                 until_s=self.report.until_ns // NS_PER_S,
             )
-            self.payload.append(encode(series, touching))
+            self.payload.append(encode(series, touching, points))
 
     def _incident(self, n: int, incident: Incident) -> IncidentCard:
         cells = sorted(incident.detections, key=lambda d: -d.score)

@@ -10,11 +10,20 @@ from informer.core.types import NS_PER_S, Bools, Floats, Ints
 from informer.web.views import RpcSeries, Values
 
 POINTS = 1500  # a chart is at most about this many pixels wide
+FEWEST_POINTS = 240
+ALL_POINTS = 120_000  # on a page: about 2.5 MB
 SHARE_OF_WINDOWS = 0.4  # of the points, kept for the time around incidents
 KEPT_PER_BUCKET = 4  # highest and lowest observed, highest score, a step not seen
 
 
-def encode(series: RpcSeries, windows: Sequence[tuple[int, int]] = ()) -> dict[str, Any]:
+def points_each(series: int) -> int:
+    """How many points every one of so many series may have, for the page to stay light."""
+    return max(FEWEST_POINTS, min(POINTS, ALL_POINTS // max(series, 1)))
+
+
+def encode(
+    series: RpcSeries, windows: Sequence[tuple[int, int]] = (), points: int = POINTS
+) -> dict[str, Any]:
     """One series as JSON values: times as `t0` and `dt` in `unit` seconds, values to four digits.
 
     `windows` are spans of time (from_ns, until_ns) that are drawn in more detail.
@@ -32,7 +41,7 @@ def encode(series: RpcSeries, windows: Sequence[tuple[int, int]] = ()) -> dict[s
     if odd:
         raise ValueError(f"every list of a series must have {len(starts)} values, not so: {odd}")
     spans = [(int(np.searchsorted(starts, a)), int(np.searchsorted(starts, b))) for a, b in windows]
-    rows = rows_to_draw(columns["o"], columns["s"], spans)
+    rows = rows_to_draw(columns["o"], columns["s"], spans, points)
     values = {k: _short(v[rows]) for k, v in columns.items()}
     limits = values.pop("x")
     limit = limits[0] if len(set(limits)) == 1 else limits

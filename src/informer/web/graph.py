@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from informer.core.types import OUTSIDE
 from informer.web.views import Rpc
-from informer.web.words import percent, shown
+from informer.web.words import cut, percent, shown
 
 BOX_W, BOX_H = 196, 40  # px
 GAP_X, GAP_Y, MARGIN = 68, 14, 10
@@ -76,8 +76,8 @@ def draw(
     boxes = tuple(
         Box(
             *corner(i),
-            callee=_cut(_name(rpc, parent[i] is None)),
-            method=_cut(rpc.method),
+            callee=cut(_name(rpc, parent[i] is None), NAME_CHARS),
+            method=cut(rpc.method, NAME_CHARS),
             full=f"{shown(rpc.caller)} → {shown(rpc.callee)} {shown(rpc.method)}",
             marked=rpc.rpc_id in marked,
             new=i >= len(rpcs),
@@ -146,11 +146,6 @@ def _places(
 def _name(rpc: Rpc, first: bool) -> str:
     """The callee; a box that hangs below nothing also says who called, unless from outside."""
     return f"{rpc.caller} → {rpc.callee}" if first and rpc.caller != OUTSIDE else rpc.callee
-
-
-def _cut(name: str) -> str:
-    text = shown(name, 4 * NAME_CHARS)
-    return text if len(text) <= NAME_CHARS else text[: NAME_CHARS - 1] + "…"
 
 
 def _line(a: Box, b: Box, weight: float, straight: bool) -> Line:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from informer.core.types import NS_PER_S
 from informer.web.views import Incident, Label, Report
-from informer.web.words import DAYS, lasting, moment, shown, span
+from informer.web.words import DAYS, cut, lasting, moment, shown, span
 
 TICK_S = (60, 300, 600, 1800, 3600, 7200, 10800, 21600, 43200, 86400)
 DAY_S = 86400
@@ -73,7 +73,7 @@ def _incident_bar(report: Report, n: int, incident: Incident) -> Bar:
         f"{span(incident.opened_ns, incident.resolved_ns)}"
     )
     return Bar(
-        x, width, 0, str(n), says, incident.severity, f"#incident-{n}", x + width > 100 - ROOM
+        x, width, 0, str(n), says, incident.severity, f"#incident-{n}", _flip(x, width, ROOM)
     )
 
 
@@ -85,7 +85,7 @@ def _label_bar(report: Report, label: Label) -> Bar:
         f"{span(label.start_ns, label.end_ns, exact=False)} ({lasted}). {shown(label.outcome)}"
     )
     return Bar(
-        x, width, 0, shown(label.event, 12), says, label.flag, None, x + width > 100 - LABEL_ROOM
+        x, width, 0, cut(label.event, 12), says, label.flag, None, _flip(x, width, LABEL_ROOM)
     )
 
 
@@ -94,6 +94,11 @@ def _place(report: Report, from_ns: int, until_ns: int) -> tuple[float, float]:
     x = min(max((from_ns - report.from_ns) / whole, 0.0), 1.0)
     end = min(max((until_ns - report.from_ns) / whole, x), 1.0)
     return round(100 * x, 3), round(100 * (end - x), 3)
+
+
+def _flip(x: float, width: float, room: float) -> bool:
+    """Whether a name finds no room behind its bar, but does before it."""
+    return x + width > 100 - room and x > room
 
 
 def _lanes(bars: Sequence[Bar], room: float) -> tuple[Bar, ...]:

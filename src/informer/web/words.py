@@ -41,6 +41,16 @@ def shown(name: str, limit: int = NAME_LIMIT) -> str:
     return visible if len(name) <= limit else f"{visible}… ({len(name):,} characters)"
 
 
+def cut(name: str, chars: int) -> str:
+    """A name as harmless text that fits where there is room for so many characters.
+
+    >>> cut("GET /api/v1/products", 12)
+    'GET /api/v1…'
+    """
+    text = shown(name, 4 * chars)
+    return text if len(text) <= chars else text[: chars - 1] + "…"
+
+
 def number(value: float | None) -> str:
     """Three digits that count, thousands apart; a dash for what is not known.
 
