@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from informer.core.tables import DETECTIONS
-from informer.core.types import Floats, Forecast, Grid, PatternTraffic
+from informer.core.types import Bools, Floats, Forecast, Grid, PatternTraffic
 from informer.detections.calibrate import Calibration
 from informer.detections.changes import Change, find_changes
 from informer.detections.explain import AROUND_A_CHANGE, kind_of
@@ -49,6 +49,7 @@ class Detected:
     detections: pa.Table  # DETECTIONS
     scores: pa.Table  # every scored cell
     changes: list[Change]
+    irregular: dict[str, Bools]  # by pattern, [t]: steps whose volume must teach nobody
 
 
 def detect(
@@ -72,7 +73,8 @@ def detect(
     _add_crowds(rows, scan, watched, observed.grid, calibration.threshold)
     _add_changes(rows, changes, observed, calibration.threshold)
     _add_novel(rows, observed, learned.novelty, changes, learned.services_of)
-    return Detected(rows.table(), _scores(watched, walked, observed.grid), changes)
+    scores = _scores(watched, walked, observed.grid)
+    return Detected(rows.table(), scores, changes, _irregular(watched, walked, scan))
 
 
 class _Rows:
@@ -133,8 +135,8 @@ def _add_event(
         if score < limit:
             continue
         values = (
-            float(watched.observed[step, event.stream]),
-            float(watched.expected[step, event.stream]),
+            float(walked.observed[step, event.stream]),
+            float(walked.expected[step, event.stream]),
             score,
             limit,
         )
@@ -189,6 +191,18 @@ def _add_novel(
             values = (float(novel.calls[step]), 0.0, score, score)
             cell = (novel.pattern_id, novel.rpc_id, "novelty")
             rows.add(cell, int(step), values, "change" if explained else "novel")
+
+
+def _irregular(watched: Watched, walked: Walked, scan: Scan) -> dict[str, Bools]:
+    """Steps of events of volume, and of crowds, for every pattern they touch; [t] each."""
+    crowd = scan.event.min(axis=1) >= CERTAIN_CROWD
+    steps = {p: crowd.copy() for x in watched.streams for p in x.pattern_ids}
+    for event in walked.events:
+        stream = watched.streams[event.stream]
+        if stream.signal in ("calls", "family"):
+            for pattern_id in stream.pattern_ids:
+                steps[pattern_id][event.first : event.last + 1] = True
+    return steps
 
 
 def _scores(watched: Watched, walked: Walked, grid: Grid) -> pa.Table:

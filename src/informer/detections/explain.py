@@ -32,10 +32,12 @@ def kind_of(
     touched = services_of.get(stream.pattern_ids[0], frozenset())
     if stream.signal == "share":
         return "change" if _moved_with(event, touched, changes) else KINDS["share"]
-    if stream.signal == "calls" and _rerouted(event, watched):
-        if _during(event, touched, changes) or _went_for_good(event, events, watched):
+    if stream.signal == "calls" and len(_family(event, watched)) > 1:
+        whole = _whole_family_moved(event, events, watched)
+        if _during(event, touched, changes) and not whole:
             return "change"
-        return "mix"
+        if _rerouted(event, watched):
+            return "change" if _went_for_good(event, events, watched) else "mix"
     return "volume" if event.high else "silence"
 
 
@@ -61,19 +63,30 @@ def _moved_with(event: Event, services: frozenset[str], changes: list[Change]) -
     )
 
 
+def _family(event: Event, watched: Watched) -> list[int]:
+    """The streams of the patterns that share the event's entry."""
+    rpc_id = watched.streams[event.stream].rpc_id
+    return [i for i, x in enumerate(watched.streams) if x.signal == "calls" and x.rpc_id == rpc_id]
+
+
+def _whole_family_moved(event: Event, events: tuple[Event, ...], watched: Watched) -> bool:
+    """Whether the family as a whole was irregular at the same time, in the same direction."""
+    rpc_id = watched.streams[event.stream].rpc_id
+    return any(
+        watched.streams[other.stream].signal == "family"
+        and watched.streams[other.stream].rpc_id == rpc_id
+        and other.high == event.high
+        and other.first <= event.last
+        and event.first <= other.last
+        for other in events
+    )
+
+
 def _rerouted(event: Event, watched: Watched) -> bool:
     """Whether the other patterns of the family made up for what this one won or lost."""
-    stream = watched.streams[event.stream]
-    family = [
-        i
-        for i, x in enumerate(watched.streams)
-        if x.signal == "calls" and x.rpc_id == stream.rpc_id
-    ]
-    if len(family) < 2:
-        return False
     span = slice(max(event.first - AROUND_A_CHANGE, 0), event.last + 1)
     moved = _difference(watched, span)
-    own, whole = float(moved[event.stream]), float(moved[family].sum())
+    own, whole = float(moved[event.stream]), float(moved[_family(event, watched)].sum())
     return own * (1 if event.high else -1) > 0 and abs(whole) < MADE_UP_FOR * abs(own)
 
 

@@ -11,6 +11,7 @@ from informer.core.types import Bools, Floats, Forecast, Ints, PatternTraffic
 
 # A family is judged as a whole only while enough other traffic remains to judge it by.
 LARGEST_FAMILY = 0.6
+PRIOR_HITS, PRIOR_CALLS = 0.5, 50.0  # a rare event needs a prior
 # Below so many units there is nothing to tell what is shared from what is not.
 FEWEST_UNITS = 3
 
@@ -52,32 +53,38 @@ class Watched:
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """Shares of calls that fail or are refused, as Gamma posteriors: mean = hits / calls.
+    """How many calls of each rpc of each pattern there were, and how many failed or were refused.
 
-    Keyed by (signal, pattern_id, rpc_id). `hits` holds the prior as well and is never zero.
+    `calls` is keyed by (pattern_id, rpc_id), `hits` by (signal, pattern_id, rpc_id).
     """
 
+    calls: dict[tuple[str, str], float]
     hits: dict[tuple[str, str, str], float]
-    calls: dict[tuple[str, str, str], float]
 
+    def share(self, signal: str, pattern_id: str, rpc_id: str) -> tuple[float, float]:
+        """Expected share of hits, and its relative variance: a Gamma posterior, never zero."""
+        hits = self.hits.get((signal, pattern_id, rpc_id), 0.0) + PRIOR_HITS
+        return hits / (self.calls.get((pattern_id, rpc_id), 0.0) + PRIOR_CALLS), 1 / hits
 
-PRIOR_HITS = 0.5
-PRIOR_CALLS = 50.0
+    def per_chain(self, pattern_id: str, entry_rpc_id: str, rpc_id: str) -> float:
+        """Calls of an rpc for each call of the entry; 0 for a pattern without traffic."""
+        chains = self.calls.get((pattern_id, entry_rpc_id), 0.0)
+        return self.calls.get((pattern_id, rpc_id), 0.0) / chains if chains else 0.0
 
 
 def learn_rates(traffic: dict[str, PatternTraffic], regular: Bools) -> Rates:
-    """Rates from the steps that were regular, [t]; a rare event needs a prior, so it has one."""
+    """Count the steps that were regular, [t]."""
+    calls: dict[tuple[str, str], float] = {}
     hits: dict[tuple[str, str, str], float] = {}
-    calls: dict[tuple[str, str, str], float] = {}
     for pattern_id, pattern in traffic.items():
         total = pattern.series.calls[regular].sum(axis=0)  # [n]
-        for signal, counts in (("failures", pattern.failures), ("refusals", pattern.refusals)):
-            found = counts[regular].sum(axis=0)  # [n]
-            for i, rpc_id in enumerate(pattern.series.graph.rpc_ids):
-                key = (signal, pattern_id, rpc_id)
-                hits[key] = float(found[i]) + PRIOR_HITS
-                calls[key] = float(total[i]) + PRIOR_CALLS
-    return Rates(hits, calls)
+        failed = pattern.failures[regular].sum(axis=0)  # [n]
+        refused = pattern.refusals[regular].sum(axis=0)  # [n]
+        for i, rpc_id in enumerate(pattern.series.graph.rpc_ids):
+            calls[pattern_id, rpc_id] = float(total[i])
+            hits["failures", pattern_id, rpc_id] = float(failed[i])
+            hits["refusals", pattern_id, rpc_id] = float(refused[i])
+    return Rates(calls, hits)
 
 
 def watch(
@@ -95,9 +102,9 @@ def watch(
     unit_of = {p: i for i, unit in enumerate(units) for p in unit}
     built = _Builder()
     for pattern_id in order:
-        pattern, forecast = traffic[pattern_id], forecasts[pattern_id]
+        pattern = traffic[pattern_id]
         _watch_volume(built, [pattern_id], traffic, forecasts, unit_of[pattern_id], "calls")
-        _watch_shares(built, pattern_id, pattern, forecast)
+        _watch_shares(built, pattern_id, pattern, rates)
         _watch_rates(built, pattern_id, pattern, rates)
     everything = sum(traffic[p].series.calls[:, 0].sum() for p in order)
     for family in families:
@@ -193,13 +200,10 @@ def _watch_volume(
     built.add(stream, *values, unit=unit, two_sided=True)
 
 
-def _watch_shares(
-    built: _Builder, pattern_id: str, pattern: PatternTraffic, forecast: Forecast
-) -> None:
-    chains = pattern.series.calls[:, 0]  # [t]
-    for i, rpc_id in enumerate(pattern.series.graph.rpc_ids[1:], start=1):
-        per_chain = forecast.expected[:, i] / np.maximum(forecast.expected[:, 0], 1e-9)
-        expected = chains * per_chain
+def _watch_shares(built: _Builder, pattern_id: str, pattern: PatternTraffic, rates: Rates) -> None:
+    entry, *inner = pattern.series.graph.rpc_ids
+    for i, rpc_id in enumerate(inner, start=1):
+        expected = pattern.series.calls[:, 0] * rates.per_chain(pattern_id, entry, rpc_id)
         stream = Stream("share", (pattern_id,), rpc_id)
         built.add(stream, pattern.series.calls[:, i], expected, expected, two_sided=True)
 
@@ -207,9 +211,7 @@ def _watch_shares(
 def _watch_rates(built: _Builder, pattern_id: str, pattern: PatternTraffic, rates: Rates) -> None:
     for signal, counts in (("failures", pattern.failures), ("refusals", pattern.refusals)):
         for i, rpc_id in enumerate(pattern.series.graph.rpc_ids):
-            key = (signal, pattern_id, rpc_id)
-            hits = rates.hits.get(key, PRIOR_HITS)
-            rate = hits / rates.calls.get(key, PRIOR_CALLS)
-            expected = pattern.series.calls[:, i] * rate
+            share, doubt = rates.share(signal, pattern_id, rpc_id)
+            expected = pattern.series.calls[:, i] * share
             stream = Stream(signal, (pattern_id,), rpc_id)
-            built.add(stream, counts[:, i], expected, expected, doubt=1 / hits)
+            built.add(stream, counts[:, i], expected, expected, doubt=doubt)

@@ -35,6 +35,8 @@ class Walked:
 
     score: Floats  # [t, s]
     threshold: Floats  # [t, s]
+    observed: Floats  # [t, s], over the cell's most telling window
+    expected: Floats  # [t, s], likewise, shared demand included
     events: tuple[Event, ...]
 
 
@@ -46,6 +48,8 @@ class _Cells:
     told: Floats  # the score where the evidence is enough to tell a person, else 0
     high: Bools
     window: Ints
+    observed: Floats
+    expected: Floats
 
 
 def walk(scan: Scan, watched: Watched, seen: Bools, threshold: float) -> Walked:
@@ -59,7 +63,9 @@ def walk(scan: Scan, watched: Watched, seen: Bools, threshold: float) -> Walked:
     high = scored.high.reshape(steps, streams)
     window = scored.window.reshape(steps, streams)
     limit = _limits(scan, watched, threshold)
-    cells = _Cells(score, told, high, window)
+    observed = scored.observed.reshape(steps, streams)
+    expected = scored.expected.reshape(steps, streams)
+    cells = _Cells(score, told, high, window, observed, expected)
     events: list[Event] = []
     for s in np.flatnonzero((told >= limit).any(axis=0)):
         since = 0
@@ -77,7 +83,7 @@ def walk(scan: Scan, watched: Watched, seen: Bools, threshold: float) -> Walked:
             if since >= steps:
                 break
             _rescore(scan, watched, int(s), since, cells, seen)
-    return Walked(score, limit, tuple(events))
+    return Walked(score, limit, observed, expected, tuple(events))
 
 
 def _limits(scan: Scan, watched: Watched, threshold: float) -> Floats:
@@ -117,3 +123,5 @@ def _rescore(
     cells.told[since:, s] = np.where(worth, cells.score[since:, s], 0.0)
     cells.high[since:, s] = again.high
     cells.window[since:, s] = again.window
+    cells.observed[since:, s] = again.observed
+    cells.expected[since:, s] = again.expected

@@ -94,7 +94,7 @@ def _usual_shares(usual: pa.Table) -> dict[str, dict[tuple[str, str], float]]:
 
 def _deviating(calls: list[Json], usual: dict[tuple[str, str], float]) -> list[Json]:
     """Values that came up far more often than usual, the farthest first."""
-    found = []
+    found: list[Json] = []
     for key, values in _values(calls).items():
         if len(values) > max(2, MOST_DISTINCT * len(calls)):
             continue

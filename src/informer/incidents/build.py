@@ -94,11 +94,18 @@ def _rpcs(leading: Story, stories: list[Story], names: Names) -> list[Json]:
             **{k: names.rpcs[rpc_id][k] for k in ("caller", "callee", "method")},
             "signal": story.signal,
             "share": story.score / total if total else 0.0,
-            "observed": sum(float(r["observed"]) for r in story.rows),
-            "expected": sum(float(r["expected"]) for r in story.rows),
+            **_counts(story),
         }
         for rpc_id, story in list(best.items())[:MOST_RPCS]
     ]
+
+
+def _counts(story: Story) -> Json:
+    """Observed and expected where the story is most telling; of news, all there was."""
+    if story.signal == "novelty":
+        return {"observed": sum(float(r["observed"]) for r in story.rows), "expected": 0.0}
+    peak = max(story.rows, key=lambda r: (r["score"], -r["step_start_ns"]))
+    return {"observed": float(peak["observed"]), "expected": float(peak["expected"])}
 
 
 def _near(change: Json, opened_ns: int, ends_ns: int) -> bool:

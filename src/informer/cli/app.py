@@ -1,0 +1,227 @@
+"""All commands and their options. Imports stay inside the commands: `--help` answers at once."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from informer.cli.options import SOURCES, as_json, settings_from, source_options, workspace_option
+from informer.cli.values import Duration, Moment
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="rpc-informer", prog_name="informer")
+def informer() -> None:
+    """Tell when microservices stop calling each other the way they do."""
+
+
+@informer.command()
+@click.option(
+    "--report",
+    "report_path",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=Path("report.html"),
+    show_default=True,
+    help="Where the report goes.",
+)
+@as_json
+def demo(report_path: Path, json_out: bool) -> None:
+    """Run the main job on the bundled capture of a real service mesh under attack."""
+    from informer.cli.demo import run_demo
+
+    run_demo(report_path, json_out=json_out)
+
+
+@informer.command()
+@SOURCES
+@source_options
+@as_json
+def check(sources: tuple[str, ...], json_out: bool, **source: Any) -> None:
+    """Say whether traces are fit for Informer, and with which options.
+
+    SOURCES are files, folders, globs or file:// URIs.
+    """
+    from informer.cli.check import run_check
+
+    run_check(sources, settings_from(None, source), json_out=json_out)
+
+
+@informer.command()
+@SOURCES
+@workspace_option
+@click.option("--step", type=Duration(), help="Length of a step, such as 60s or 10m.")
+@click.option("--from", "from_ns", type=Moment(), help="Learn from here on (UTC).")
+@click.option("--until", "until_ns", type=Moment(), help="Learn up to here, exclusive (UTC).")
+@click.option(
+    "--budget", type=float, help="Misuse incidents that clean traffic may bring a day. [default: 1]"
+)
+@source_options
+@as_json
+def learn(
+    sources: tuple[str, ...],
+    workspace: Path,
+    step: int | None,
+    from_ns: int | None,
+    until_ns: int | None,
+    budget: float | None,
+    json_out: bool,
+    **source: Any,
+) -> None:
+    """Learn regular traffic: spans to patterns, graphs and trained models.
+
+    Settings not given here come from informer.toml in the workspace.
+    """
+    from informer.cli.learn import run_learn
+
+    settings = settings_from(workspace, source, step_s=step, budget=budget)
+    run_learn(sources, workspace, settings, from_ns, until_ns, json_out=json_out)
+
+
+@informer.command()
+@SOURCES
+@workspace_option
+@click.option("--from", "from_ns", type=Moment(), help="Look from here on (UTC).")
+@click.option("--until", "until_ns", type=Moment(), help="Look up to here, exclusive (UTC).")
+@click.option(
+    "--scores",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the score of every cell to this Parquet file.",
+)
+@click.option(
+    "--report",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write a report to this HTML file.",
+)
+@click.option("--fail-on-incident", is_flag=True, help="Exit 1 when there are incidents.")
+@source_options
+@as_json
+def detect(
+    sources: tuple[str, ...],
+    workspace: Path,
+    from_ns: int | None,
+    until_ns: int | None,
+    scores: Path | None,
+    report: Path | None,
+    fail_on_incident: bool,
+    json_out: bool,
+    **source: Any,
+) -> None:
+    """Find irregular traffic in a time range and list the incidents.
+
+    How spans are read is taken from `learn` unless it is given here.
+    """
+    from informer.cli.detect import run_detect
+
+    settings = settings_from(workspace, source)
+    found = run_detect(
+        sources, workspace, settings, from_ns, until_ns, scores, report, json_out=json_out
+    )
+    if fail_on_incident and found:
+        raise click.exceptions.Exit(1)
+
+
+@informer.group()
+def patterns() -> None:
+    """List, show and decide on chain patterns."""
+
+
+@patterns.command("list")
+@workspace_option
+@as_json
+def patterns_list(workspace: Path, json_out: bool) -> None:
+    """List the patterns, the busiest first."""
+    from informer.cli.patterns import list_patterns
+
+    list_patterns(workspace, json_out=json_out)
+
+
+@patterns.command("show")
+@click.argument("pattern_id", metavar="ID")
+@workspace_option
+@as_json
+def patterns_show(pattern_id: str, workspace: Path, json_out: bool) -> None:
+    """Show one pattern: its graph, its forecaster and why that one, its model versions."""
+    from informer.cli.patterns import show_pattern
+
+    show_pattern(workspace, pattern_id, json_out=json_out)
+
+
+@patterns.command("accept")
+@click.argument("pattern_id", metavar="ID")
+@workspace_option
+@as_json
+def patterns_accept(pattern_id: str, workspace: Path, json_out: bool) -> None:
+    """The pattern's new traffic is legitimate: learn it again, that pattern alone."""
+    from informer.cli.patterns import decide_pattern
+
+    decide_pattern(workspace, pattern_id, "accept", json_out=json_out)
+
+
+@patterns.command("reject")
+@click.argument("pattern_id", metavar="ID")
+@workspace_option
+@as_json
+def patterns_reject(pattern_id: str, workspace: Path, json_out: bool) -> None:
+    """The pattern's irregular traffic is misuse: keep it out of training."""
+    from informer.cli.patterns import decide_pattern
+
+    decide_pattern(workspace, pattern_id, "reject", json_out=json_out)
+
+
+@patterns.command("revert")
+@click.argument("pattern_id", metavar="ID")
+@workspace_option
+@as_json
+def patterns_revert(pattern_id: str, workspace: Path, json_out: bool) -> None:
+    """Go back to the pattern's previous model."""
+    from informer.cli.patterns import decide_pattern
+
+    decide_pattern(workspace, pattern_id, "revert", json_out=json_out)
+
+
+@informer.group()
+def incidents() -> None:
+    """List, show and decide on incidents."""
+
+
+@incidents.command("list")
+@workspace_option
+@as_json
+def incidents_list(workspace: Path, json_out: bool) -> None:
+    """List the incidents found so far, in order of time."""
+    from informer.cli.incidents import list_incidents
+
+    list_incidents(workspace, json_out=json_out)
+
+
+@incidents.command("show")
+@click.argument("incident_id", metavar="ID")
+@workspace_option
+@as_json
+def incidents_show(incident_id: str, workspace: Path, json_out: bool) -> None:
+    """Show one incident with its evidence."""
+    from informer.cli.incidents import show_incident
+
+    show_incident(workspace, incident_id, json_out=json_out)
+
+
+@incidents.command("accept")
+@click.argument("incident_id", metavar="ID")
+@workspace_option
+@as_json
+def incidents_accept(incident_id: str, workspace: Path, json_out: bool) -> None:
+    """It was legitimate: learn the patterns it touches again, those alone."""
+    from informer.cli.incidents import decide_incident
+
+    decide_incident(workspace, incident_id, "accept", json_out=json_out)
+
+
+@incidents.command("reject")
+@click.argument("incident_id", metavar="ID")
+@workspace_option
+@as_json
+def incidents_reject(incident_id: str, workspace: Path, json_out: bool) -> None:
+    """It was misuse: keep its steps out of training for good."""
+    from informer.cli.incidents import decide_incident
+
+    decide_incident(workspace, incident_id, "reject", json_out=json_out)

@@ -1,0 +1,107 @@
+"""From sources to calls, chains and shapes in a scratch engine: what learn and detect share."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from informer.chains.build import Chains, build_chains
+from informer.config.settings import Settings
+from informer.core.errors import InformerError
+from informer.core.ports import Engine, Source
+from informer.core.tables import SPANS
+from informer.engines.duckdb import DuckDBEngine
+from informer.pipeline.progress import Progress
+from informer.pipeline.workspace import Workspace
+from informer.spans.open import open_sources
+from informer.spans.templates import Templates
+
+OPERATIONS = "select service, operation, count(*) as calls from spans group by service, operation"
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What was read: for people, and for the verdict on the data."""
+
+    formats: tuple[str, ...]
+    files: int
+    notes: tuple[str, ...]
+    rejected: dict[str, int]
+    chains: Chains
+
+
+def sources_of(
+    locations: Sequence[str],
+    settings: Settings,
+    *,
+    from_ns: int | None = None,
+    until_ns: int | None = None,
+) -> list[Source]:
+    """Open the sources as the settings say."""
+    given = settings.source
+    return open_sources(
+        locations,
+        format=given.format or None,
+        columns=given.columns or None,
+        correlate=given.correlate,
+        where=given.where or None,
+        from_ns=from_ns,
+        until_ns=until_ns,
+    )
+
+
+def load_spans(engine: Engine, sources: Sequence[Source], progress: Progress) -> None:
+    """Put all spans into the table `spans`.
+
+    Errors: InformerError when there is none, with the reasons for what was rejected.
+    """
+    engine.write("spans", SPANS.empty())
+    loaded = 0
+
+    def counted(source: Source) -> Iterator[pa.RecordBatch]:
+        nonlocal loaded
+        for batch in source.batches(engine):
+            loaded += batch.num_rows
+            progress("reading spans", loaded, None)
+            yield batch
+
+    for source in sources:
+        engine.append("spans", pa.RecordBatchReader.from_batches(SPANS.schema, counted(source)))
+    if loaded == 0:
+        rejected = sum((s.rejected for s in sources), Counter())
+        why = (
+            ", ".join(f"{n:,} {reason}" for reason, n in rejected.most_common()) or "all are empty"
+        )
+        names = ", ".join(name for s in sources for name in s.names[:3])
+        raise InformerError(f"no span could be read from {names}: {why}")
+
+
+def read_chains(
+    engine: DuckDBEngine,
+    workspace: Workspace,
+    sources: Sequence[Source],
+    templates: Templates,
+    progress: Progress,
+    *,
+    learn_templates: bool,
+) -> Read:
+    """Make `calls`, `chains`, `rpcs` and `shapes` from sources.
+
+    Method templates are learned from what is read when `learn_templates`, else only applied.
+    """
+    load_spans(engine, sources, progress)
+    operations = engine.query(OPERATIONS)
+    if learn_templates:
+        templates.learn(operations)
+    engine.write("methods", templates.mapping(operations))
+    engine.write("rpcs", workspace.table("rpcs"))
+    progress("building chains", 0, None)
+    chains = build_chains(engine, key=workspace.key)
+    return Read(
+        tuple(dict.fromkeys(s.format for s in sources)),
+        sum(len(s.names) for s in sources),
+        tuple(note for s in sources for note in s.notes),
+        dict(sum((s.rejected for s in sources), Counter())),
+        chains,
+    )
