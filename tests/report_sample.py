@@ -301,7 +301,9 @@ def _incidents(patterns: tuple[Pattern, ...]) -> tuple[Incident, ...]:
             score=12.0,
             patterns=(refs[8],),
             rpcs=(
-                GuiltyRpc("toolbox", "ratings", "GET /ratings/{id}", 1.0, 7.0, 0.0),
+                GuiltyRpc(
+                    "toolbox", "ratings", "GET /ratings/{id}", 1.0, 7.0, 0.0, rpc_id="rpc-new"
+                ),
                 GuiltyRpc("ratings", "ratings-db", "SELECT ratings", 0.0, 7.0, 0.0),
             ),
             examples=("e0e47364bf92f3577b34da6a3ce929d0",),

@@ -192,6 +192,7 @@ def test_an_incident_without_a_series_says_why_it_has_no_chart(html: str) -> Non
     assert "data-series" not in card
     assert "No chart: nothing was expected of these calls" in card
     assert 'class="box new"' in card
+    assert "<bdi>toolbox to ratings GET /ratings/{id}</bdi>" in card, "its detections name it"
 
 
 def test_labels_lead_to_the_incidents_that_found_them(html: str) -> None:

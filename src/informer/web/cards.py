@@ -97,7 +97,8 @@ class Cards:
         cells = sorted(incident.detections, key=lambda d: -d.score)
         marked = {d.rpc_id for d in cells}
         guilty = incident.rpcs[0] if incident.rpcs else None
-        names = {r.rpc_id: _name(r) for p in self.report.patterns for r in p.rpcs}
+        names = {g.rpc_id: _name(g) for g in incident.rpcs}
+        names |= {r.rpc_id: _name(r) for p in self.report.patterns for r in p.rpcs}
         touched = self._touched(incident, cells)
         charts = self._incident_charts(incident, touched)
         drawn = next((p for p in touched if any(r.rpc_id in marked for r in p.rpcs)), None)
@@ -216,5 +217,5 @@ def _names(title: str, rpc: GuiltyRpc) -> bool:
     return all(part in title for part in (rpc.caller, rpc.callee, rpc.method))
 
 
-def _name(rpc: Rpc) -> str:
+def _name(rpc: Rpc | GuiltyRpc) -> str:
     return f"{shown(rpc.caller)} to {shown(rpc.callee)} {shown(rpc.method)}"

@@ -52,7 +52,7 @@ class Pattern:
     reason: str  # why this forecaster
     rpcs: tuple[Rpc, ...]
     edges: tuple[tuple[int, int, float], ...]  # from, to: indices into rpcs; share of chains 0..1
-    series: tuple[RpcSeries, ...] = ()
+    series: tuple[RpcSeries, ...] = ()  # of rpcs above; the entry's calls first
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +74,7 @@ class GuiltyRpc:
     observed: float | None  # over the whole incident, in the signal's unit
     expected: float | None
     signal: str = "calls"
+    rpc_id: str = ""  # names its detections when no pattern has it
 
 
 @dataclass(frozen=True, slots=True)
