@@ -1,0 +1,40 @@
+"""JSON values of a file: one a line, or one document over many lines."""
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+import orjson
+
+from informer.spans.received import Tally
+from informer.spans.unpack import BOM, Content
+
+
+def values(content: Content, tally: Tally) -> Iterator[Any]:
+    """Every value; a line that is no JSON is counted. One document over many lines is read whole.
+
+    Errors: InformerError for a document too large to be read whole.
+    """
+    first, second, *_ = *islice(content.lines(), 2), b"", b""
+    if first.strip() in (b"[", b"{") or not (is_json(first) or is_json(second)):
+        try:
+            document = orjson.loads(content.whole().removeprefix(BOM))
+        except orjson.JSONDecodeError:
+            pass  # lines after all, the first two of them broken
+        else:
+            yield document
+            return
+    for line in content.lines():
+        try:
+            yield orjson.loads(line)
+        except orjson.JSONDecodeError:
+            tally.rejected["not_json"] += 1
+
+
+def is_json(line: bytes) -> bool:
+    """Whether a line is a JSON value by itself."""
+    try:
+        orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return False
+    return True

@@ -1,0 +1,183 @@
+"""Spans as a reader finds them, and the SQL that makes rows of the `spans` table of them."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from importlib.resources import files
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from informer.core.ports import Engine
+from informer.core.tables import SPANS
+from informer.spans.meanings import (
+    KEPT_FIRST,
+    LONGEST_VALUE,
+    MOST_KEYS,
+    OF_RESOURCE,
+    OF_SPAN,
+    attribute,
+    extracted,
+    quoted,
+)
+
+# What every reader gives; all but the ids, the service and the start may be null.
+RECEIVED = pa.schema(
+    [
+        ("trace_id", pa.string()),
+        ("span_id", pa.string()),
+        ("parent_span_id", pa.string()),  # null, '', 'root', '-1' or zeros = root
+        ("service", pa.string()),
+        ("operation", pa.string()),  # the span's name
+        ("kind", pa.string()),  # in any spelling
+        ("peer", pa.string()),
+        ("start_ns", pa.int64()),
+        ("duration_ns", pa.int64()),  # may be negative
+        ("status_code", pa.int64()),
+        ("failed", pa.bool_()),
+        ("weight", pa.float64()),
+        ("version", pa.string()),
+        ("scope", pa.string()),
+        ("trace_state", pa.string()),  # W3C
+        ("attributes", pa.string()),  # a JSON object
+        ("resource", pa.string()),  # a JSON object
+    ]
+)
+LONGEST_NAME = 256
+# Control characters, and those that turn the direction of a line of text.
+UNSEEN = r"[\x{00}-\x{1f}\x{7f}-\x{9f}\x{202a}-\x{202e}\x{2066}-\x{2069}]"
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which spans are wanted, and what joins them into requests."""
+
+    correlate: str | None = None  # an attribute that takes the place of the trace id
+    where: str | None = None  # as the user wrote it
+    start_ns: int | None = None
+    until_ns: int | None = None
+
+
+@dataclass(slots=True)
+class Tally:
+    """What happened to rows that were not as they should be."""
+
+    rows: int = 0
+    rejected: Counter[str] = field(default_factory=Counter)
+    mended: Counter[str] = field(default_factory=Counter)
+    notes: list[str] = field(default_factory=list)
+
+    def say_what_was_mended(self) -> None:
+        """Note once what was put right instead of rejected."""
+        if self.mended["negative_duration"]:
+            self.notes.append(
+                f"{self.mended['negative_duration']} spans end before they start: "
+                "their duration is taken as 0"
+            )
+        if self.mended["no_request_id"]:
+            self.notes.append(
+                f"{self.mended['no_request_id']} lines have no request id: each is its own chain"
+            )
+
+
+def spans_of(
+    engine: Engine, received: str, correlate: str | None, wanted: str, tally: Tally
+) -> Iterator[pa.RecordBatch]:
+    """Rows of `spans` out of a SELECT with the columns of RECEIVED, a batch at a time.
+
+    `correlate` is an attribute that takes the place of the trace id; `wanted` is checked SQL.
+    """
+    for batch in engine.stream(spans_sql(received, correlate, wanted)):
+        if batch.num_rows:
+            yield _settled(batch, tally)
+
+
+def spans_sql(received: str, correlate: str | None, wanted: str) -> str:
+    """SQL: the columns of `spans`, why a row is rejected (`reason`), and `backwards` durations."""
+    read_span, of_span = extracted("attributes", OF_SPAN)
+    read_resource, of_resource = extracted("resource", OF_RESOURCE)
+    source = "select * from received"
+    if correlate is not None:
+        source = f"select * replace ({attribute(correlate)} as trace_id) from received"
+    shown = ",\n".join(_columns())
+    return f"""
+with received as ({received}),
+joined as ({source}),
+read as (select *, {read_span}, {read_resource} from joined),
+said as (select *, {", ".join(of_span + of_resource)} from read),
+{files("informer.spans").joinpath("spans.sql").read_text(encoding="utf-8")},
+shown as (select {shown},
+    reason, backwards, attributes as all_attributes, resource as all_resource from kept)
+select {", ".join(SPANS.names)}, reason, backwards
+from shown where reason is not null or ({wanted})
+"""
+
+
+def _columns() -> list[str]:
+    made = {
+        "status_code": "code",
+        "failed": "is_failed and not is_refused",
+        "refused": "is_refused",
+        "attributes": _bounded(),
+        **{name: _name(name) for name in ("service", "operation", "peer", "version", "scope")},
+    }
+    return [f"{made.get(name, name)} as {name}" for name in SPANS.names]
+
+
+def _name(column: str) -> str:
+    """A name of bounded length in which nothing can hide."""
+    short = f"left({column}, {LONGEST_NAME})"
+    return (
+        f"nullif(case when regexp_matches({column}, '{UNSEEN}') "
+        f"then regexp_replace({short}, '{UNSEEN}', ' ', 'g') else {short} end, '')"
+    )
+
+
+def _bounded() -> str:
+    """The attributes as a JSON object of strings, with few keys and short values."""
+    return f"case when attributes is null then '{{}}' when {_is_bounded()} " + (
+        "then replace(attributes, '\"guid:x-request-id\"', '\"x-request-id\"') "
+        f"else coalesce(try({_cut()}), '{{}}') end"
+    )
+
+
+def _is_bounded() -> str:
+    """Most attributes are as they should be, and taking them as they are is quick."""
+    return f"""(
+        length(attributes) <= {MOST_KEYS * LONGEST_VALUE // 2}
+        and not contains(attributes, '\\')
+        and not contains(attributes, '"x-request-id"')
+        and not regexp_matches(attributes, '"\\s*:\\s*[^"\\s]')
+        and len(try(json_keys(attributes))) <= {MOST_KEYS}
+        and list_max([length(v) for v in try(json_extract_string(attributes, '$.*'))])
+            <= {LONGEST_VALUE}
+    )"""
+
+
+def _cut() -> str:
+    """Key by key, evidence first when there are too many; anything but an object becomes `{}`."""
+    first = ", ".join(quoted(k) for k in KEPT_FIRST)
+    evidence = f"(e[1] in ({first}) or regexp_matches(e[1], '^(db|messaging|http)[.]'))"
+    entries = "list_zip(json_keys(attributes), json_extract_string(attributes, '$.*'))"
+    kept = f"""(
+        case when len(json_keys(attributes)) > {MOST_KEYS}
+            then ([e for e in {entries} if {evidence}] || [e for e in {entries} if not {evidence}])
+            else {entries} end
+    )[:{MOST_KEYS}]"""
+    key = "if(e[1] = 'guid:x-request-id', 'x-request-id', e[1])"
+    pair = f"to_json({key})::varchar || ':' || to_json(left(e[2], {LONGEST_VALUE}))::varchar"
+    usable = f"""e[2] is not null and length(e[1]) <= {LONGEST_VALUE}
+        and (e[1] <> 'guid:x-request-id' or not contains(attributes, '"x-request-id"'))"""
+    return f"'{{' || array_to_string([{pair} for e in {kept} if {usable}], ',') || '}}'"
+
+
+def _settled(batch: pa.RecordBatch, tally: Tally) -> pa.RecordBatch:
+    tally.rows += batch.num_rows
+    reasons = batch.column("reason")
+    if reasons.null_count < batch.num_rows:
+        for entry in pc.value_counts(reasons.drop_null()).to_pylist():
+            tally.rejected[entry["values"]] += entry["counts"]
+        batch = batch.filter(pc.is_null(reasons))
+    tally.mended["negative_duration"] += pc.sum(batch.column("backwards"), min_count=0).as_py()
+    columns = [batch.column(name).cast(SPANS.schema.field(name).type) for name in SPANS.names]
+    return pa.RecordBatch.from_arrays(columns, schema=SPANS.schema)

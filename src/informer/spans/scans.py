@@ -1,0 +1,129 @@
+"""CSV, Parquet and JSON tables: their columns, and the SQL with which the engine reads them."""
+
+import csv
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from informer.core.errors import InformerError
+from informer.spans.meanings import quoted
+from informer.spans.unpack import BOM, GZIP, ZSTD, Content
+
+DELIMITERS = ",\t;|"
+LONGEST_CSV_LINE = 4 << 20
+LONGEST_JSON_LINE = 64 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class TableFile:
+    """One file that is a table."""
+
+    path: Path
+    container: str  # csv, json or parquet
+    columns: tuple[str, ...]
+    delimiter: str = ","
+
+
+def parquet_file(path: Path) -> TableFile:
+    """A Parquet file. Errors: InformerError when it is damaged."""
+    try:
+        schema = pq.read_schema(path)
+    except (pa.ArrowException, OSError) as error:
+        raise InformerError(f"{path} must be a whole Parquet file: {error}") from error
+    return TableFile(path, "parquet", tuple(schema.names))
+
+
+def csv_file(path: Path, head: bytes) -> TableFile | None:
+    """A CSV file by its first bytes; None when its first line is no header of two columns."""
+    try:
+        first = head.removeprefix(BOM).decode().splitlines()[0]
+    except (UnicodeDecodeError, IndexError):
+        return None
+    delimiter = max(DELIMITERS, key=first.count)
+    columns = tuple(next(csv.reader([first], delimiter=delimiter)))
+    if len(columns) < 2 or len(set(columns)) < len(columns) or not all(columns):
+        return None
+    return TableFile(path, "csv", columns, delimiter)
+
+
+def json_file(path: Path, objects: Iterable[Any]) -> TableFile | None:
+    """A table of JSON objects by the first of them; None when they are no objects."""
+    found: dict[str, None] = {}
+    for value in objects:
+        for row in value[:100] if isinstance(value, list) else [value]:
+            if isinstance(row, dict):
+                found.update(dict.fromkeys(row))
+    return TableFile(path, "json", tuple(found)) if found else None
+
+
+def scan_sql(files: Sequence[TableFile], paths: Sequence[Path], used: Iterable[str]) -> str:
+    """A table function over files of one kind, in which the `used` columns can be named."""
+    names = "[" + ", ".join(quoted(str(path)) for path in paths) + "]"
+    kind = files[0]
+    if kind.container == "parquet":
+        return f"read_parquet({names}, union_by_name = true)"
+    if kind.container == "json":
+        return (
+            f"read_json({names}, columns = {_texts(sorted(set(used)))}, format = 'auto', "
+            f"ignore_errors = true, maximum_object_size = {LONGEST_JSON_LINE})"
+        )
+    return (
+        f"read_csv({names}, columns = {_texts(kind.columns)}, auto_detect = false, header = true, "
+        f"delim = {quoted(kind.delimiter)}, quote = '\"', escape = '\"', "
+        f"ignore_errors = true, max_line_size = {LONGEST_CSV_LINE})"
+    )
+
+
+def _texts(columns: Iterable[str]) -> str:
+    return "{" + ", ".join(f"{quoted(c)}: 'VARCHAR'" for c in columns) + "}"
+
+
+def is_packed(path: Path) -> bool:
+    """Whether a file is gzip or zstd, whatever its name says."""
+    with path.open("rb") as file:
+        return file.read(4).startswith((GZIP, ZSTD))
+
+
+def records(chunks: Iterable[bytes]) -> int:
+    """How many CSV records the bytes hold: line ends outside quotes, blank lines left out."""
+    total, quoted_before, last = 0, 0, 10
+    for chunk in chunks:
+        if not quoted_before and b'"' not in chunk and b"\r" not in chunk and b"\n\n" not in chunk:
+            total += chunk.count(b"\n") - (chunk.startswith(b"\n") and last == 10)
+            last = chunk[-1]
+            continue
+        data = np.frombuffer(chunk.replace(b"\r", b""), dtype=np.uint8)
+        if data.size == 0:
+            continue
+        outside = (np.cumsum(data == 34) + quoted_before) % 2 == 0
+        before = np.concatenate(([last], data[:-1]))
+        total += int(np.count_nonzero((data == 10) & outside & (before != 10)))
+        quoted_before = (quoted_before + int(np.count_nonzero(data == 34))) % 2
+        last = int(data[-1])
+    return total + (last != 10)
+
+
+def readable_part(content: Content, into: Path) -> None:
+    """Write what a damaged packed file still holds, whole lines only."""
+    with into.open("wb") as file:
+        rest = b""
+        for chunk in content.chunks():
+            whole, end, rest = (rest + chunk).rpartition(b"\n")
+            file.write(whole + end)
+
+
+def first_objects(head: bytes) -> list[Any]:
+    """The JSON values of the whole lines in the first bytes of a file."""
+    found = []
+    for line in head.removeprefix(BOM).split(b"\n")[:100]:
+        try:
+            found.append(orjson.loads(line))
+        except orjson.JSONDecodeError:
+            continue
+    return found

@@ -1,0 +1,99 @@
+"""Tables of spans or RPC log lines: the engine reads and normalises them in one SELECT."""
+
+from collections.abc import Iterator, Mapping
+from hashlib import blake2b
+from itertools import groupby
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pyarrow as pa
+
+from informer.core.ports import Engine
+from informer.spans.clock import WORDS
+from informer.spans.columns import received_sql
+from informer.spans.condition import wanted
+from informer.spans.layouts import unit_of
+from informer.spans.received import Selection, Tally, spans_of
+from informer.spans.scans import TableFile, is_packed, readable_part, records, scan_sql
+from informer.spans.times import Times, times_of
+from informer.spans.unpack import Content
+
+
+class TableSource:
+    """Table files of one kind with the same columns."""
+
+    def __init__(
+        self, format: str, files: list[TableFile], columns: Mapping[str, str], selection: Selection
+    ) -> None:
+        self.format = format
+        self.names = [str(file.path) for file in files]
+        self.tally = Tally()
+        self.rejected = self.tally.rejected
+        self.notes = self.tally.notes
+        self._files = files
+        self._columns = columns
+        self._selection = selection
+
+    def batches(self, engine: Engine) -> Iterator[pa.RecordBatch]:
+        """All spans. Errors: InformerError for a condition that is none."""
+        asked = wanted(engine, self._selection)
+        with TemporaryDirectory(prefix="informer-") as folder:
+            lines = 0
+            read: list[tuple[Path, Times]] = []
+            for number, file in enumerate(self._files):
+                path, held = self._survey(file, Path(folder, f"{number}.{file.container}"))
+                lines += held
+                read.append((path, self._times(engine, file, path)))
+            for times, group in groupby(read, key=lambda pair: pair[1]):
+                scan = self._scan([path for path, _ in group])
+                select = received_sql(scan, self._columns, times, self.format, self._key())
+                yield from spans_of(engine, select, self._selection.correlate, asked, self.tally)
+            self._count_unreadable(engine, lines, [path for path, _ in read], asked)
+        self.tally.say_what_was_mended()
+
+    def _survey(self, file: TableFile, spare: Path) -> tuple[Path, int]:
+        """The file, or what is readable of it, and how many records it holds below its header."""
+        content = Content(file.path)
+        held = 0
+        if file.container == "csv":
+            held = records(content.chunks()) - 1
+        elif file.container == "json" and is_packed(file.path):
+            for _ in content.chunks():
+                pass
+        if content.damage is None:
+            return file.path, held
+        self.rejected["damaged_file"] += 1
+        self.notes.append(f"{file.path}: {content.damage}; what could be read before was used")
+        readable_part(content, spare)
+        return spare, records(Content(spare).chunks()) - 1 if file.container == "csv" else 0
+
+    def _times(self, engine: Engine, file: TableFile, path: Path) -> Times:
+        scan, types = self._scan([path]), {}
+        if file.container == "parquet":
+            described = engine.stream(f"describe select * from {scan}").read_all()
+            types = dict(
+                zip(
+                    *(described[n].to_pylist() for n in ("column_name", "column_type")), strict=True
+                )
+            )
+        times = times_of(engine, scan, self._columns, types)
+        told = unit_of(self._columns, "start")
+        if told is not None and times.unit != told:
+            self.notes.append(f"{file.path}: times are {WORDS[times.unit]}, not {WORDS[told]}")
+        return times
+
+    def _scan(self, paths: list[Path]) -> str:
+        return scan_sql(self._files, paths, self._columns.values())
+
+    def _key(self) -> str:
+        """Sets rows without a trace id apart from those of other sources."""
+        return blake2b("\0".join(self.names).encode(), digest_size=6).hexdigest()
+
+    def _count_unreadable(self, engine: Engine, lines: int, paths: list[Path], asked: str) -> None:
+        if self._files[0].container != "csv":
+            return
+        rows = self.tally.rows
+        if asked != "true":
+            count = engine.stream(f"select count(*) as rows from {self._scan(paths)}").read_all()
+            rows = count["rows"][0].as_py()
+        self.rejected["unreadable_line"] += max(0, lines - rows)

@@ -1,0 +1,82 @@
+"""How the times of a table are written, and SQL that makes nanoseconds of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from informer.core.ports import Engine
+from informer.spans.clock import UNITS_NS, guessed_unit
+from informer.spans.layouts import TIMES, unit_of
+from informer.spans.meanings import named
+
+SAMPLE_ROWS = 5_000
+INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER")
+# In the forms below, {c} is the column and {f} how many nanoseconds its unit has.
+WHOLE = "try({c}::bigint * {f})"
+FRACTION = "try(cast(round({c}::double * {f}) as bigint))"
+TEXT = "try(cast(try_cast({c} as decimal(38, 9)) * {f} as bigint))"
+TEXT_NS = "try_cast({c} as bigint)"
+MOMENT = "epoch_ns({c})"
+MOMENT_TEXT = "epoch_ns(try_cast({c} as timestamptz))"
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """The unit in which a file's times are, and how each of its time columns is written."""
+
+    unit: str
+    forms: tuple[tuple[str, str], ...]  # our name, one of the forms above
+
+
+def times_of(
+    engine: Engine, scan: str, columns: Mapping[str, str], types: Mapping[str, str]
+) -> Times:
+    """Look at the first rows of a file. `types` are its column types; absent = text."""
+    unit = unit_of(columns, "start") or "ns"
+    forms = {}
+    for name, column in columns.items():
+        if name.partition("_")[0] in TIMES:
+            forms[name] = _form(types.get(column, "VARCHAR"), engine, scan, column)
+    if forms[f"start_{unit}"] not in (MOMENT, MOMENT_TEXT):
+        first, last = _range(engine, scan, columns[f"start_{unit}"])
+        unit = unit if first is None or last is None else guessed_unit(first, last, unit)
+    return Times(unit, tuple(forms.items()))
+
+
+def times_sql(columns: Mapping[str, str], times: Times) -> dict[str, str]:
+    """SQL for `start_ns` and `duration_ns`. End and duration follow a start that was guessed."""
+    told = unit_of(columns, "start")
+    made = {}
+    for name, form in times.forms:
+        time, unit = name.split("_")
+        factor = UNITS_NS[times.unit if unit == told else unit]
+        form = TEXT_NS if (form, factor) == (TEXT, 1) else form
+        made[time] = form.format(c=named(columns[name]), f=factor)
+    if "duration" in made:
+        duration = made["duration"]
+    elif "end" in made:
+        duration = f"try({made['end']} - {made['start']})"
+    else:
+        duration = "null"
+    return {"start_ns": made["start"], "duration_ns": duration}
+
+
+def _form(type: str, engine: Engine, scan: str, column: str) -> str:
+    if type.startswith("TIMESTAMP"):
+        return MOMENT
+    if type in INTEGERS:
+        return WHOLE
+    if type != "VARCHAR":
+        return FRACTION
+    sample = f"(select {named(column)} as t from {scan} limit {SAMPLE_ROWS})"
+    found = engine.stream(
+        "select count(try_cast(t as double)) as numbers, "
+        f"count(try_cast(t as timestamptz)) as moments from {sample}"
+    ).read_all()
+    return MOMENT_TEXT if found["moments"][0].as_py() > found["numbers"][0].as_py() else TEXT
+
+
+def _range(engine: Engine, scan: str, column: str) -> tuple[float | None, float | None]:
+    sample = f"(select try_cast({named(column)} as double) as t from {scan} limit {SAMPLE_ROWS})"
+    sql = f"select min(t) as first, max(t) as last from {sample} where t > 0 and not isinf(t)"
+    found = engine.stream(sql).read_all()
+    return found["first"][0].as_py(), found["last"][0].as_py()

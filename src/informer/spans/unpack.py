@@ -1,0 +1,141 @@
+"""The bytes of one file, unpacked when it is gzip or zstd, and no more than asked for."""
+
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from informer.core.errors import InformerError
+
+CHUNK = 1 << 20
+LARGEST = 512 << 20  # bytes of one JSON document, line or message: it has to fit in memory
+GZIP = b"\x1f\x8b"
+ZSTD = b"\x28\xb5\x2f\xfd"
+BOM = b"\xef\xbb\xbf"
+
+
+@dataclass(slots=True)
+class Content:
+    """One file's bytes. What a cut or damaged file still holds is given; `damage` says the rest."""
+
+    path: Path
+    damage: str | None = None
+    too_long: int = 0  # lines beyond LARGEST, skipped
+
+    def chunks(self) -> Iterator[bytes]:
+        """All bytes, unpacked, about a MiB at a time."""
+        with self.path.open("rb") as file:
+            magic = file.read(4)
+        if magic.startswith(GZIP):
+            yield from self._gzip()
+        elif magic == ZSTD:
+            yield from self._zstd()
+        else:
+            with self.path.open("rb") as file:
+                while chunk := file.read(CHUNK):
+                    yield chunk
+
+    def head(self, size: int) -> bytes:
+        """The first bytes, `size` of them when there are so many."""
+        held = b""
+        for chunk in self.chunks():
+            held += chunk
+            if len(held) >= size:
+                break
+        return held[:size]
+
+    def whole(self) -> bytes:
+        """All bytes at once. Errors: InformerError beyond LARGEST."""
+        held = bytearray()
+        for chunk in self.chunks():
+            held += chunk
+            if len(held) > LARGEST:
+                raise InformerError(
+                    f"{self.path} must be at most {LARGEST >> 20} MiB as one document: "
+                    "write one JSON object a line instead"
+                )
+        return bytes(held)
+
+    def lines(self) -> Iterator[bytes]:
+        """The lines that are not blank; an unfinished last line of a damaged file is left out."""
+        self.damage, self.too_long = None, 0
+        rest, mark = b"", BOM
+        skipping = False
+        for chunk in self.chunks():
+            chunk, mark = chunk.removeprefix(mark), b""
+            *whole, rest = (rest + chunk).split(b"\n")
+            if skipping and whole:
+                del whole[0]
+                skipping = False
+            yield from (line for line in whole if line.strip())
+            if len(rest) > LARGEST or (skipping and rest):
+                self.too_long += not skipping
+                skipping, rest = True, b""
+        if rest.strip() and self.damage is None:
+            yield rest
+
+    def frames(self) -> Iterator[bytes]:
+        """Messages that each follow their length: 4 bytes, big-endian, as collectors write."""
+        held = bytearray()
+        for chunk in self.chunks():
+            held += chunk
+            start = 0
+            while len(held) - start >= 4:
+                size = int.from_bytes(held[start : start + 4], "big")
+                if size > LARGEST:
+                    self.damage = f"a message claims {size} bytes"
+                    return
+                if len(held) - start - 4 < size:
+                    break
+                yield bytes(held[start + 4 : start + 4 + size])
+                start += 4 + size
+            del held[:start]
+        if held and self.damage is None:
+            self.damage = "the last message is cut off"
+
+    def _gzip(self) -> Iterator[bytes]:
+        with self.path.open("rb") as file:
+            unpacker = zlib.decompressobj(wbits=31)
+            packed = file.read(CHUNK)
+            while packed:
+                try:
+                    chunk = unpacker.decompress(packed, CHUNK)
+                except zlib.error:
+                    self.damage = "the gzip data is damaged"
+                    return
+                if chunk:
+                    yield chunk
+                if unpacker.eof:
+                    packed = unpacker.unused_data.lstrip(b"\0") or file.read(CHUNK)
+                    if packed:
+                        unpacker = zlib.decompressobj(wbits=31)
+                else:
+                    packed = unpacker.unconsumed_tail or file.read(CHUNK)
+            if not unpacker.eof:
+                self.damage = "the gzip data is cut off"
+
+    def _zstd(self) -> Iterator[bytes]:
+        try:
+            with pa.CompressedInputStream(pa.OSFile(str(self.path)), "zstd") as stream:
+                while chunk := stream.read(CHUNK):
+                    yield chunk
+        except OSError:
+            self.damage = "the zstd data is cut off or damaged"
+
+
+def unpacked(message: bytes) -> bytes:
+    """A message that a collector packed on its own (`compression: zstd`), unpacked.
+
+    Errors: OSError when it is damaged, ValueError beyond LARGEST.
+    """
+    if not message.startswith(ZSTD):
+        return message
+    held = bytearray()
+    with pa.CompressedInputStream(pa.BufferReader(message), "zstd") as stream:
+        while chunk := stream.read(CHUNK):
+            held += chunk
+            if len(held) > LARGEST:
+                raise ValueError(f"a message unpacks to more than {LARGEST >> 20} MiB")
+    return bytes(held)
