@@ -1,0 +1,1 @@
+"""Shapes of chains in; chain patterns, their members and their graphs out."""

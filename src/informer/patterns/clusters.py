@@ -1,0 +1,115 @@
+"""Clusters whole shapes entry by entry, and joins what was not clustered to what was."""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from informer.core.types import Bools, Floats, Ints
+from informer.patterns.containment import match_broken
+from informer.patterns.density import FAR, NONE, cluster, nearest
+from informer.patterns.distance import Space
+from informer.patterns.forms import Forms
+from informer.patterns.usage import shares, sums
+
+# Of fewer chains nobody can say what is usual in them; and where there are many, one chain in
+# ten thousand is worth no pattern.
+_LEAST_CHAINS = 10.0
+_LEAST_SHARE = 1e-4
+
+# The most central shape is sought among so many of the most frequent ones.
+_CENTRAL = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Clusters:
+    """Which shapes belong together: s shape, m cluster."""
+
+    label: Ints  # [s], -1 = noise
+    distance: Floats  # [s], to the medoid; 1 for noise
+    medoid: Ints  # [m], the most central shape
+
+
+def find_clusters(forms: Forms) -> Clusters:
+    """Clusters of the whole shapes; broken ones join the cluster that they are a part of.
+
+    Shapes are taken to be in an order that does not change from run to run: it breaks ties.
+    """
+    label, distance = np.full(len(forms.chains), NONE), np.ones(len(forms.chains))
+    medoids: list[int] = []
+    least = max(_LEAST_CHAINS, _LEAST_SHARE * forms.chains.sum())
+    density = _density(forms)
+    for entry, rows in _by_entry(forms, ~forms.broken):
+        chains = forms.chains[rows]
+        if chains.sum() < least:
+            continue
+        space = Space.of(forms, entry, rows, rows)
+        order = np.lexsort((np.arange(len(rows)), -chains, -density[rows]))
+        found = cluster(space, order, density[rows], chains, least)
+        for number in np.unique(found[found != NONE]):
+            inside = order[found[order] == number]
+            medoid = _medoid(space, inside, chains)
+            label[rows[inside]] = len(medoids)
+            distance[rows[inside]] = space.to_one(inside, medoid)
+            medoids.append(int(rows[medoid]))
+    clusters = Clusters(label, distance, np.array(medoids, dtype=np.int64))
+    return join(forms, ~forms.broken, clusters)
+
+
+def join(forms: Forms, learned: Bools, known: Clusters) -> Clusters:
+    """The same clusters with every shape that was not `learned` [s] in one of them, or noise.
+
+    A whole shape joins the nearest learned one of its entry, a broken one what it is a part of.
+    """
+    label, distance = known.label.copy(), known.distance.copy()
+    density = _density(forms)
+    for entry, rows in _by_entry(forms, ~forms.broken):
+        new, old = rows[~learned[rows]], rows[learned[rows]]
+        old_inside = old[known.label[old] != NONE]
+        if len(new) == 0 or len(old_inside) == 0:
+            continue
+        space = Space.of(forms, entry, old, rows)
+        place = np.full(len(forms.chains), NONE)
+        place[rows] = np.arange(len(rows))
+        densest = place[old_inside[np.argsort(-density[old_inside], kind="stable")]]
+        found = nearest(space, place[new], densest, known.label[rows], within=FAR)
+        label[new] = found
+        for number in np.unique(found[found != NONE]):
+            inside = new[found == number]
+            distance[inside] = space.to_one(place[inside], place[known.medoid[number]])
+    broken = np.flatnonzero(forms.broken & ~learned)
+    share = shares(forms, np.where(learned, known.label, NONE), len(known.medoid))
+    chains = sizes(forms, np.where(learned, known.label, NONE), len(known.medoid))
+    entries = forms.entry[known.medoid]
+    label[broken], distance[broken] = match_broken(forms, broken, share, entries, chains)
+    return Clusters(label, distance, known.medoid)
+
+
+def sizes(forms: Forms, label: Ints, clusters: int) -> Floats:
+    """Chains of every cluster, [m]."""
+    inside = label != NONE
+    return sums(label[inside], forms.chains[inside], clusters)
+
+
+def _by_entry(forms: Forms, which: Bools) -> list[tuple[int, Ints]]:
+    rows = np.flatnonzero(which)
+    rows = rows[np.argsort(forms.entry[rows], kind="stable")]
+    entries, first = np.unique(forms.entry[rows], return_index=True)
+    return list(zip(entries.tolist(), np.split(rows, first[1:]), strict=True))
+
+
+def _density(forms: Forms) -> Floats:
+    """How many whole chains with the same entry make the same calls, however often; [s]."""
+    ends = np.searchsorted(forms.call_shape, np.arange(len(forms.chains) + 1))
+    calls = [forms.call_plain[a:b].tobytes() for a, b in pairwise(ends)]
+    number: dict[tuple[int, bytes], int] = {}
+    keys = zip(forms.entry.tolist(), calls, strict=True)
+    same = np.array([number.setdefault(key, len(number)) for key in keys], dtype=np.int64)
+    return sums(same, np.where(forms.broken, 0.0, forms.chains), len(number))[same]
+
+
+def _medoid(space: Space, inside: Ints, chains: Floats) -> int:
+    """The form nearest to the cluster's chains; `inside` is from dense to sparse."""
+    frequent = inside[:_CENTRAL]
+    far = [block @ chains[frequent] for _, block in space.blocks(frequent, frequent)]
+    return int(frequent[np.concatenate(far).argmin()])
