@@ -186,6 +186,24 @@ TRAFFIC = TableSpec(
     ),
 )
 
+STEPS = TableSpec(
+    "steps",
+    "a step of a range that was looked at",
+    (
+        Column("step_start_ns", INT, "start of the step"),
+        Column("seen", BOOL, "the step was covered"),
+    ),
+)
+
+IRREGULAR_STEPS = TableSpec(
+    "irregular_steps",
+    "a step of a pattern that must not teach",
+    (
+        Column("pattern_id", TEXT, "the pattern"),
+        Column("step_start_ns", INT, "start of the step"),
+    ),
+)
+
 WORKLOADS = TableSpec(
     "workloads",
     "service x version x step",
@@ -282,6 +300,8 @@ TABLES: dict[str, TableSpec] = {
         MEMBERS,
         PATTERN_EDGES,
         TRAFFIC,
+        STEPS,
+        IRREGULAR_STEPS,
         WORKLOADS,
         FORECASTS,
         DETECTIONS,

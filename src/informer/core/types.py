@@ -113,3 +113,9 @@ class PatternTraffic:
     series: Series
     failures: Floats  # [t, n], weighted counts
     refusals: Floats  # [t, n], weighted counts
+
+    def slice(self, first: int, last: int) -> "PatternTraffic":
+        """Steps first..last-1."""
+        return PatternTraffic(
+            self.series.slice(first, last), self.failures[first:last], self.refusals[first:last]
+        )

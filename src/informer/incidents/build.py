@@ -32,20 +32,26 @@ def build_incidents(
     step_ns: int,
     until_ns: int,
     changes: list[Json],
+    novel: list[Json],
 ) -> pa.Table:
     """Group detections into incidents with evidence; INCIDENTS rows in order of opening.
 
     `changes` are versions that appeared or went (service, version, what, since_ns, first_ns,
-    last_ns). An incident whose last step touches `until_ns` is still open.
+    last_ns); `novel` things never learned (what, name, pattern_id, rpc_id). An incident whose last step touches `until_ns` is still open.
     """
     callers = {k: (str(r["caller"]), str(r["callee"])) for k, r in names.rpcs.items()}
     groups = group(detections, step_ns=step_ns, callers=callers, services_of=names.services_of)
-    rows = [_row(stories, names, step_ns, until_ns, changes) for stories in groups]
+    rows = [_row(stories, names, step_ns, until_ns, changes, novel) for stories in groups]
     return INCIDENTS.of(rows)
 
 
 def _row(
-    stories: list[Story], names: Names, step_ns: int, until_ns: int, changes: list[Json]
+    stories: list[Story],
+    names: Names,
+    step_ns: int,
+    until_ns: int,
+    changes: list[Json],
+    novel: list[Json],
 ) -> dict[str, object]:
     stories = sorted(stories, key=lambda s: (-s.score, s.rpc_id, s.pattern_id))
     kind = min((s.kind for s in stories), key=PRECEDENCE.index)
@@ -64,6 +70,7 @@ def _row(
         "threshold": threshold,
         "explanation": explanation(kind, rpcs[0], score, threshold),
         "changes": near,
+        "novel": [n for n in novel if _told_of(n, stories)],
         "detections": [row for s in stories for row in s.rows],
     }
     cell = f"{leading.pattern_id}|{leading.rpc_id}|{leading.signal}|{opened_ns}"
@@ -106,6 +113,11 @@ def _counts(story: Story) -> Json:
         return {"observed": sum(float(r["observed"]) for r in story.rows), "expected": 0.0}
     peak = max(story.rows, key=lambda r: (r["score"], -r["step_start_ns"]))
     return {"observed": float(peak["observed"]), "expected": float(peak["expected"])}
+
+
+def _told_of(novel: Json, stories: list[Story]) -> bool:
+    cell = (novel["pattern_id"], novel["rpc_id"])
+    return any(s.signal == "novelty" and (s.pattern_id, s.rpc_id) == cell for s in stories)
 
 
 def _near(change: Json, opened_ns: int, ends_ns: int) -> bool:

@@ -1,7 +1,7 @@
 """Learning: spans to patterns, graphs, trained models and a calibrated threshold."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -9,23 +9,28 @@ import numpy as np
 import orjson
 import pyarrow as pa
 
-from informer.chains.build import Chains
 from informer.config.settings import Settings
 from informer.core.sql import read_sql
 from informer.core.tables import RUNS
-from informer.core.types import Forecast, Grid, Json, PatternGraph, PatternTraffic, Series
-from informer.detections.calibrate import Calibration, calibrate
+from informer.core.types import NS_PER_S, Forecast, Grid, Json, PatternTraffic
+from informer.detections.calibrate import SECONDS_A_DAY, Calibration, calibrate
 from informer.detections.changes import learned_shares
 from informer.detections.detect import Learned
-from informer.detections.novelty import SHARE_OF_BUDGET, learn_novelty
+from informer.detections.novelty import PRIORS, SHARE_OF_BUDGET, learn_novelty
 from informer.detections.streams import learn_rates, watch
 from informer.engines.duckdb import DuckDBEngine
 from informer.forecasts.fit import Fitted, fit_all
 from informer.forecasts.store import save_model
 from informer.incidents.attributes import learn_attributes
-from informer.patterns.find import Previous, find_patterns
+from informer.patterns.find import find_patterns
 from informer.patterns.graph import graphs_of
-from informer.pipeline.memory import remember, services_of, workload_series
+from informer.pipeline.history import keep_range, rejected_steps, unseen
+from informer.pipeline.memory import (
+    previous_patterns,
+    remember,
+    services_of,
+    workload_series,
+)
 from informer.pipeline.progress import Progress, silent
 from informer.pipeline.read import Read, read_chains, sources_of
 from informer.pipeline.workspace import Workspace
@@ -33,8 +38,7 @@ from informer.spans.templates import Templates
 from informer.traffic.bin import bin_traffic
 from informer.traffic.series import to_series
 
-NOVELTY_CLASSES = 3
-RECENT_DAYS = 2  # of training; the versions that had calls then are the ones to be missed
+RECENT_DAYS = 2  # of training; versions that had calls then are the ones to be missed
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +46,12 @@ class LearnResult:
     """What was learned: tables for programs, and the facts a person wants to hear."""
 
     run_id: str
-    patterns: pa.Table
-    rpcs: pa.Table
-    read: Read
+    patterns: pa.Table  # PATTERNS
+    pattern_edges: pa.Table  # PATTERN_EDGES
+    rpcs: pa.Table  # RPCS
     grid: Grid
-    threshold: float
+    read: Read
+    calibration: Calibration
     notes: tuple[str, ...]
 
 
@@ -64,7 +69,7 @@ def learn(
     Without `settings`, those of the workspace's `informer.toml` hold, else the defaults. Errors:
     InformerError for what the user can mend.
     """
-    with Workspace.create(Path(workspace), settings) as home, _scratch(home) as scratch:
+    with Workspace.create(Path(workspace), settings) as home, home.scratch() as scratch:
         sources = sources_of(locations, home.settings, from_ns=from_ns, until_ns=until_ns)
         templates = Templates(home.settings.methods.rules)
         read = read_chains(scratch, home, sources, templates, progress, learn_templates=True)
@@ -75,40 +80,163 @@ def _learn(
     home: Workspace, scratch: DuckDBEngine, read: Read, templates: Templates, progress: Progress
 ) -> LearnResult:
     settings = home.settings
-    shapes, rpcs = scratch.query("select * from shapes"), scratch.query("select * from rpcs")
     progress("finding patterns", 0, None)
-    run_id = _run_id(home, scratch)
+    rpcs = scratch.query("select * from rpcs")
+    run_id = next_run_id(
+        home, scratch.query("select max(start_ns) as t from chains")["t"][0].as_py()
+    )
     found = find_patterns(
-        shapes,
+        scratch.query("select * from shapes"),
         rpcs,
         run_id=run_id,
-        previous=Previous(home.table("patterns"), home.table("members")),
+        previous=previous_patterns(home),
         critical_share=settings.patterns.critical_share,
         critical_rules=settings.patterns.critical,
     )
     scratch.write("members", found.members)
+
     progress("counting traffic", 0, None)
     grid = bin_traffic(scratch, step_s=settings.traffic.step_s)
-    traffic = scratch.query("select * from traffic")
+    table = scratch.query("select * from traffic")
+    shapes = scratch.query("select * from shapes")
     graphs = graphs_of(found.patterns, found.members, shapes)
-    series = to_series(traffic, graphs.values(), grid)
-    fitted = _fit(series, found.critical, settings, progress)
+    traffic = to_series(table, graphs.values(), grid)
+    rejected = rejected_steps(home, grid)
+    traffic = {p: unseen(t, rejected[p]) if p in rejected else t for p, t in traffic.items()}
+
+    fitted = _fit(traffic, found.critical, settings, progress)
     progress("setting the threshold", 0, None)
-    learned = _calibrate(home, scratch, series, fitted, grid, graphs, rpcs)
-    versions = {p: save_model(home.models / p, f.model) for p, f in fitted.items()}
-    _save(home, scratch, run_id, grid, fitted, versions)
-    for name, rows in (
-        ("patterns", found.with_states(fitted)),
-        ("members", found.members),
-        ("pattern_edges", found.pattern_edges),
-        ("rpcs", rpcs),
-        ("shapes", shapes),
-        ("traffic", traffic),
-    ):
-        home.save(name, rows)
+    learned = _calibrate(scratch, settings, traffic, fitted, grid, rpcs)
+    usual = learn_attributes(scratch)
+
+    progress("saving", 0, None)
+    versions = {p: save_model(f.model, home.models / p) for p, f in fitted.items()}
+    patterns = found.with_states([p for p, f in fitted.items() if f.backtest.first is not None])
+    home.save("rpcs", rpcs)
+    home.save("shapes", shapes)
+    home.save("patterns", patterns)
+    home.save("members", found.members)
+    home.save("pattern_edges", found.pattern_edges)
+    keep_range(home, grid, table, scratch.query("select * from workloads"))
+    home.save("attribute_values", usual)
     home.put("templates", templates.to_json())
+    trained = {"start_ns": grid.start_ns, "end_ns": grid.end_ns, "step_s": grid.step_s}
+    home.put("trained", trained)
     remember(home, learned)
+    backtests = {p: f.backtest.to_json() for p, f in fitted.items()}
+    add_run(home, run_id, (grid.start_ns, grid.end_ns), backtests, versions)
     notes = (*read.notes, *_notes(learned.calibration, grid))
     return LearnResult(
-        run_id, home.table("patterns"), rpcs, read, grid, learned.calibration.threshold, notes
+        run_id, patterns, found.pattern_edges, rpcs, grid, read, learned.calibration, notes
     )
+
+
+def next_run_id(home: Workspace, until_ns: int) -> str:
+    """Sortable: number of the run, then the end of what it learned."""
+    number = home.table("runs").num_rows + 1
+    until = datetime.fromtimestamp(until_ns // NS_PER_S, UTC)
+    return f"{number:06d}-{until:%Y%m%dT%H%M%SZ}"
+
+
+def add_run(
+    home: Workspace,
+    run_id: str,
+    trained: tuple[int, int],
+    backtests: Mapping[str, Json],
+    versions: Mapping[str, str],
+) -> None:
+    """Write down a learning run; `versions` are the models in force from now on."""
+    row = {
+        "run_id": run_id,
+        "trained_from_ns": trained[0],
+        "trained_to_ns": trained[1],
+        "config": orjson.dumps(asdict(home.settings)).decode(),
+        "backtest": orjson.dumps(backtests, option=orjson.OPT_SERIALIZE_NUMPY).decode(),
+        "models": orjson.dumps(versions).decode(),
+    }
+    home.engine.append("runs", RUNS.of([row]))
+
+
+def _fit(
+    traffic: dict[str, PatternTraffic],
+    critical: Sequence[str],
+    settings: Settings,
+    progress: Progress,
+) -> dict[str, Fitted]:
+    """Train and backtest every pattern; only critical ones may have a network."""
+    return fit_all(
+        [t.series for t in traffic.values()],
+        critical=critical,
+        seed=settings.machine.seed,
+        processes=settings.machine.processes or None,
+        progress=lambda done, total: progress("training models", done, total),
+    )
+
+
+def _calibrate(
+    scratch: DuckDBEngine,
+    settings: Settings,
+    traffic: dict[str, PatternTraffic],
+    fitted: dict[str, Fitted],
+    grid: Grid,
+    rpcs: pa.Table,
+) -> Learned:
+    """Everything that detection needs, fitted on steps that no backtest forecast was trained on."""
+    budget = settings.alerts.budget_per_day
+    firsts = [f.backtest.first for f in fitted.values() if f.backtest.first is not None]
+    first = max(firsts, default=0)
+    trained = np.arange(len(grid.seen)) < (first or len(grid.seen))
+    late = {p: t.slice(first, len(grid.seen)) for p, t in traffic.items()}
+    forecasts = {p: _held_out(f, traffic[p], first) for p, f in fitted.items()}
+    watched = watch(late, forecasts, learn_rates(traffic, grid.seen & trained))
+    # Without held-out steps there is nothing to calibrate on: no step counts as seen.
+    seen = grid.seen[first:] & bool(firsts)
+    calibration = calibrate(
+        watched,
+        seen,
+        step_s=grid.step_s,
+        budget_per_day=budget * (1 - SHARE_OF_BUDGET * len(PRIORS)),
+    )
+    first_seen = scratch.query(read_sql("informer.detections", "first_seen")).to_pylist()
+    novelty = learn_novelty(
+        [(r["what"], r["first_seen_ns"], r["calls"]) for r in first_seen],
+        from_ns=grid.start_ns,
+        until_ns=grid.end_ns,
+        budget=budget,
+    )
+    workloads = workload_series(scratch.query("select * from workloads"), grid)
+    recent = RECENT_DAYS * SECONDS_A_DAY // grid.step_s
+    graphs = {p: t.series.graph for p, t in traffic.items()}
+    return Learned(
+        calibration,
+        learn_rates(traffic, grid.seen),
+        novelty,
+        learned_shares(workloads, recent),
+        services_of(graphs, rpcs),
+    )
+
+
+def _held_out(fitted: Fitted, traffic: PatternTraffic, first: int) -> Forecast:
+    """Forecasts of steps from `first` on, by the backtest; by nothing better when it has none."""
+    backtest = fitted.backtest
+    if backtest.first is None or backtest.forecast is None:
+        mean = np.maximum(traffic.series.calls[first:].mean(axis=0), 1e-3)
+        expected = np.broadcast_to(mean, traffic.series.calls[first:].shape).copy()
+        return Forecast(expected, np.zeros_like(expected))
+    skip = first - backtest.first
+    return Forecast(backtest.forecast.expected[skip:], backtest.forecast.spread[skip:])
+
+
+def _notes(calibration: Calibration, grid: Grid) -> list[str]:
+    days = float(grid.seen.sum()) * grid.step_s / SECONDS_A_DAY
+    notes = []
+    if days < 2:
+        notes.append(
+            f"the training range has {days:.1f} days: too short for a daily season, so the level "
+            "of the last steps is all that is expected"
+        )
+    elif days < 14:
+        notes.append(f"the training range has {days:.1f} days: too short for a weekly season")
+    if calibration.days == 0:
+        notes.append("no held-out traffic to calibrate on: the threshold is a careful guess")
+    return notes

@@ -1,27 +1,38 @@
 """What a workspace remembers of learning for detection: models, calibration, rates, novelty."""
 
-from dataclasses import dataclass
-
 import numpy as np
+import orjson
 import pyarrow as pa
 
-from informer.core.types import OUTSIDE, UNKNOWN, Floats, Grid, Json, PatternGraph
+from informer.core.types import OUTSIDE, UNKNOWN, Floats, Grid, Json, Model, PatternGraph
 from informer.detections.calibrate import Calibration
 from informer.detections.detect import Learned
 from informer.detections.novelty import rules_from_json, rules_to_json
 from informer.detections.streams import Rates
+from informer.forecasts.store import load_model
+from informer.patterns.find import Previous
+from informer.patterns.graph import graphs_of
 from informer.pipeline.workspace import Workspace
 
 NOBODY = (OUTSIDE, UNKNOWN)
 
 
-@dataclass(frozen=True, slots=True)
-class Lineup:
-    """Pattern graphs with the model version that is in force for each."""
+def previous_patterns(workspace: Workspace) -> Previous:
+    """The patterns of the last learning run; empty tables before the first."""
+    return Previous(*(workspace.table(n) for n in ("patterns", "members", "shapes")))
 
-    run_id: str
-    graphs: dict[str, PatternGraph]
-    versions: dict[str, str]
+
+def pattern_graphs(previous: Previous) -> list[PatternGraph]:
+    """The graph of every pattern that has chains."""
+    return list(graphs_of(previous.patterns, previous.members, previous.shapes).values())
+
+
+def models_in_force(workspace: Workspace) -> tuple[str, dict[str, Model]]:
+    """The last run and the model of each pattern that it put in force."""
+    runs = workspace.table("runs").sort_by("run_id").to_pylist()
+    versions = orjson.loads(runs[-1]["models"])
+    models = {p: load_model(workspace.models / p, v) for p, v in versions.items()}
+    return str(runs[-1]["run_id"]), models
 
 
 def services_of(graphs: dict[str, PatternGraph], rpcs: pa.Table) -> dict[str, frozenset[str]]:

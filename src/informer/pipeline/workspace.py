@@ -19,6 +19,7 @@ from informer.engines.duckdb import DuckDBEngine
 FORMAT = 1
 SETTINGS_FILE = "informer.toml"
 TABLES_FILE = "workspace.duckdb"
+SPILL = "tmp"
 
 
 class Workspace:
@@ -97,10 +98,9 @@ class Workspace:
         """Where the models are: PATTERN/VERSION/."""
         return self.path / "models"
 
-    @property
-    def spill(self) -> Path:
-        """Where work goes that does not fit into memory; gone when the work is done."""
-        return self.path / "tmp"
+    def scratch(self) -> DuckDBEngine:
+        """An engine in memory for the work itself; what does not fit spills into the folder."""
+        return DuckDBEngine(spill=self.path / SPILL, memory_limit=self.settings.machine.memory)
 
     def table(self, name: str) -> pa.Table:
         """All rows of a table."""
@@ -109,6 +109,50 @@ class Workspace:
     def save(self, name: str, rows: pa.Table) -> None:
         """Replace a table."""
         self.engine.write(name, rows.select(TABLES[name].names))
+
+    def replace_between(
+        self, name: str, column: str, from_ns: int, until_ns: int, rows: pa.Table
+    ) -> None:
+        """Put rows in the place of those whose time lies in [from_ns, until_ns)."""
+        self.engine.run(
+            f'delete from "{name}" where {column} >= $from_ns and {column} < $until_ns',
+            from_ns=from_ns,
+            until_ns=until_ns,
+        )
+        self.engine.append(name, rows.select(TABLES[name].names))
+
+    def incidents_between(self, from_ns: int, until_ns: int) -> pa.Table:
+        """Incidents that opened in a range, in order of opening."""
+        names = ", ".join(TABLES["incidents"].names)
+        return self.engine.query(
+            f"select {names} from incidents where opened_ns >= $from_ns and opened_ns < $until_ns "
+            "order by opened_ns, incident_id",
+            from_ns=from_ns,
+            until_ns=until_ns,
+        )
+
+    def keep_incidents(self, from_ns: int, until_ns: int, incidents: pa.Table) -> None:
+        """Replace the incidents of a range; one that was decided on keeps its verdict."""
+        before = self.incidents_between(from_ns, until_ns)
+        verdicts = dict(
+            zip(before["incident_id"].to_pylist(), before["verdict"].to_pylist(), strict=True)
+        )
+        rows = incidents.to_pylist()
+        for row in rows:
+            row["verdict"] = verdicts.get(row["incident_id"], row["verdict"])
+        rows = TABLES["incidents"].of(rows)
+        self.replace_between("incidents", "opened_ns", from_ns, until_ns, rows)
+
+    def meet(self, name: str, key: str, rows: pa.Table) -> None:
+        """Remember rpcs or shapes that were met but not learned: accepting them needs them."""
+        self.engine.append(f"met_{name}", TABLES[name].empty())
+        self.engine.write("met_now", rows.select(TABLES[name].names))
+        self.engine.run(
+            f"delete from met_{name} where {key} in (select {key} from met_now);"
+            f"insert into met_{name} select * from met_now "
+            f"where {key} not in (select {key} from {name});"
+            "drop table met_now"
+        )
 
     def get(self, name: str) -> Json:
         """A note by name; empty when there is none."""
@@ -128,7 +172,7 @@ class Workspace:
     def close(self) -> None:
         """Let the folder go."""
         self.engine.close()
-        shutil.rmtree(self.spill, ignore_errors=True)
+        shutil.rmtree(self.path / SPILL, ignore_errors=True)
 
     def __enter__(self) -> Self:
         return self
@@ -144,5 +188,5 @@ class Workspace:
 
 def _engine(path: Path, settings: Settings) -> DuckDBEngine:
     return DuckDBEngine(
-        path / TABLES_FILE, spill=path / "tmp", memory_limit=settings.machine.memory
+        path / TABLES_FILE, spill=path / SPILL, memory_limit=settings.machine.memory
     )
