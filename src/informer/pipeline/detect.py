@@ -20,6 +20,7 @@ from informer.engines.duckdb import DuckDBEngine
 from informer.forecasts.select import forecast_with
 from informer.incidents.attributes import add_evidence
 from informer.incidents.build import Names, build_incidents
+from informer.incidents.similar import add_similar
 from informer.patterns.find import assign
 from informer.pipeline.history import (
     context_start_ns,
@@ -121,6 +122,7 @@ def _detect(home: Workspace, scratch: DuckDBEngine, read: Read, progress: Progre
         ],
     )
     incidents = add_evidence(scratch, incidents, home.table("attribute_values"), grid.step_ns)
+    incidents = add_similar(incidents, home.incidents_between(0, grid.start_ns))
     expectations = _forecast_rows(run_id, traffic, forecasts, grid)
     _keep(home, scratch, grid, table, found, incidents, expectations)
     return DetectResult(

@@ -1,0 +1,115 @@
+"""`informer incidents`."""
+
+from pathlib import Path
+from typing import Any
+
+from informer.cli.show import cell, lasted, print_json, print_table, say, styled, when
+from informer.pipeline import decide
+from informer.pipeline.look import list_incidents as read_incidents
+from informer.pipeline.look import show_incident as read_incident
+
+
+def list_incidents(workspace: Path, *, json_out: bool) -> None:
+    """All incidents found so far."""
+    incidents = read_incidents(workspace)
+    if json_out:
+        print_json(incidents)
+    else:
+        print_incidents(incidents)
+
+
+def print_incidents(incidents: list[dict[str, Any]]) -> None:
+    """Incidents as a table."""
+    if not incidents:
+        say("No incidents.")
+        return
+    print_table(
+        f"{len(incidents)} incidents",
+        (
+            ("id", "left"),
+            ("opened (UTC)", "right"),
+            ("lasted", "right"),
+            ("severity", "left"),
+            ("kind", "left"),
+            ("score", "right"),
+            ("what", "left"),
+        ),
+        [
+            (
+                cell(i["id"]),
+                when(i["opened_ns"]),
+                lasted(i["opened_ns"], i["resolved_ns"]),
+                styled(i["severity"]),
+                i["kind"],
+                f"{i['score']:.1f}",
+                cell(i["title"]),
+            )
+            for i in incidents
+        ],
+    )
+
+
+def show_incident(workspace: Path, incident_id: str, *, json_out: bool) -> None:
+    """One incident with its evidence."""
+    incident = read_incident(workspace, incident_id)
+    if json_out:
+        print_json(incident)
+        return
+    say(f"{incident['id']}  {incident['title']}")
+    say(
+        f"{incident['severity']} {incident['kind']}, opened {when(incident['opened_ns'])} UTC, "
+        f"lasted {lasted(incident['opened_ns'], incident['resolved_ns'])}, "
+        f"verdict: {incident['verdict']}"
+    )
+    for sentence in incident["explanation"]:
+        say(f"  {sentence}")
+    print_table(
+        "guilty rpcs",
+        (("rpc", "left"), ("share", "right"), ("observed", "right"), ("expected", "right")),
+        [
+            (
+                cell(f"{r['caller']} > {r['callee']} {r['method']}"),
+                f"{r['share']:.0%}",
+                f"{r['observed']:.0f}",
+                f"{r['expected']:.1f}",
+            )
+            for r in incident["rpcs"]
+        ],
+    )
+    if incident["attributes"]:
+        print_table(
+            "attributes that deviate",
+            (("attribute", "left"), ("value", "left"), ("now", "right"), ("usually", "right")),
+            [
+                (
+                    cell(a["key"]),
+                    cell(a["value"]),
+                    f"{a['share_now']:.0%}",
+                    f"{a['share_before']:.0%}",
+                )
+                for a in incident["attributes"]
+            ],
+        )
+    for label, key in (
+        ("Example traces", "examples"),
+        ("Near it", "changes"),
+        ("Similar", "similar"),
+    ):
+        if incident[key]:
+            say(f"{label}: {', '.join(incident[key])}")
+
+
+def decide_incident(workspace: Path, incident_id: str, verdict: str, *, json_out: bool) -> None:
+    """Carry out accept or reject."""
+    models: dict[str, str] = {}
+    if verdict == "accept":
+        models = decide.accept_incident(workspace, incident_id).models
+    else:
+        decide.reject_incident(workspace, incident_id)
+    if json_out:
+        print_json({"incident": incident_id, "verdict": verdict, "models": models})
+        return
+    what = "accepted: it was legitimate" if verdict == "accept" else "rejected: it was misuse"
+    say(f"Incident {incident_id} {what}.")
+    for pattern_id, version in models.items():
+        say(f"Model {version} of pattern {pattern_id} is in force; all others are as they were.")

@@ -1,0 +1,100 @@
+"""`informer patterns`."""
+
+from pathlib import Path
+from typing import Any
+
+from informer.cli.show import cell, print_json, print_table, say
+from informer.pipeline import decide
+from informer.pipeline.look import list_patterns as read_patterns
+from informer.pipeline.look import show_pattern as read_pattern
+
+DONE = {
+    "accept": "accepted: what it did was legitimate",
+    "reject": "rejected: what it did irregularly stays out of training",
+    "revert": "reverted to its previous model",
+}
+
+
+def list_patterns(workspace: Path, *, json_out: bool) -> None:
+    """All patterns, the busiest first."""
+    patterns = read_patterns(workspace)
+    if json_out:
+        print_json(patterns)
+    else:
+        print_patterns(patterns)
+
+
+def print_patterns(patterns: list[dict[str, Any]]) -> None:
+    """Patterns as a table."""
+    print_table(
+        f"{len(patterns)} patterns",
+        (
+            ("id", "left"),
+            ("pattern", "left"),
+            ("chains", "right"),
+            ("share", "right"),
+            ("rpcs", "right"),
+            ("critical", "left"),
+            ("state", "left"),
+            ("forecaster", "left"),
+        ),
+        [
+            (
+                cell(p["id"]),
+                cell(p["label"]),
+                f"{p['chains']:,.0f}",
+                f"{p['share']:.1%}",
+                str(len(p["rpcs"])),
+                "yes" if p["critical"] else "",
+                p["state"],
+                p["forecaster"],
+            )
+            for p in patterns
+        ],
+    )
+
+
+def show_pattern(workspace: Path, pattern_id: str, *, json_out: bool) -> None:
+    """One pattern with its graph, its forecaster and its models."""
+    found = read_pattern(workspace, pattern_id)
+    p = found.document
+    if json_out:
+        print_json(
+            p
+            | {
+                "backtest": found.backtest,
+                "version": found.version,
+                "versions": found.versions,
+            }
+        )
+        return
+    say(f"{p['id']}  {p['label']}")
+    say(f"{p['chains']:,.0f} chains, {p['share']:.1%} of all; state {p['state']}")
+    names = [f"{r['caller']} > {r['callee']} {r['method']}" for r in p["rpcs"]]
+    print_table(
+        "rpcs", (("", "right"), ("rpc", "left")), [(str(i), cell(n)) for i, n in enumerate(names)]
+    )
+    print_table(
+        "edges",
+        (("from", "left"), ("to", "left"), ("share of chains", "right")),
+        [(cell(names[a]), cell(names[b]), f"{w:.0%}") for a, b, w in p["edges"]],
+    )
+    say(f"Forecaster: {p['forecaster']}. {found.backtest.get('reason', '')}")
+    say(f"Model {found.version} is in force; there were {', '.join(found.versions)}.")
+
+
+def decide_pattern(workspace: Path, pattern_id: str, verdict: str, *, json_out: bool) -> None:
+    """Carry out accept, reject or revert."""
+    models: dict[str, str] = {}
+    if verdict == "accept":
+        models = decide.accept_pattern(workspace, pattern_id).models
+    elif verdict == "reject":
+        decide.reject_pattern(workspace, pattern_id)
+    else:
+        models = decide.revert_pattern(workspace, pattern_id).models
+    if json_out:
+        print_json({"pattern": pattern_id, "verdict": verdict, "models": models})
+        return
+    say(f"Pattern {pattern_id} {DONE[verdict]}.")
+    for changed, version in models.items():
+        say(f"Model {version} of pattern {changed} is in force; all others are as they were.")

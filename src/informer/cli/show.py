@@ -1,0 +1,101 @@
+"""How results look in a terminal: tables for people, one JSON document for programs."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+import orjson
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
+from rich.table import Table
+
+SEVERITY_STYLES = {
+    "critical": "bold red",
+    "high": "red",
+    "medium": "yellow",
+    "low": "cyan",
+    "info": "dim",
+}
+
+
+def print_json(document: Any) -> None:
+    """One JSON document on stdout."""
+    text = orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY)
+    click.echo(text.decode())
+
+
+def say(line: str) -> None:
+    """A line for people on stdout; names in it may be hostile and are shown as they are."""
+    click.echo(printable(line))
+
+
+def warn(lines: Sequence[str]) -> None:
+    """Lines for people on stderr."""
+    for line in lines:
+        click.echo(f"note: {printable(line)}", err=True)
+
+
+def printable(text: str) -> str:
+    """Without control characters: a name from a trace must not drive the terminal."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+def print_table(
+    title: str, columns: Sequence[tuple[str, str]], rows: Sequence[Sequence[str]]
+) -> None:
+    """A table; columns are (heading, left or right)."""
+    table = Table(title=title, title_justify="left", header_style="bold", pad_edge=False)
+    for heading, justify in columns:
+        fixed = justify == "right"
+        table.add_column(heading, justify="right" if fixed else "left", no_wrap=fixed)
+    for row in rows:
+        table.add_row(*row)
+    Console().print(table)
+
+
+def cell(text: object) -> str:
+    """Text for a table cell, with nothing in it that is markup."""
+    return escape(printable(str(text)))
+
+
+def styled(severity: str) -> str:
+    """A severity in its colour."""
+    return f"[{SEVERITY_STYLES.get(severity, '')}]{escape(severity)}[/]"
+
+
+def when(ns: int | None) -> str:
+    """A moment for people, UTC."""
+    if ns is None:
+        return "open"
+    return f"{datetime.fromtimestamp(ns // 10**9, UTC):%Y-%m-%d %H:%M}"
+
+
+def lasted(from_ns: int, until_ns: int | None) -> str:
+    """A duration for people."""
+    if until_ns is None:
+        return "open"
+    minutes = (until_ns - from_ns) // 60_000_000_000
+    if minutes < 120:
+        return f"{minutes} min"
+    hours = minutes / 60
+    return f"{hours:.1f} h" if hours < 48 else f"{hours / 24:.1f} d"
+
+
+@contextmanager
+def progress_on_stderr() -> Iterator[Any]:
+    """A progress bar on stderr while it is a terminal; gives what the pipeline calls."""
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    console = Console(stderr=True)
+    with Progress(
+        *columns, console=console, transient=True, disable=not sys.stderr.isatty()
+    ) as bar:
+        task = bar.add_task("starting", total=None)
+
+        def tell(what: str, done: int, total: int | None) -> None:
+            bar.update(task, description=what, completed=done, total=total)
+
+        yield tell

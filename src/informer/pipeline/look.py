@@ -1,0 +1,82 @@
+"""Reads what a workspace holds, for people and programs; changes nothing."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+
+from informer.core.errors import InformerError
+from informer.core.types import Json
+from informer.pipeline.documents import incident_document, pattern_document
+from informer.pipeline.memory import pattern_graphs, previous_patterns
+from informer.pipeline.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class PatternDetail:
+    """One pattern, why its forecaster runs, and its models."""
+
+    document: Json
+    backtest: Json
+    version: str  # in force
+    versions: tuple[str, ...]  # that were in force at some time, the oldest first
+
+
+def list_patterns(workspace: str | Path) -> list[Json]:
+    """All patterns that are not retired, the busiest first."""
+    with Workspace.open(Path(workspace)) as home:
+        return pattern_documents(home)
+
+
+def pattern_documents(home: Workspace) -> list[Json]:
+    """All patterns of an open workspace that are not retired, the busiest first."""
+    previous = previous_patterns(home)
+    graphs = {g.pattern_id: g for g in pattern_graphs(previous)}
+    rpcs = {r["rpc_id"]: r for r in home.table("rpcs").to_pylist()}
+    backtests = _last_run(home)["backtest"] if home.table("runs").num_rows else {}
+    rows = [r for r in previous.patterns.to_pylist() if r["state"] != "retired"]
+    rows.sort(key=lambda r: (-r["chains"], r["pattern_id"]))
+    return [
+        pattern_document(
+            row,
+            graphs.get(row["pattern_id"]),
+            rpcs,
+            backtests.get(row["pattern_id"], {}).get("chosen", "none"),
+        )
+        for row in rows
+    ]
+
+
+def show_pattern(workspace: str | Path, pattern_id: str) -> PatternDetail:
+    """One pattern. Errors: InformerError when there is none of that id."""
+    with Workspace.open(Path(workspace)) as home:
+        for document in pattern_documents(home):
+            if document["id"] == pattern_id:
+                runs = home.table("runs").sort_by("run_id").to_pylist()
+                in_force = [orjson.loads(r["models"]).get(pattern_id) for r in runs]
+                versions = tuple(dict.fromkeys(v for v in in_force if v))
+                backtest = _last_run(home)["backtest"].get(pattern_id, {})
+                return PatternDetail(document, backtest, str(in_force[-1]), versions)
+    raise InformerError(f"pattern {pattern_id!r} is unknown: see `informer patterns list`")
+
+
+def list_incidents(workspace: str | Path) -> list[Json]:
+    """All incidents found so far, in order of opening."""
+    with Workspace.open(Path(workspace)) as home:
+        rows = home.table("incidents").to_pylist()
+    rows.sort(key=lambda r: (r["opened_ns"], r["incident_id"]))
+    return [incident_document(row) for row in rows]
+
+
+def show_incident(workspace: str | Path, incident_id: str) -> Json:
+    """One incident with its evidence. Errors: InformerError when there is none of that id."""
+    with Workspace.open(Path(workspace)) as home:
+        for row in home.table("incidents").to_pylist():
+            if row["incident_id"] == incident_id:
+                return incident_document(row, evidence=True)
+    raise InformerError(f"incident {incident_id!r} is unknown: see `informer incidents list`")
+
+
+def _last_run(home: Workspace) -> Json:
+    run = home.table("runs").sort_by("run_id").to_pylist()[-1]
+    return {**run, "backtest": orjson.loads(run["backtest"])}
