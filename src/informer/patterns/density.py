@@ -82,9 +82,10 @@ def _climb(space: Space, order: Ints, density: Floats) -> Ints:
             near = np.flatnonzero(distance[:here] <= NEAR)
             if len(near):
                 peak[here] = peak[near[distance[near].argmin()]]
-                for other in np.unique(peak[near]):
+                peaks = peak[near]
+                for other in np.unique(peaks[peaks != peak[here]]):
                     high, low = sorted((int(other), int(peak[here])))
-                    if high != low and height[here] >= _VALLEY * height[low]:
+                    if height[here] >= _VALLEY * height[low]:
                         peak[: here + 1][peak[: here + 1] == low] = high
             here += 1
     return peak

@@ -56,7 +56,7 @@ class Space:
     def blocks(self, rows: Ints, columns: Ints) -> Iterator[tuple[Ints, Block]]:
         """Distances from some points to others, a block of rows at a time: rows, [r, c]."""
         other = self.made[columns].T
-        dense = other.toarray() if np.prod(other.shape) <= _DENSE else None
+        dense = other.toarray(order="C") if np.prod(other.shape) <= _DENSE else None
         mass = self.mass[columns]
         for first in range(0, len(rows), _BLOCK):
             block = rows[first : first + _BLOCK]

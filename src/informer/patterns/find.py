@@ -14,7 +14,7 @@ from informer.patterns.clusters import Clusters, find_clusters, join
 from informer.patterns.critical import Rule
 from informer.patterns.describe import describe
 from informer.patterns.forms import Forms
-from informer.patterns.graph import edges_of, graphs_of
+from informer.patterns.graphs import edges_of, graphs_of
 from informer.patterns.identity import name_clusters
 
 
