@@ -35,6 +35,7 @@ class Line(NamedTuple):
     status: str | None
     flags: str | None
     request_id: str | None
+    key: str  # what joins the lines of one request: the request id, or what takes its place
     cluster: str | None  # `outbound|port|subset|host` or `inbound|port||`
     authority: str | None
     upstream_host: str | None
@@ -48,19 +49,18 @@ class Line(NamedTuple):
 
 def row_of(line: Line, workload: str) -> Row:
     """The span of one line that `workload` wrote. Times are nanoseconds."""
-    request = line.request_id or ""
     called = (line.method or "", line.path or "")
-    here = _id("in", request, workload)
+    here = _id("in", line.key, workload)
     cluster = line.cluster or ""
     calling = cluster.startswith("outbound|") or cluster == "PassthroughCluster"
     if calling:
-        span_id = _id("out", request, line.upstream_host or "", *called)
+        span_id = _id("out", line.key, line.upstream_host or "", *called)
         parent = here
     else:
         span_id = here
-        parent = _id("out", request, line.local_address or "", *called)
+        parent = _id("out", line.key, line.local_address or "", *called)
     return Row(
-        line.request_id,
+        line.key,
         span_id,
         "?" + parent,
         service_of(workload),

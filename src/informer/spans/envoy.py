@@ -80,11 +80,11 @@ def _said(value: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _line(said: dict[str, str], tally: Tally, number: int) -> Line:
-    trace = said.get("trace") or said.get("traceparent", "").split("-")[1:2]
-    request_id = said.get("request_id") or (trace if isinstance(trace, str) else "".join(trace))
-    if not request_id:
+    traceparent = "".join(said.get("traceparent", "").split("-")[1:2])
+    key = said.get("request_id") or said.get("trace") or traceparent
+    if not key:
         tally.mended["no_request_id"] += 1
-        request_id = alone(repr(sorted(said.items())).encode(), number)
+        key = alone(repr(sorted(said.items())).encode(), number)
     identity = IDENTITY.search(said.get("peer") or _after(said.get("certificates", ""), "URI="))
     return Line(
         start_ns=time_ns(said["start"]),
@@ -93,7 +93,8 @@ def _line(said: dict[str, str], tally: Tally, number: int) -> Line:
         path=said.get("path"),
         status=said.get("status"),
         flags=said.get("flags"),
-        request_id=request_id,
+        request_id=said.get("request_id"),
+        key=key,
         cluster=said.get("cluster"),
         authority=said.get("authority"),
         upstream_host=said.get("upstream_host"),

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from hashlib import blake2b
 
-from informer.spans.access_log import Line, row_of, time_ns, workload_of
+from informer.spans.access_log import Line, row_of, time_ns, without_pod, workload_of
 from informer.spans.received import Tally
 from informer.spans.rows import Row
 from informer.spans.unpack import Content
@@ -20,6 +20,8 @@ LINE = re.compile(
     r'"(?P<authority>[^"]*)" "(?P<upstream_host>[^"]*)" '
     r"(?P<cluster>\S+) \S+ (?P<local_address>\S+) (?P<remote_address>\S+) \S+ \S+\s*$"
 )
+# `kubectl logs --prefix` says whose line it is; a container runtime writes a time and a stream.
+PREFIX = re.compile(r"\[pod/(?P<pod>[^/\]]+)/[^\]]*\] |\S+ std(?:out|err) [FP] ")
 LONGEST_LINE = 1 << 16
 NS_PER_MS = 1_000_000
 
@@ -29,8 +31,10 @@ def read(content: Content, tally: Tally) -> Iterator[Row]:
     workload = workload_of(content.path)
     for number, raw in enumerate(content.lines()):
         text = raw.decode("utf-8", "replace")
-        start = text.find("[")  # a container runtime may write a prefix
-        match = LINE.match(text, start) if start >= 0 and len(text) <= LONGEST_LINE else None
+        prefix = PREFIX.match(text)
+        match = (
+            LINE.match(text, prefix.end() if prefix else 0) if len(text) <= LONGEST_LINE else None
+        )
         if match is None:
             tally.rejected["not_an_access_log_line"] += 1
             continue
@@ -50,7 +54,8 @@ def read(content: Content, tally: Tally) -> Iterator[Row]:
                 path=said["path"],
                 status=said["status"],
                 flags=said["flags"],
-                request_id=said["request_id"] or alone(raw, number),
+                request_id=said["request_id"],
+                key=said["request_id"] or alone(raw, number),
                 cluster=said["cluster"],
                 authority=said["authority"],
                 upstream_host=said["upstream_host"],
@@ -59,8 +64,14 @@ def read(content: Content, tally: Tally) -> Iterator[Row]:
                 forwarded_for=said["forwarded_for"],
                 user_agent=said["user_agent"],
             ),
-            workload,
+            without_pod(prefix["pod"]) if prefix and prefix["pod"] else workload,
         )
+
+
+def is_line(text: str) -> bool:
+    """Whether a text is a line of such a log."""
+    prefix = PREFIX.match(text)
+    return LINE.match(text, prefix.end() if prefix else 0) is not None
 
 
 def alone(line: bytes, number: int) -> str:

@@ -96,9 +96,11 @@ def spans_sql(received: str, correlate: str | None, wanted: str) -> str:
     """SQL: the columns of `spans`, why a row is rejected (`reason`), and `backwards` durations."""
     read_span, of_span = extracted("attributes", OF_SPAN)
     read_resource, of_resource = extracted("resource", OF_RESOURCE)
-    source = "select * from received"
+    source, reason = "select * from received", "reason"
     if correlate is not None:
         source = f"select * replace ({attribute(correlate)} as trace_id) from received"
+        missing = quoted(f"missing_{correlate}")
+        reason = f"if(reason = 'missing_trace_id', {missing}, reason)"
     shown = ",\n".join(_columns())
     return f"""
 with received as ({received}),
@@ -107,9 +109,9 @@ read as (select *, {read_span}, {read_resource} from joined),
 said as (select *, {", ".join(of_span + of_resource)} from read),
 {files("informer.spans").joinpath("spans.sql").read_text(encoding="utf-8")},
 shown as (select {shown},
-    reason, backwards, attributes as all_attributes, resource as all_resource from kept)
+    {reason} as reason, backwards, attributes as all_attributes, resource as all_resource from kept)
 select {", ".join(SPANS.names)}, reason, backwards
-from shown where reason is not null or ({wanted})
+from shown where ({wanted}) or reason in ('unreadable', 'missing_time')
 """
 
 
@@ -178,6 +180,7 @@ def _settled(batch: pa.RecordBatch, tally: Tally) -> pa.RecordBatch:
         for entry in pc.value_counts(reasons.drop_null()).to_pylist():
             tally.rejected[entry["values"]] += entry["counts"]
         batch = batch.filter(pc.is_null(reasons))
-    tally.mended["negative_duration"] += pc.sum(batch.column("backwards"), min_count=0).as_py()
+    if backwards := pc.sum(batch.column("backwards")).as_py():
+        tally.mended["negative_duration"] += backwards
     columns = [batch.column(name).cast(SPANS.schema.field(name).type) for name in SPANS.names]
     return pa.RecordBatch.from_arrays(columns, schema=SPANS.schema)

@@ -42,7 +42,7 @@ def found_in(path: Path, told: str | None = None) -> Found:
     container = _protobuf(head)
     if container is not None:
         return Found(path, "otlp", container)
-    format = _json(head, text) if text[:1] in (b"{", b"[") else _text(text)
+    format = _text(text) or (_json(head, text) if text[:1] in (b"{", b"[") else None)
     if format is not None:
         return Found(path, format, "lines")
     found = _table(path, "table", head)
@@ -65,8 +65,7 @@ def _table(path: Path, format: str, head: bytes) -> Found:
 
 def _text(text: bytes) -> str | None:
     lines = text.decode("utf-8", "replace").splitlines()[:10]
-    found = any(istio.LINE.match(line, max(line.find("["), 0)) for line in lines)
-    return "istio" if found else None
+    return "istio" if any(map(istio.is_line, lines)) else None
 
 
 def _head(path: Path) -> bytes:

@@ -96,4 +96,5 @@ class TableSource:
         if asked != "true":
             count = engine.stream(f"select count(*) as rows from {self._scan(paths)}").read_all()
             rows = count["rows"][0].as_py()
-        self.rejected["unreadable_line"] += max(0, lines - rows)
+        if lines > rows:
+            self.rejected["unreadable_line"] += lines - rows
