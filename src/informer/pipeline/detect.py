@@ -53,6 +53,7 @@ class DetectResult:
     detections: pa.Table  # DETECTIONS
     scores: pa.Table  # every scored cell, with the names of its rpc
     forecasts: pa.Table  # FORECASTS
+    traffic: pa.Table  # TRAFFIC
     rpcs: pa.Table  # RPCS, those met for the first time included
     grid: Grid
     read: Read
@@ -130,6 +131,7 @@ def _detect(home: Workspace, scratch: DuckDBEngine, read: Read, progress: Progre
         found.detections,
         _named(found.scores, rpcs),
         expectations,
+        table,
         rpcs,
         grid,
         read,

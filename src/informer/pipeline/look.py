@@ -47,6 +47,13 @@ def pattern_documents(home: Workspace) -> list[Json]:
     ]
 
 
+def list_reasons(workspace: str | Path) -> dict[str, str]:
+    """Why the forecaster of each pattern runs."""
+    with Workspace.open(Path(workspace)) as home:
+        backtests = _last_run(home)["backtest"]
+    return {pattern_id: str(b.get("reason", "")) for pattern_id, b in backtests.items()}
+
+
 def show_pattern(workspace: str | Path, pattern_id: str) -> PatternDetail:
     """One pattern. Errors: InformerError when there is none of that id."""
     with Workspace.open(Path(workspace)) as home:

@@ -1,0 +1,1 @@
+"""The bundled capture of a real service mesh: fourteen clean days and five with events."""
