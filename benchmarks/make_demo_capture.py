@@ -1,6 +1,8 @@
 """Make the bundled capture: the proxies' spans of the mesh capture, with what detection needs.
 
-usage: make_demo_capture.py        (reads INFORMER_DATA/bookinfo-mesh/days, writes src/informer/demo)
+usage: make_demo_capture.py
+
+Reads bookinfo-mesh/days below INFORMER_DATA, writes into src/informer/demo.
 """
 
 import os
@@ -35,7 +37,8 @@ def main() -> None:
         duckdb.sql(
             f"""copy (
                 select trace_id, span_id, parent_span_id, service, name, kind, start_ns, end_ns,
-                    status_code, scope, to_json({{{kept}}}) as attributes, '{{}}' as resource_attributes
+                    status_code, scope, to_json({{{kept}}}) as attributes,
+                    '{{}}' as resource_attributes
                 from '{days / part}.parquet' where scope = 'envoy'
                 order by start_ns, span_id
             ) to '{OUT / part}.parquet' (format parquet, compression zstd, compression_level 19)"""

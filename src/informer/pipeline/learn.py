@@ -23,7 +23,7 @@ from informer.forecasts.fit import Fitted, fit_all
 from informer.forecasts.store import save_model
 from informer.incidents.attributes import learn_attributes
 from informer.patterns.find import find_patterns
-from informer.patterns.graph import graphs_of
+from informer.patterns.graphs import graphs_of
 from informer.pipeline.history import keep_range, rejected_steps, unseen
 from informer.pipeline.memory import (
     previous_patterns,
@@ -73,11 +73,11 @@ def learn(
         sources = sources_of(locations, home.settings, from_ns=from_ns, until_ns=until_ns)
         templates = Templates(home.settings.methods.rules)
         read = read_chains(scratch, home, sources, templates, progress, learn_templates=True)
-        return _learn(home, scratch, read, templates, progress)
+        return _learn(home, scratch, read, progress)
 
 
 def _learn(
-    home: Workspace, scratch: DuckDBEngine, read: Read, templates: Templates, progress: Progress
+    home: Workspace, scratch: DuckDBEngine, read: Read, progress: Progress
 ) -> LearnResult:
     settings = home.settings
     progress("finding patterns", 0, None)
@@ -119,7 +119,7 @@ def _learn(
     home.save("pattern_edges", found.pattern_edges)
     keep_range(home, grid, table, scratch.query("select * from workloads"))
     home.save("attribute_values", usual)
-    home.put("templates", templates.to_json())
+    home.put("templates", read.templates.to_json())
     trained = {"start_ns": grid.start_ns, "end_ns": grid.end_ns, "step_s": grid.step_s}
     home.put("trained", trained)
     remember(home, learned)

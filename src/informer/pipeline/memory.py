@@ -11,7 +11,7 @@ from informer.detections.novelty import rules_from_json, rules_to_json
 from informer.detections.streams import Rates
 from informer.forecasts.store import load_model
 from informer.patterns.find import Previous
-from informer.patterns.graph import graphs_of
+from informer.patterns.graphs import graphs_of
 from informer.pipeline.workspace import Workspace
 
 NOBODY = (OUTSIDE, UNKNOWN)

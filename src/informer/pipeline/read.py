@@ -29,6 +29,7 @@ class Read:
     notes: tuple[str, ...]
     rejected: dict[str, int]
     chains: Chains
+    templates: Templates
 
 
 def sources_of(
@@ -93,7 +94,7 @@ def read_chains(
     load_spans(engine, sources, progress)
     operations = engine.query(OPERATIONS)
     if learn_templates:
-        templates.learn(operations)
+        templates = templates.learn(operations)
     engine.write("methods", templates.mapping(operations))
     engine.write("rpcs", workspace.table("rpcs"))
     progress("building chains", 0, None)
@@ -104,4 +105,5 @@ def read_chains(
         tuple(note for s in sources for note in s.notes),
         dict(sum((s.rejected for s in sources), Counter())),
         chains,
+        templates,
     )
