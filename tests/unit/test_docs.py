@@ -1,5 +1,6 @@
 """Docs and code say the same: pages, links, commands, options, keys and columns."""
 
+import json
 import re
 import runpy
 import shlex
@@ -10,12 +11,20 @@ from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
 import pytest
 
 from informer.cli.app import informer
 from informer.config.load import settings_of
 from informer.config.settings import Settings
-from informer.core.tables import TABLES
+from informer.core.tables import INCIDENTS, PATTERNS, TABLES
+from informer.core.types import Grid
+from informer.pipeline.documents import (
+    EVIDENCE_KEYS,
+    detection_document,
+    incident_document,
+    pattern_document,
+)
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -96,6 +105,24 @@ def test_every_key_of_the_configuration_is_in_the_reference() -> None:
     for name in fields(Settings):
         keys = [f.name for f in fields(getattr(Settings(), name.name))]
         assert re.findall(r"^\| `(\w+)`", section(page, name.name), re.MULTILINE) == keys
+
+
+def keys(page: Path, title: str) -> list[str]:
+    """What the first cells of a section's tables name."""
+    cells = re.findall(r"^\| (`.+?) \|", section(page, title), re.MULTILINE)
+    return [key for cell in cells for key in re.findall(r"`(\w+)`", cell)]
+
+
+def test_every_key_of_the_json_documents_is_in_the_reference() -> None:
+    page = DOCS / "reference" / "json.md"
+    evidence = {k: [] for k in ("patterns", "rpcs", "examples", *EVIDENCE_KEYS)}
+    row = dict.fromkeys(INCIDENTS.names) | {"evidence": json.dumps(evidence)}
+    assert keys(page, "An incident") == list(incident_document(row, evidence=True))
+    rpc = {"caller": "a", "callee": "b", "method": "c"}
+    pattern = dict.fromkeys(PATTERNS.names) | {"entry_rpc_id": "r"}
+    assert keys(page, "A pattern") == list(pattern_document(pattern, None, {"r": rpc}, "none"))
+    found = detection_document(INCIDENTS.empty(), Grid(0, 60, np.zeros(0, dtype=bool)))
+    assert keys(page, "informer detect") == list(found)
 
 
 @every_page
