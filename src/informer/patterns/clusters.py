@@ -95,7 +95,9 @@ def _by_entry(forms: Forms, which: Bools) -> list[tuple[int, Ints]]:
     rows = np.flatnonzero(which)
     rows = rows[np.argsort(forms.entry[rows], kind="stable")]
     entries, first = np.unique(forms.entry[rows], return_index=True)
-    return list(zip(entries.tolist(), np.split(rows, first[1:]), strict=True))
+    last = [*first[1:].tolist(), len(rows)]
+    spans = zip(entries.tolist(), first.tolist(), last[: len(first)], strict=True)
+    return [(entry, rows[a:b]) for entry, a, b in spans]
 
 
 def _density(forms: Forms) -> Floats:

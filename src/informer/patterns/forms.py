@@ -93,9 +93,16 @@ class Forms:
 
 
 def is_broken(shapes: pa.Table) -> Bools:
-    """Which shapes show only a part of what their chains do: a parent was lost, or they failed."""
-    failed = shapes["failed_chains"].to_numpy() >= _FAILED_SHARE * shapes["chains"].to_numpy()
-    return np.asarray(failed | shapes["partial"].to_numpy())
+    """Which shapes show only a part of what their chains do: a parent was lost, or they failed.
+
+    Where nearly every chain of an entry fails, failing is what it does, and breaks nothing off.
+    """
+    chains, failed = shapes["chains"].to_numpy(), shapes["failed_chains"].to_numpy()
+    _, entry = np.unique(shapes["entry_rpc_id"].to_pylist(), return_inverse=True)
+    fails = np.bincount(entry, weights=failed) < _FAILED_SHARE * np.bincount(entry, weights=chains)
+    return np.asarray(
+        shapes["partial"].to_numpy() | (failed >= _FAILED_SHARE * chains) & fails[entry]
+    )
 
 
 def flatten(lists: pa.ChunkedArray) -> tuple[Ints, list[str], Ints]:
