@@ -47,7 +47,7 @@ def _span(columns: Mapping[str, str]) -> dict[str, str]:
 
 
 def _line(columns: Mapping[str, str], key: str) -> dict[str, str]:
-    """An RPC log line. Without span ids, its name is its callee, and it hangs below its caller."""
+    """An RPC log line. Without parent ids, its own id is its callee: it hangs below its caller."""
     callee, version = _service(columns, "callee")
     caller, _ = _service(columns, "caller")
     caller = f"case when {_text(columns, 'caller')} not in {ROOTS} then {caller} end"
@@ -55,7 +55,7 @@ def _line(columns: Mapping[str, str], key: str) -> dict[str, str]:
     made |= {"service": callee, "version": version, "peer": caller}
     if "trace_id" not in columns:
         made["trace_id"] = f"{quoted(key + '-')} || row_number() over ()"
-    if "span_id" not in columns:
+    if not {"span_id", "parent_span_id"} <= columns.keys():
         made["span_id"] = callee
         made["parent_span_id"] = f"'?' || ({caller})" if "trace_id" in columns else "null"
     return made

@@ -23,8 +23,8 @@ def wanted(engine: Engine, selection: Selection) -> str:
     Errors: InformerError for a condition that is none.
     """
     conditions = []
-    if selection.start_ns is not None:
-        conditions.append(f"start_ns >= {selection.start_ns}")
+    if selection.from_ns is not None:
+        conditions.append(f"start_ns >= {selection.from_ns}")
     if selection.until_ns is not None:
         conditions.append(f"start_ns < {selection.until_ns}")
     if selection.where is not None:

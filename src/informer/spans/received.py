@@ -54,7 +54,7 @@ class Selection:
 
     correlate: str | None = None  # an attribute that takes the place of the trace id
     where: str | None = None  # as the user wrote it
-    start_ns: int | None = None
+    from_ns: int | None = None
     until_ns: int | None = None
 
 

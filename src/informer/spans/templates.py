@@ -3,7 +3,6 @@
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from copy import deepcopy
 from dataclasses import dataclass, field
 
 import pyarrow as pa
@@ -27,7 +26,7 @@ class Learned:
     methods: Mapping[str, float] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Templates:
     """The user's rules (the first that matches counts), then what was learned per service.
 
@@ -36,7 +35,7 @@ class Templates:
     """
 
     rules: tuple[tuple[str, str], ...] = ()
-    services: Mapping[str, Learned] = field(default_factory=dict)
+    services: dict[str, Learned] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for pattern, template in self.rules:
@@ -48,17 +47,15 @@ class Templates:
                     f"got {pattern!r} = {template!r}: {error}"
                 ) from error
 
-    def learn(self, operations: pa.Table) -> "Templates":
-        """These templates grown by operations (service, operation, calls) in whatever order."""
-        services = dict(self.services)
+    def learn(self, operations: pa.Table) -> None:
+        """Grow by operations (service, operation, calls); the order of the rows is no matter."""
         for service, calls in _by_service(operations).items():
-            before = services.get(service, Learned())
-            tree = grown(self._paths(calls), deepcopy(before.tree))
-            counted: dict[str, float] = defaultdict(float, before.methods)
-            for operation, number in calls.items():
+            before = self.services.get(service, Learned())
+            tree = grown(self._paths(calls), before.tree)
+            counted: dict[str, float] = defaultdict(float)
+            for operation, number in (*before.methods.items(), *calls.items()):
                 counted[self._method(operation, tree)] += number
-            services[service] = Learned(tree, _heaviest(counted, MOST_METHODS))
-        return Templates(self.rules, services)
+            self.services[service] = Learned(tree, _heaviest(counted, MOST_METHODS))
 
     def mapping(self, operations: pa.Table) -> pa.Table:
         """The method of every distinct service and operation; columns of MAPPING.
