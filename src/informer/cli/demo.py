@@ -9,7 +9,7 @@ from informer.cli.incidents import print_incidents
 from informer.cli.labels import false_incidents, hold_against
 from informer.cli.learn import print_learned
 from informer.cli.report import write_report
-from informer.cli.show import cell, print_json, print_table, progress_on_stderr, say, when
+from informer.cli.show import print_json, print_table, progress_on_stderr, say, when
 from informer.config.settings import Settings, TrafficSettings
 from informer.pipeline.check import check
 from informer.pipeline.detect import detect
@@ -61,21 +61,9 @@ def run_demo(report_path: Path, *, json_out: bool) -> None:
     say("\n4. What is known to have happened")
     print_table(
         f"{len(labels)} labelled events",
-        (
-            ("event", "left"),
-            ("what", "left"),
-            ("from (UTC)", "right"),
-            ("outcome", "left"),
-            ("incident", "left"),
-        ),
+        ("event", "from (UTC)", "incident", "what", "outcome"),
         [
-            (
-                cell(x.event),
-                cell(f"{x.flag}: {x.kind}"),
-                when(x.start_ns),
-                x.outcome,
-                x.found_by or "",
-            )
+            (x.event, when(x.start_ns), x.found_by or "", f"{x.flag}: {x.kind}", x.outcome)
             for x in labels
         ],
     )

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from informer.cli.show import cell, lasted, print_json, print_table, say, styled, when
+from informer.cli.show import lasted, print_json, print_table, say, when
 from informer.pipeline import decide
 from informer.pipeline.look import list_incidents as read_incidents
 from informer.pipeline.look import show_incident as read_incident
@@ -25,24 +25,16 @@ def print_incidents(incidents: list[dict[str, Any]]) -> None:
         return
     print_table(
         f"{len(incidents)} incidents",
-        (
-            ("id", "left"),
-            ("opened (UTC)", "right"),
-            ("lasted", "right"),
-            ("severity", "left"),
-            ("kind", "left"),
-            ("score", "right"),
-            ("what", "left"),
-        ),
+        ("id", "opened (UTC)", "lasted>", "severity", "kind", "score>", "what"),
         [
             (
-                cell(i["id"]),
+                i["id"],
                 when(i["opened_ns"]),
                 lasted(i["opened_ns"], i["resolved_ns"]),
-                styled(i["severity"]),
+                i["severity"],
                 i["kind"],
                 f"{i['score']:.1f}",
-                cell(i["title"]),
+                i["title"],
             )
             for i in incidents
         ],
@@ -65,13 +57,13 @@ def show_incident(workspace: Path, incident_id: str, *, json_out: bool) -> None:
         say(f"  {sentence}")
     print_table(
         "guilty rpcs",
-        (("rpc", "left"), ("share", "right"), ("observed", "right"), ("expected", "right")),
+        ("share>", "observed>", "expected>", "rpc"),
         [
             (
-                cell(f"{r['caller']} > {r['callee']} {r['method']}"),
                 f"{r['share']:.0%}",
                 f"{r['observed']:.0f}",
                 f"{r['expected']:.1f}",
+                f"{r['caller']} > {r['callee']} {r['method']}",
             )
             for r in incident["rpcs"]
         ],
@@ -79,13 +71,12 @@ def show_incident(workspace: Path, incident_id: str, *, json_out: bool) -> None:
     if incident["attributes"]:
         print_table(
             "attributes that deviate",
-            (("attribute", "left"), ("value", "left"), ("now", "right"), ("usually", "right")),
+            ("now>", "usually>", "attribute"),
             [
                 (
-                    cell(a["key"]),
-                    cell(a["value"]),
                     f"{a['share_now']:.0%}",
                     f"{a['share_before']:.0%}",
+                    f"{a['key']} = {a['value']}",
                 )
                 for a in incident["attributes"]
             ],

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from informer.cli.show import cell, print_json, print_table, say
+from informer.cli.show import print_json, print_table, say
 from informer.pipeline import decide
 from informer.pipeline.look import list_patterns as read_patterns
 from informer.pipeline.look import show_pattern as read_pattern
@@ -28,26 +28,17 @@ def print_patterns(patterns: list[dict[str, Any]]) -> None:
     """Patterns as a table."""
     print_table(
         f"{len(patterns)} patterns",
-        (
-            ("id", "left"),
-            ("pattern", "left"),
-            ("chains", "right"),
-            ("share", "right"),
-            ("rpcs", "right"),
-            ("critical", "left"),
-            ("state", "left"),
-            ("forecaster", "left"),
-        ),
+        ("id", "chains>", "share>", "rpcs>", "critical", "state", "forecaster", "pattern"),
         [
             (
-                cell(p["id"]),
-                cell(p["label"]),
+                p["id"],
                 f"{p['chains']:,.0f}",
                 f"{p['share']:.1%}",
                 str(len(p["rpcs"])),
                 "yes" if p["critical"] else "",
                 p["state"],
                 p["forecaster"],
+                p["label"],
             )
             for p in patterns
         ],
@@ -71,14 +62,10 @@ def show_pattern(workspace: Path, pattern_id: str, *, json_out: bool) -> None:
     say(f"{p['id']}  {p['label']}")
     say(f"{p['chains']:,.0f} chains, {p['share']:.1%} of all; state {p['state']}")
     names = [f"{r['caller']} > {r['callee']} {r['method']}" for r in p["rpcs"]]
-    print_table(
-        "rpcs", (("", "right"), ("rpc", "left")), [(str(i), cell(n)) for i, n in enumerate(names)]
-    )
-    print_table(
-        "edges",
-        (("from", "left"), ("to", "left"), ("share of chains", "right")),
-        [(cell(names[a]), cell(names[b]), f"{w:.0%}") for a, b, w in p["edges"]],
-    )
+    print_table("rpcs", ("no>", "rpc"), [(str(i), name) for i, name in enumerate(names)])
+    if p["edges"]:
+        edges = [(str(a), str(b), f"{w:.0%}") for a, b, w in p["edges"]]
+        print_table("edges", ("from>", "to>", "share of chains>"), edges)
     say(f"Forecaster: {p['forecaster']}. {found.backtest.get('reason', '')}")
     say(f"Model {found.version} is in force; there were {', '.join(found.versions)}.")
 

@@ -1,4 +1,4 @@
-"""How results look in a terminal: tables for people, one JSON document for programs."""
+"""How results look in a terminal: columns for people, one JSON document for programs."""
 
 import sys
 from collections.abc import Iterator, Sequence
@@ -9,17 +9,7 @@ from typing import Any
 import click
 import orjson
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
-from rich.table import Table
-
-SEVERITY_STYLES = {
-    "critical": "bold red",
-    "high": "red",
-    "medium": "yellow",
-    "low": "cyan",
-    "info": "dim",
-}
 
 
 def print_json(document: Any) -> None:
@@ -44,27 +34,21 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
-def print_table(
-    title: str, columns: Sequence[tuple[str, str]], rows: Sequence[Sequence[str]]
-) -> None:
-    """A table; columns are (heading, left or right)."""
-    table = Table(title=title, title_justify="left", header_style="bold", pad_edge=False)
-    for heading, justify in columns:
-        fixed = justify == "right"
-        table.add_column(heading, justify="right" if fixed else "left", no_wrap=fixed)
-    for row in rows:
-        table.add_row(*row)
-    Console().print(table)
+def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Rows in columns as wide as they must be; the last one is as long as it is.
 
-
-def cell(text: object) -> str:
-    """Text for a table cell, with nothing in it that is markup."""
-    return escape(printable(str(text)))
-
-
-def styled(severity: str) -> str:
-    """A severity in its colour."""
-    return f"[{SEVERITY_STYLES.get(severity, '')}]{escape(severity)}[/]"
+    A heading that ends in `>` aligns its column to the right.
+    """
+    texts = [[printable(t) for t in row] for row in rows]
+    heads = [c.rstrip(">") for c in columns]
+    widths = [max(len(row[i]) for row in [heads, *texts]) for i in range(len(columns))]
+    say(title)
+    for row in [heads, *texts]:
+        parts = [
+            t.rjust(w) if c.endswith(">") else t.ljust(w)
+            for t, w, c in zip(row, widths, columns, strict=True)
+        ]
+        say(("  " + "  ".join(parts)).rstrip())
 
 
 def when(ns: int | None) -> str:

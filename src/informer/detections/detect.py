@@ -40,6 +40,7 @@ class Observed:
     novel: list[Novel]
     workloads: dict[str, dict[str, Floats]]  # service, version: calls at every step, [t]
     rpc_of_service: dict[str, tuple[str, str]]  # its busiest pattern and rpc
+    ends: dict[str, tuple[str, str]]  # caller and callee of each rpc
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ def detect(
     guilt = Guilt(traffic, forecasts)
     rows = _Rows(observed.grid)
     for event in walked.events:
-        kind = kind_of(event, walked.events, watched, learned.services_of, changes)
+        kind = kind_of(event, walked.events, watched, learned.services_of, observed.ends, changes)
         _add_event(rows, event, kind, watched, walked, guilt)
     _add_crowds(rows, scan, watched, observed.grid, calibration.threshold)
     _add_changes(rows, changes, observed, calibration.threshold)

@@ -20,18 +20,22 @@ def kind_of(
     events: tuple[Event, ...],
     watched: Watched,
     services_of: dict[str, frozenset[str]],
+    ends: dict[str, tuple[str, str]],
     changes: list[Change],
 ) -> str:
     """The kind of an event of a stream: volume, silence, mix, failure, refusal or change.
 
-    `services_of` names the services on the chains of each pattern.
+    `services_of` names the services on the chains of each pattern, `ends` caller and callee of
+    each rpc.
     """
     stream = watched.streams[event.stream]
     if stream.signal in ("failures", "refusals"):
         return KINDS[stream.signal]
     touched = services_of.get(stream.pattern_ids[0], frozenset())
     if stream.signal == "share":
-        return "change" if _moved_with(event, touched, changes) else KINDS["share"]
+        # Calls from and to the service that changed find another balance, and keep it.
+        changed = _during(event, frozenset(ends.get(stream.rpc_id, ())), changes)
+        return "change" if changed else KINDS["share"]
     if stream.signal == "calls" and len(_family(event, watched)) > 1:
         whole = _whole_family_moved(event, events, watched)
         if _during(event, touched, changes) and not whole:
@@ -47,18 +51,6 @@ def _during(event: Event, services: frozenset[str], changes: list[Change]) -> bo
         c.service in services
         and c.since - 1 <= event.last
         and event.first <= c.last + AROUND_A_CHANGE
-        for c in changes
-    )
-
-
-def _moved_with(event: Event, services: frozenset[str], changes: list[Change]) -> bool:
-    """Whether the event began as a change began or ended."""
-    return any(
-        c.service in services
-        and (
-            c.since - 1 <= event.first <= c.first + AROUND_A_CHANGE
-            or c.last - 1 <= event.first <= c.last + AROUND_A_CHANGE
-        )
         for c in changes
     )
 

@@ -176,18 +176,20 @@ def _observed(
         )
         thing.calls[(row["step_start_ns"] - grid.start_ns) // grid.step_ns] += row["calls"]
     workloads = workload_series(scratch.query("select * from workloads"), grid)
-    return Observed(grid, list(novel.values()), workloads, _busiest_rpcs(traffic, rpcs))
+    ends = {r["rpc_id"]: (r["caller"], r["callee"]) for r in rpcs.to_pylist()}
+    return Observed(grid, list(novel.values()), workloads, _busiest_rpcs(traffic, ends), ends)
 
 
-def _busiest_rpcs(traffic: dict[str, PatternTraffic], rpcs: pa.Table) -> dict[str, tuple[str, str]]:
+def _busiest_rpcs(
+    traffic: dict[str, PatternTraffic], ends: dict[str, tuple[str, str]]
+) -> dict[str, tuple[str, str]]:
     """The pattern and rpc by which each service is called most."""
-    callee = dict(zip(rpcs["rpc_id"].to_pylist(), rpcs["callee"].to_pylist(), strict=True))
     found: dict[str, tuple[float, str, str]] = {}
     for pattern_id, pattern in traffic.items():
         calls = pattern.series.calls.sum(axis=0)  # [n]
         for i, rpc_id in enumerate(pattern.series.graph.rpc_ids):
             mine = (float(calls[i]), pattern_id, rpc_id)
-            found[callee[rpc_id]] = max(found.get(callee[rpc_id], mine), mine)
+            found[ends[rpc_id][1]] = max(found.get(ends[rpc_id][1], mine), mine)
     return {service: (p, r) for service, (_, p, r) in found.items()}
 
 

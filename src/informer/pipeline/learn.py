@@ -76,9 +76,7 @@ def learn(
         return _learn(home, scratch, read, progress)
 
 
-def _learn(
-    home: Workspace, scratch: DuckDBEngine, read: Read, progress: Progress
-) -> LearnResult:
+def _learn(home: Workspace, scratch: DuckDBEngine, read: Read, progress: Progress) -> LearnResult:
     settings = home.settings
     progress("finding patterns", 0, None)
     rpcs = scratch.query("select * from rpcs")

@@ -94,7 +94,7 @@ def read_chains(
     load_spans(engine, sources, progress)
     operations = engine.query(OPERATIONS)
     if learn_templates:
-        templates = templates.learn(operations)
+        templates.learn(operations)
     engine.write("methods", templates.mapping(operations))
     engine.write("rpcs", workspace.table("rpcs"))
     progress("building chains", 0, None)
