@@ -9,6 +9,7 @@ DAY_S = 86_400
 WEEK_S = 7 * DAY_S
 DAYS = 7
 SATURDAY = 5
+WAVES = 9  # columns of `waves`
 
 
 def starts_s(series: Series) -> Ints:

@@ -109,7 +109,7 @@ def rates(total: Folded, form: Form) -> Floats:
     )
     if not np.isinf(form.weight):
         smooth = (counts + form.weight * smooth) / (exposure + form.weight)
-    return np.maximum(smooth, JEFFREYS / covered)
+    return np.asarray(np.maximum(smooth, JEFFREYS / covered), np.float64)
 
 
 def repeating_period_steps(calls: Floats, seen: Bools) -> int | None:

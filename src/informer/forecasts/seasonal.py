@@ -8,6 +8,7 @@ from informer.core.types import Floats, Forecast, Model, Series
 from informer.forecasts.calendar import DAY_S, starts_s
 from informer.forecasts.counts import fit_spread, log_likelihood
 from informer.forecasts.level import LevelRule, follow
+from informer.forecasts.model import TooShortError, check_fits, described
 from informer.forecasts.season import Season, learn_season
 
 HALF_LIVES_S = (4 * DAY_S, DAY_S)  # slower than an attack
@@ -23,7 +24,9 @@ class Seasonal:
     name = "seasonal"
 
     def fit(self, series: Series, *, seed: int) -> Model:
-        """Learn profile, level rule and spread; works from two steps on. Nothing here is random."""
+        """Learn profile, level rule and spread; one seen step is enough. Nothing here is random."""
+        if not series.seen.any():
+            raise TooShortError("seasonal needs a step that was seen, got none")
         season, held = learn_season(series)
         rule = _level_rule(series, season, held)
         seen = series.seen
@@ -41,11 +44,12 @@ class Seasonal:
                 # A mean learned from few calls is itself uncertain (gamma posterior).
                 "spread": fit_spread(series.calls, expected, seen) + 1.0 / (total + 0.5),
             },
-            {"period_s": season.period_s, "step_s": series.step_s},
+            {"period_s": season.period_s, **described(series)},
         )
 
     def forecast(self, model: Model, series: Series) -> Forecast:
         """Expected and spread, [t, n]; the level starts at that of the last days of training."""
+        check_fits(model, series)
         a = model.arrays
         season = Season(int(model.settings["period_s"]), a["rates"], a["weekday"])
         rule = LevelRule(a["half_life_steps"], a["prior_calls"])

@@ -1,0 +1,69 @@
+"""Models for many patterns: one process per pattern, the largest first."""
+
+import os
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from informer.core.types import Model, Series
+from informer.forecasts.backtest import Backtest
+from informer.forecasts.select import BAR, NAMES
+from informer.forecasts.workers import Task, run_tasks
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """What was learned of one pattern."""
+
+    model: Model
+    backtest: Backtest
+
+
+def fit_all(
+    series: Sequence[Series],
+    *,
+    critical: Collection[str],
+    seed: int,
+    processes: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    compiled: Path | None = None,
+) -> dict[str, Fitted]:
+    """The best forecaster of every pattern, by pattern id; `progress` hears (done, of).
+
+    The rest as `fit_each`.
+    """
+    found = {}
+    for pattern_id, fitted in fit_each(
+        series, critical=critical, seed=seed, processes=processes, compiled=compiled
+    ):
+        found[pattern_id] = fitted
+        if progress is not None:
+            progress(len(found), len(series))
+    return {s.graph.pattern_id: found[s.graph.pattern_id] for s in series}
+
+
+def fit_each(
+    series: Sequence[Series],
+    *,
+    critical: Collection[str],
+    seed: int,
+    processes: int | None = None,
+    compiled: Path | None = None,
+) -> Iterator[tuple[str, Fitted]]:
+    """Pattern id and what was learned, as soon as it is finished: an interrupt keeps the rest.
+
+    Only patterns in `critical` may get a network. `processes` is the number of cores where not
+    given; results do not depend on it. `compiled` is a folder that keeps compiled programs for
+    later runs. Raises what the fit of a pattern raised.
+    """
+    tasks = [
+        Task(s, NAMES if s.graph.pattern_id in critical else (BAR,), seed, compiled)
+        for s in sorted(series, key=lambda s: -s.calls.size)
+    ]
+    count = min(processes or os.cpu_count() or 1, len(tasks))
+    if count > 1:
+        for task, result in run_tasks(tasks, count):
+            yield task.series.graph.pattern_id, Fitted(*result)
+        return
+    for task in tasks:
+        yield task.series.graph.pattern_id, Fitted(*task.run())

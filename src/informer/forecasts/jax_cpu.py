@@ -1,0 +1,32 @@
+"""JAX on one CPU thread: one process per pattern scales, threads inside one do not."""
+
+import os
+from pathlib import Path
+
+import jax
+
+SINGLE_THREAD = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+SMALLEST_NODES = 8
+
+# XLA reads its flags when the first array is made, so an import of this file is early enough.
+if "xla_cpu_multi_thread_eigen" not in os.environ.get("XLA_FLAGS", ""):
+    os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {SINGLE_THREAD}".strip()
+
+
+def _configure(name: str, value: object) -> None:
+    jax.config.update(name, value)  # type: ignore[no-untyped-call]
+
+
+_configure("jax_platforms", "cpu")
+
+
+def keep_compiled_programs(folder: Path) -> None:
+    """Keep compiled programs in this folder, for later runs and other processes."""
+    _configure("jax_compilation_cache_dir", str(folder))
+    _configure("jax_persistent_cache_min_compile_time_secs", 0.1)
+    _configure("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
+def padded_nodes(nodes: int) -> int:
+    """The next of few sizes (8, 16, 32, ...): patterns of alike size share compiled programs."""
+    return max(SMALLEST_NODES, 1 << max(nodes - 1, 0).bit_length())
