@@ -81,13 +81,14 @@ def _said(value: Mapping[str, Any]) -> dict[str, str]:
 
 def _line(said: dict[str, str], tally: Tally, number: int) -> Line:
     traceparent = "".join(said.get("traceparent", "").split("-")[1:2])
+    start_ns = time_ns(said["start"])
     key = said.get("request_id") or said.get("trace") or traceparent
     if not key:
         tally.mended["no_request_id"] += 1
         key = alone(repr(sorted(said.items())).encode(), number)
     identity = IDENTITY.search(said.get("peer") or _after(said.get("certificates", ""), "URI="))
     return Line(
-        start_ns=time_ns(said["start"]),
+        start_ns=start_ns,
         duration_ns=round(float(said.get("duration", 0)) * NS_PER_MS),
         method=said.get("method"),
         path=said.get("path"),

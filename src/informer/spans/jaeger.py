@@ -47,7 +47,7 @@ def _row(span: dict[str, Any], processes: Mapping[str, Any]) -> Row:
         span.get("operationName"),
         tags.get("span.kind"),
         None,
-        int(span["startTime"]),
+        int(span.get("startTime") or 0),
         int(span.get("duration") or 0),
         None,
         tags.get("error") == "true" or tags.get("otel.status_code") == "ERROR",

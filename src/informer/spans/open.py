@@ -86,7 +86,7 @@ def _source(
     tables = [found.table for found in alike if found.table is not None]
     source = TableSource(first.format, tables, columns, selection)
     if name:
-        source.notes.append(f"{len(tables)} {first.container} files have the {name} layout")
+        source.notes.append(f"columns as in the {name} layout")
     return source
 
 

@@ -10,6 +10,7 @@ import pyarrow as pa
 from informer.core.errors import InformerError
 
 CHUNK = 1 << 20
+ZSTD_CHUNK = 1 << 14  # what is lost before the place where zstd data is cut
 LARGEST = 512 << 20  # bytes of one JSON document, line or message: it has to fit in memory
 GZIP = b"\x1f\x8b"
 ZSTD = b"\x28\xb5\x2f\xfd"
@@ -119,7 +120,7 @@ class Content:
     def _zstd(self) -> Iterator[bytes]:
         try:
             with pa.CompressedInputStream(pa.OSFile(str(self.path)), "zstd") as stream:
-                while chunk := stream.read(CHUNK):
+                while chunk := stream.read(ZSTD_CHUNK):
                     yield chunk
         except OSError:
             self.damage = "the zstd data is cut off or damaged"

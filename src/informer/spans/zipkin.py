@@ -47,7 +47,7 @@ def _row(span: dict[str, Any]) -> Row:
         span.get("name"),
         kind,
         peer,
-        int(span["timestamp"]),
+        int(span.get("timestamp") or 0),
         int(span.get("duration") or 0),
         None,
         "error" in tags,

@@ -1,0 +1,186 @@
+"""Which files a SOURCE names, what they are, and what is left of damaged ones."""
+
+import gzip
+import os
+import random
+import struct
+from pathlib import Path
+
+import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from span_reading import TRACE, T0, read, request, span, written
+
+from informer.core.errors import InformerError
+from informer.spans.files import files_of
+from informer.spans.open import open_sources
+from informer.spans.scans import records
+
+CSV = "trace_id,span_id,service,start_ns,duration_ns\n"
+
+
+def zstd(content: bytes) -> bytes:
+    """Content packed as one zstd frame."""
+    sink = pa.BufferOutputStream()
+    with pa.CompressedOutputStream(sink, "zstd") as stream:
+        stream.write(content)
+    packed: bytes = sink.getvalue().to_pybytes()
+    return packed
+
+
+def many(n: int) -> bytes:
+    """So many lines of one span each."""
+    return b"\n".join(request(span(f"{i:016x}", start_ns=T0 + i)) for i in range(n)) + b"\n"
+
+
+def test_a_folder_gives_known_files_below_it_and_no_hidden_ones(tmp_path: Path) -> None:
+    for name in ("b.csv", "a/x.log.gz", "a/.hidden.json", ".git/y.json", "README.md", "a/z.pb.zst"):
+        written(tmp_path / name, "x")
+    found = [str(path.relative_to(tmp_path)) for path in files_of([str(tmp_path)])]
+    assert found == ["b.csv", "a/x.log.gz", "a/z.pb.zst"]
+
+
+def test_globs_and_file_uris_name_files_once(tmp_path: Path) -> None:
+    one, two = written(tmp_path / "a b.csv", "x"), written(tmp_path / "deep/er/c.csv", "x")
+    uri = "file://" + str(one).replace(" ", "%20")
+    assert files_of([uri, str(tmp_path / "*.csv"), str(tmp_path / "**/c.csv")]) == [one, two]
+
+
+def test_a_name_with_brackets_is_a_file_when_it_exists(tmp_path: Path) -> None:
+    path = written(tmp_path / "run[1].jsonl", request(span()))
+    assert len(read(path).rows) == 1
+
+
+@pytest.mark.parametrize("location", ["nowhere.csv", "*.none", "s3://bucket/x", "file://host/x"])
+def test_a_location_that_names_nothing_is_the_users_mistake(location: str) -> None:
+    with pytest.raises(InformerError, match="SOURCE must"):
+        files_of([location])
+
+
+def test_a_folder_without_a_known_file_says_what_is_known(tmp_path: Path) -> None:
+    written(tmp_path / "notes.md", "x")
+    with pytest.raises(InformerError, match="holds no file with a known extension"):
+        files_of([str(tmp_path)])
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"", "is empty"),
+        (b"\n \n", "is empty"),
+        (gzip.compress(b""), "is empty"),
+        (random.Random(0).randbytes(4096), "got none of them"),
+        (b"\x0a\xff\xff\xff\xff\xff\xff", "got none of them"),
+        (b"\x7fELF" + bytes(100), "got none of them"),
+        (b"PAR1 cut", "must be a whole Parquet file"),
+        (b"hello\nworld\n", "got none of them"),
+        (b"name,age\nx,1\n", "--columns"),
+        (b'{"a": 1}\n', "--columns"),
+        (b'"just text"\n', "got none of them"),
+    ],
+)
+def test_a_file_of_no_use_is_one_clear_line(tmp_path: Path, content: bytes, why: str) -> None:
+    path = written(tmp_path / "data.json", content)
+    with pytest.raises(InformerError, match=why) as error:
+        open_sources([str(path)])
+    assert str(path) in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_of_many_files_those_of_no_use_are_told_and_skipped(tmp_path: Path) -> None:
+    written(tmp_path / "a.jsonl", request(span()))
+    written(tmp_path / "b.jsonl", b"")
+    reading = read(tmp_path)
+    assert len(reading.rows) == 1
+    assert any("b.jsonl is empty" in note for note in reading.notes)
+
+
+def test_a_folder_of_mixed_formats_is_read_as_several_sources(tmp_path: Path) -> None:
+    written(tmp_path / "a.jsonl", request(span()))
+    written(tmp_path / "b.csv", f"{CSV}t,s,shop,{T0},5\n")
+    written(tmp_path / "c.csv", f"{CSV}t,s2,shop,{T0},5\n")
+    reading = read(tmp_path)
+    assert reading.formats == ["otlp", "table"]
+    assert len(reading.rows) == 3
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zstd])
+def test_a_packed_file_gives_the_same_spans(tmp_path: Path, pack: object) -> None:
+    plain = read(written(tmp_path / "a.jsonl", many(300)))
+    packed = read(written(tmp_path / "b.bin", pack(many(300))))  # type: ignore[operator]
+    assert packed.rows == plain.rows
+
+
+def test_parts_packed_one_after_the_other_are_all_read(tmp_path: Path) -> None:
+    parts = gzip.compress(request(span("a")) + b"\n") + gzip.compress(request(span("b")) + b"\n")
+    assert [row["span_id"] for row in read(written(tmp_path / "a.gz", parts)).rows] == ["a", "b"]
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zstd])
+def test_of_a_cut_file_the_readable_part_is_used(tmp_path: Path, pack: object) -> None:
+    noise = os.urandom(200_000).hex()
+    lines = [request(span(f"{i:016x}", noise=noise[i * 200 : i * 200 + 200])) for i in range(2000)]
+    packed = pack(b"\n".join(lines))  # type: ignore[operator]
+    reading = read(written(tmp_path / "a.jsonl.x", packed[: len(packed) * 3 // 4]))
+    assert 500 < len(reading.rows) < 2000
+    assert reading.rejected == {"damaged_file": 1}
+    assert any("cut off" in note for note in reading.notes)
+
+
+def test_of_a_cut_table_the_readable_part_is_used(tmp_path: Path) -> None:
+    rows = "".join(f"t{i},s,{os.urandom(20).hex()},{T0 + i},5\n" for i in range(5000))
+    packed = gzip.compress((CSV + rows).encode())
+    reading = read(written(tmp_path / "a.csv.gz", packed[: len(packed) // 2]))
+    assert 1000 < len(reading.rows) < 5000
+    assert reading.rejected == {"damaged_file": 1}
+
+
+def test_a_message_that_claims_more_than_there_is_costs_no_memory(tmp_path: Path) -> None:
+    whole = struct.pack(">I", len(request(span()))) + request(span())
+    reading = read(written(tmp_path / "a.pb", whole + struct.pack(">I", 2**32 - 1) + b"x"))
+    assert len(reading.rows) == 1
+    assert any("claims 4294967295 bytes" in note for note in reading.notes)
+
+
+def test_lines_that_are_no_json_are_counted(tmp_path: Path) -> None:
+    deep = b'{"resourceSpans":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+    content = b"\n".join([b"{broken", request(span("a")), deep, b"\xff\xfe", request(span("b"))])
+    reading = read(written(tmp_path / "a.jsonl", content))
+    assert len(reading.rows) == 2
+    assert reading.rejected == {"not_json": 3}
+
+
+def test_a_document_over_many_lines_is_one_document(tmp_path: Path) -> None:
+    document = orjson.dumps(orjson.loads(request(span())), option=orjson.OPT_INDENT_2)
+    assert len(read(written(tmp_path / "a.json", b"\xef\xbb\xbf" + document)).rows) == 1
+
+
+def test_a_damaged_parquet_file_among_others_is_skipped(tmp_path: Path) -> None:
+    columns = {"trace_id": ["t"], "span_id": ["s"], "service": ["a"], "start_ns": [T0]}
+    pq.write_table(pa.table(columns), tmp_path / "a.parquet")
+    written(tmp_path / "b.parquet", (tmp_path / "a.parquet").read_bytes()[:-20])
+    reading = read(tmp_path)
+    assert [row["trace_id"] for row in reading.rows] == ["t"]
+    assert any("b.parquet must be a whole Parquet file" in note for note in reading.notes)
+
+
+@pytest.mark.parametrize(
+    ("content", "count"),
+    [
+        (b"a,b\n1,2\n", 2),
+        (b"a,b\n1,2", 2),
+        (b'a,b\n"x\ny",2\n', 2),
+        (b"a,b\r\n1,2\r\n\r\n", 2),
+        (b"\n\na,b\n\n\n1,2\n\n", 2),
+        (b"", 0),
+    ],
+)
+def test_records_are_counted_past_quotes_and_blank_lines(content: bytes, count: int) -> None:
+    for size in (1, 3, 100):
+        chunks = [content[i : i + size] for i in range(0, len(content), size)]
+        assert records(chunks) == count
+
+
+def test_trace_ids_are_kept_as_they_are(tmp_path: Path) -> None:
+    assert read(written(tmp_path / "a.jsonl", request(span()))).row["trace_id"] == TRACE
