@@ -117,11 +117,13 @@ def _distinct(rows: list[Row]) -> list[Span]:
     same: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
     for row in rows:
         same[tuple(row[c] for c in ("span_id", "kind", "start_ns", "duration_ns"))].append(row)
-    columns = ("parent_span_id", "service", "operation", "peer", "failed", "refused", "weight")
+    columns = (
+        *("parent_span_id", "service", "operation", "peer"),
+        *("failed", "refused", "weight", "version", "attributes"),
+    )
 
     def smallest(row: Row) -> tuple[Any, ...]:
-        values = [row[c] for c in (*columns, "version")] + [_has_db(row)]
-        return tuple((v is not None, v) for v in values)
+        return tuple((row[c] is not None, row[c]) for c in columns)
 
     return [Span(min(rows, key=smallest)) for rows in same.values()]
 
@@ -274,7 +276,7 @@ def _shapes(chains: list[Row], trees: dict[str, list[Span]]) -> list[Row]:
     by_shape = defaultdict(list)
     for same in by_signature.values():
         example = min(same, key=lambda c: str(c["trace_id"]))
-        counts, depths, edges = _form(trees[example["trace_id"]])
+        counts, depths, edges = _form(trees[example["trace_id"]], example["partial"])
         form = [
             example["entry_rpc_id"],
             "partial" if example["partial"] else "whole",
@@ -288,17 +290,17 @@ def _shapes(chains: list[Row], trees: dict[str, list[Span]]) -> list[Row]:
     return [_shape(i, parts) for i, parts in sorted(by_shape.items())]
 
 
-def _form(tree: list[Span]) -> tuple[Counter[str], dict[str, int], list[str]]:
+def _form(tree: list[Span], partial: bool) -> tuple[Counter[str], dict[str, int], list[str]]:
     counts: Counter[str] = Counter()
     depths: dict[str, int] = {}
     edges: set[str] = set()
     for s in tree:
-        if s.call is None or s.call["caller"] == "unknown":  # 13
+        if s.call is None or (partial and s.call["caller"] == "unknown"):  # 13
             continue
         rpc_id = s.call["rpc_id"]
         counts[rpc_id] += 1
         above = _parent_call(s)
-        if above is not None and above.call is not None and above.call["caller"] != "unknown":
+        if above and above.call and not (partial and above.call["caller"] == "unknown"):
             edges.add(f"{above.call['rpc_id']}>{rpc_id}")
         depth = 0
         while above is not None:

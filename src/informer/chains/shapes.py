@@ -68,9 +68,7 @@ def _forms(engine: Engine) -> dict[str, Form]:
     )
     for trace_id, edge in _rows(edges):
         forms[trace_id].edges.append(edge)
-    examples = engine.query(
-        "select first_trace_id, trace_id from signature_examples order by 1, 2"
-    )
+    examples = engine.query("select first_trace_id, trace_id from signature_examples order by 1, 2")
     for first_trace_id, trace_id in _rows(examples):
         forms[first_trace_id].examples.append(trace_id)
     return forms
