@@ -44,7 +44,7 @@ lock: .venv/dev.stamp ## Lock the dependencies of pyproject.toml again; UPGRADE=
 	$(COMPILE) pyproject.toml --group build -c requirements/dev.lock -o requirements/run.lock
 
 bench: .venv/dev.stamp ## Run every measurement in benchmarks/; INFORMER_DATA names the data folder
-	@set -e; for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
+	@set -e; for script in $(filter-out benchmarks/make_%,$(wildcard benchmarks/*.py)); do echo "== $$script"; $(BIN)/python "$$script"; done
 
 clean: ## Remove what make made, but not .venv
 	rm -rf site report.html .coverage .coverage.* .cache .pytest_cache .mypy_cache .ruff_cache \

@@ -1,5 +1,7 @@
 """Docs and code say the same: pages, links, commands, options, keys and columns."""
 
+import ast
+import inspect
 import json
 import re
 import runpy
@@ -14,6 +16,7 @@ import click
 import numpy as np
 import pytest
 
+import informer as api
 from informer.cli.app import informer
 from informer.config.load import settings_of
 from informer.config.settings import Settings
@@ -142,6 +145,17 @@ def test_every_command_that_is_shown_can_be_typed(page: Path) -> None:
 def test_every_option_that_is_spoken_of_exists(page: Path) -> None:
     known = {o for command in COMMANDS.values() for o in options_of(command)} | {"--help"}
     assert set(re.findall(r"`(--[a-z][\w-]*)[ `=]", prose(page))) <= known
+
+
+@every_page
+def test_every_python_call_that_is_shown_fits_its_signature(page: Path) -> None:
+    for language, text in fences(page):
+        if language == "python":
+            for node in ast.walk(ast.parse(text)):
+                if isinstance(node, ast.Call) and "informer." in ast.unparse(node.func):
+                    called = getattr(api, ast.unparse(node.func).removeprefix("informer."))
+                    named = {str(k.arg): None for k in node.keywords}
+                    inspect.signature(called).bind(*node.args, **named)
 
 
 @every_page
