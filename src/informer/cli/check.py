@@ -2,8 +2,7 @@
 
 from informer.cli.show import print_json, progress_on_stderr, say
 from informer.config.settings import Settings
-from informer.pipeline.check import check
-from informer.spans.check import Check
+from informer.pipeline.check import CheckResult, check
 
 
 def run_check(sources: tuple[str, ...], settings: Settings, *, json_out: bool) -> None:
@@ -16,7 +15,7 @@ def run_check(sources: tuple[str, ...], settings: Settings, *, json_out: bool) -
         print_check(checked)
 
 
-def print_check(checked: Check) -> None:
+def print_check(checked: CheckResult) -> None:
     """What was found, for people."""
     for line in checked.lines():
         say(line)

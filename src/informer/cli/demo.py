@@ -39,7 +39,7 @@ def run_demo(report_path: Path, *, json_out: bool) -> None:
         workspace,
         "the bundled capture: Istio's Bookinfo behind Envoy, five days with labelled events",
         checks=checked.lines(),
-        verdict=checked.verdict,
+        verdict=checked.found.verdict,
         labels=labels,
     )
     if json_out:
@@ -54,11 +54,14 @@ def run_demo(report_path: Path, *, json_out: bool) -> None:
         return
     say("1. Is the data fit?")
     print_check(checked)
-    say("\n2. Learn fourteen days of regular traffic")
+    say("")
+    say("2. Learn fourteen days of regular traffic")
     print_learned(learned, list_patterns(workspace))
-    say("\n3. Look at the five days after")
+    say("")
+    say("3. Look at the five days after")
     print_incidents(incidents)
-    say("\n4. What is known to have happened")
+    say("")
+    say("4. What is known to have happened")
     print_table(
         f"{len(labels)} labelled events",
         ("event", "from (UTC)", "incident", "what", "outcome"),
@@ -67,6 +70,7 @@ def run_demo(report_path: Path, *, json_out: bool) -> None:
             for x in labels
         ],
     )
-    say(f"{len(false)} incidents opened outside every attack and fault (budget: one a day).")
-    say(f"\nThe report: {report_path.absolute()}")
+    say(f"Misuse incidents outside every attack and fault: {len(false)} (the budget is one a day).")
+    say("")
+    say(f"The report: {report_path.absolute()}")
     say(f"The workspace: {workspace} (try `informer incidents list -w {workspace}`)")

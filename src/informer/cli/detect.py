@@ -54,7 +54,7 @@ def run_detect(
         for path in (scores, report):
             if path is not None:
                 say(f"Wrote {path}")
-    return result.incidents.num_rows
+    return len(document["incidents"])
 
 
 def _check_writable(path: Path | None) -> None:
