@@ -10,12 +10,12 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from span_reading import TRACE, T0, read, request, span, written
 
 from informer.core.errors import InformerError
 from informer.spans.files import files_of
 from informer.spans.open import open_sources
 from informer.spans.scans import records
+from span_reading import T0, TRACE, read, request, span, written
 
 CSV = "trace_id,span_id,service,start_ns,duration_ns\n"
 

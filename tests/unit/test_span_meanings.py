@@ -5,6 +5,7 @@ from typing import Any
 
 import orjson
 import pytest
+
 from span_reading import Reading, read, request, span, traits, written
 
 
@@ -59,7 +60,12 @@ def test_a_span_without_a_name_still_counts(tmp_path: Path) -> None:
         ({"rpc.grpc.status_code": 1}, False, False, 1),
         ({"http.status_code": 200, "rpc.grpc.status_code": 13}, True, False, 13),
         ({"http.status_code": "teapot"}, False, False, None),
-        ({"http.status_code": "0", "http.method": "GET", "response_flags": "DC"}, True, False, None),
+        (
+            {"http.status_code": "0", "http.method": "GET", "response_flags": "DC"},
+            True,
+            False,
+            None,
+        ),
         ({"http.status_code": "0", "response_flags": "-"}, False, False, None),
         ({"http.status_code": "0", "response_flags": "UF,URX"}, True, False, None),
     ],

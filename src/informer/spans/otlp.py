@@ -119,7 +119,7 @@ def _id(text: Any, size: int) -> str | None:
 
 
 def _text(value: Any) -> str | None:
-    return value if value is None or isinstance(value, str) else str(value)
+    return value if isinstance(value, str) else None
 
 
 def _of_message(message: bytes, tally: Tally) -> Iterator[Row]:

@@ -91,22 +91,26 @@ def is_packed(path: Path) -> bool:
 
 
 def records(chunks: Iterable[bytes]) -> int:
-    """How many CSV records the bytes hold: line ends outside quotes, blank lines left out."""
-    total, quoted_before, last = 0, 0, 10
+    """How many CSV records the bytes hold: line ends outside quotes, blank lines left out.
+
+    When a quote is never closed, all lines count: nothing behind it can be read.
+    """
+    outside, lines, is_open, last = 0, 0, False, 10
     for chunk in chunks:
-        if not quoted_before and b'"' not in chunk and b"\r" not in chunk and b"\n\n" not in chunk:
-            total += chunk.count(b"\n") - (chunk.startswith(b"\n") and last == 10)
-            last = chunk[-1]
-            continue
         data = np.frombuffer(chunk.replace(b"\r", b""), dtype=np.uint8)
         if data.size == 0:
             continue
-        outside = (np.cumsum(data == 34) + quoted_before) % 2 == 0
-        before = np.concatenate(([last], data[:-1]))
-        total += int(np.count_nonzero((data == 10) & outside & (before != 10)))
-        quoted_before = (quoted_before + int(np.count_nonzero(data == 34))) % 2
+        ends = (data == 10) & (np.concatenate(([last], data[:-1])) != 10)
+        quotes = data == 34
+        if is_open or quotes.any():
+            inside = (np.cumsum(quotes) + is_open) % 2 == 1
+            outside += int(np.count_nonzero(ends & ~inside))
+            is_open = bool(inside[-1])
+        else:
+            outside += int(np.count_nonzero(ends))
+        lines += int(np.count_nonzero(ends))
         last = int(data[-1])
-    return total + (last != 10)
+    return (lines if is_open else outside) + (last != 10)
 
 
 def readable_part(content: Content, into: Path) -> None:
