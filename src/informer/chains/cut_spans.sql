@@ -7,8 +7,8 @@ select
     case when c.span_id is null then s.up_twin end as up_twin,
     case when c.span_id is null then s.up_service end as up_service,
     case when c.span_id is null then s.up_kind end as up_kind,
-    c.span_id is null and s.up_failed as up_failed,
-    c.span_id is null and s.up_refused as up_refused,
+    s.up_failed,
+    s.up_refused,
     s.orphan or c.span_id is not null as orphan
 from linked_spans as s
 left join (select distinct trace_id, up_span_id as span_id, up_twin as twin from uphill_links) as c

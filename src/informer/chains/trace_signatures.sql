@@ -1,10 +1,9 @@
 -- One row is a chain: the order-independent sum that stands for its rpcs, its entry and its start.
 create or replace table trace_signatures as
 with top_calls as (
-    select c.trace_id, c.rpc_id, c.start_ns, c.orphan
-    from calls as c
-    left join headless_traces as h on h.trace_id = c.trace_id
-    where h.trace_id is null and (c.root or c.orphan)
+    select trace_id, rpc_id, start_ns, orphan
+    from calls
+    where root or orphan
     union all
     select trace_id, rpc_id, start_ns, from_orphan as orphan
     from call_parents
