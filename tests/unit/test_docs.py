@@ -201,8 +201,9 @@ def test_every_page_is_in_the_navigation_and_the_other_way_round() -> None:
 
 @pytest.mark.parametrize("record", RECORDS, ids=lambda p: p.name)
 def test_a_decision_says_situation_choice_price_and_what_would_change_it(record: Path) -> None:
+    needed = ["Situation", "Choice", "Price", "What would change our mind"]
     titles = re.findall(r"^## (.+)$", record.read_text(), re.MULTILINE)
-    assert titles == ["Situation", "Choice", "Price", "What would change our mind"]
+    assert [t for t in titles if t in needed] == needed
     assert record.read_text().startswith(f"# {int(record.name[:4])}. ")
 
 
