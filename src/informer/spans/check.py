@@ -12,7 +12,7 @@ from informer.spans.templates import OTHER, Templates
 
 OPERATIONS = "select service, operation, count(*) as calls from spans group by service, operation"
 REQUEST_ID = "x-request-id"
-MUCH_LOST = 0.5  # share of rows rejected, or of links unanswered, that leaves nothing to trust
+MUCH = 0.5  # share of rows rejected, or of links unanswered, that leaves nothing to trust
 SOME = 0.01  # share from which a defect is told
 CARRIED = 0.9  # share of spans with a request id that makes it a correlation key
 SPLIT = 1.2  # traces per request id from which the trace id does not join requests
@@ -45,6 +45,7 @@ def check(
     return Check(
         spans=totals["spans"],
         traces=totals["traces"],
+        lone_traces=totals["lone_traces"],
         services=totals["services"],
         from_ns=totals["from_ns"],
         until_ns=totals["until_ns"],
@@ -106,7 +107,9 @@ def _split(engine: Engine, where: str | None) -> str | None:
     """Why the request id is the better key; None when it is not."""
     chosen = f"with chosen as (select * from spans where {where or 'true'}),\n"
     row = _rows(engine, "check_correlation", chosen)[0]
-    if row["carrying"] < CARRIED * row["spans"] or row["traces"] < SPLIT * row["requests"]:
+    if row["carrying"] == 0 or row["carrying"] < CARRIED * row["spans"]:
+        return None
+    if row["traces"] < SPLIT * row["requests"]:
         return None
     return (
         f"{row['carrying'] / row['spans']:.0%} of the spans carry {REQUEST_ID}, and a request is "
@@ -120,9 +123,9 @@ def _unfit(totals: Json, links: Json, rejected: Mapping[str, int]) -> Iterator[s
         yield "there is no span"
     elif not links["across"] and not links["with_peer"]:
         yield "no span has a parent in another service and none names its peer: no call shows"
-    if lost > MUCH_LOST * (lost + totals["spans"]):
+    if lost > MUCH * (lost + totals["spans"]):
         yield f"{lost:,} rows were rejected, more than were read"
-    if links["orphans"] > MUCH_LOST * (links["orphans"] + links["links"]):
+    if links["orphans"] > MUCH * (links["orphans"] + links["links"]):
         yield "most spans that name a parent lost it: export whole traces"
 
 
@@ -141,6 +144,9 @@ def _twice(doubled: Sequence[Doubled]) -> Iterator[str]:
 def _defects(totals: Json, links: Json) -> Iterator[str]:
     if not totals["spans"]:
         return
+    if totals["lone_traces"] > MUCH * totals["traces"]:
+        share = totals["lone_traces"] / totals["traces"]
+        yield f"{share:.0%} of the traces have one span: is the trace id or request id passed on?"
     named = links["orphans"] + links["links"]
     if links["orphans"] > SOME * named:
         yield f"{links['orphans'] / named:.1%} of the spans that name a parent lost it"

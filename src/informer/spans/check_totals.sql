@@ -1,4 +1,4 @@
--- one row: how much there is, from when to when, and how much of it is sampled
+-- one row: how much there is, from when to when, how much of it is alone and how much is sampled
 select
     count(*) as spans,
     count(distinct trace_id) as traces,
@@ -7,5 +7,9 @@ select
     max(start_ns + duration_ns) as until_ns,
     count(*) filter (where weight > 1) as weighted,
     avg(weight) as mean_weight,
+    (
+        select count(*)
+        from (select trace_id from spans group by trace_id having count(*) = 1)
+    ) as lone_traces,
     count(*) filter (where kind in ('server', 'consumer', 'client', 'producer')) as with_kind
 from spans

@@ -17,6 +17,7 @@ class Check:
 
     spans: int
     traces: int
+    lone_traces: int  # of one span
     services: int
     from_ns: int | None
     until_ns: int | None
