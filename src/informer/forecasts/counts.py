@@ -51,13 +51,15 @@ def crps(observed: Floats, expected: Floats, spread: Floats) -> Floats:
     return score
 
 
-def within_reach(observed: Floats, expected: Floats, spread: Floats) -> Floats:
-    """Counts as they may enter later forecasts: at most four standard deviations off.
+def within_reach(
+    observed: Floats, expected: Floats, spread: Floats, reach_sd: float = REACH_SD
+) -> Floats:
+    """Counts as they may enter later forecasts: at most so many deviations off.
 
     A single call always counts in full: where one call in a hundred steps is expected, cutting
     it would teach the forecaster that there are none.
     """
-    reach = REACH_SD * np.sqrt(expected + spread * expected**2)
+    reach = reach_sd * np.sqrt(expected + spread * expected**2)
     return np.clip(observed, expected - reach, expected + reach + 1.0)
 
 

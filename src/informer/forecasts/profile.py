@@ -20,6 +20,9 @@ WEEKEND_WEIGHTS = (
     1.0,
     0.25,
 )  # cycles of evidence that all days count for in a weekend's profile
+FEWEST_SLOTS = 4  # of a season
+LEAST_PEAK = 0.2  # autocorrelation of a period that is worth a look
+SAME_PEAK = 0.9  # share of the highest peak from which another is as good
 LEAST_GAIN = 2.0  # nats by which a weekend of its own must be likelier
 
 
@@ -122,10 +125,15 @@ def repeating_period_steps(calls: Floats, seen: Bools) -> int | None:
     power = np.abs(np.fft.rfft(total, 2 * len(total))) ** 2
     acf = np.fft.irfft(power)[: longest + 2] / np.arange(len(total), 0, -1)[: longest + 2]
     inner = acf[1:-1] / acf[0]
-    peak = (acf[1:-1] > acf[:-2]) & (acf[1:-1] >= acf[2:]) & (np.arange(1, longest + 1) >= 4)
-    if not peak.any() or inner[peak].max() < 0.2:
+    lags = 1 + np.flatnonzero((acf[1:-1] > acf[:-2]) & (acf[1:-1] >= acf[2:]))
+    lags = lags[lags >= FEWEST_SLOTS]
+    heights = inner[lags - 1]
+    if not len(lags) or heights.max() < LEAST_PEAK:
         return None
-    return int(np.flatnonzero(peak)[np.argmax(inner[peak])] + 1)
+    # Twice the period repeats as well as once: of about equal peaks the first one, at its top.
+    first = lags[heights >= SAME_PEAK * heights.max()][0]
+    near = (lags >= first) & (lags <= 1.1 * first)
+    return int(lags[near][np.argmax(heights[near])])
 
 
 def _rates_near(total: Folded, form: Form, common: Floats, weight: float) -> Floats:

@@ -18,13 +18,14 @@ from informer.forecasts.calendar import (
     weekdays,
 )
 from informer.forecasts.counts import fit_spread, within_reach
-from informer.forecasts.profile import Folded, learn_profile, repeating_period_steps
+from informer.forecasts.profile import FEWEST_SLOTS, Folded, learn_profile, repeating_period_steps
 from informer.forecasts.weekday import day_trend, weekday_factors
 
 LEAST_GAIN = 3.0  # nats per rpc by which a season must be likelier than none
 LEAST_GAIN_FOUND = 10.0  # the same for a period that was looked for in the data themselves
 FEWEST_CYCLES = 3.0  # of an hour, a week or what the autocorrelation says; a day needs fewer
 FEWEST_DAYS = 1.5
+LEARNING_REACH_SD = 2.5  # a day of a few must not be bent by one burst
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,8 @@ def learn_season(series: Series) -> tuple[Season, Floats]:
     held = _likeliest(data, with_weekend=False).held
 
     def clipped(expected: Floats) -> Floats:
-        return within_reach(calls, expected, fit_spread(calls, expected, series.seen)) * seen
+        spread = fit_spread(calls, expected, series.seen)
+        return within_reach(calls, expected, spread, LEARNING_REACH_SD) * seen
 
     trend = day_trend(clipped(held), held * seen, starts)
     counts = clipped(held * trend)
@@ -119,7 +121,7 @@ def _periods(data: _Data) -> Iterator[tuple[int, float]]:
         offered.setdefault(found_steps * data.step_s, (FEWEST_CYCLES, LEAST_GAIN_FOUND))
     for period_s, (fewest, least_gain) in offered.items():
         covered_s = len(data.starts) * data.step_s
-        if covered_s >= fewest * period_s and slot_count(period_s, data.step_s) >= 4:
+        if covered_s >= fewest * period_s and slot_count(period_s, data.step_s) >= FEWEST_SLOTS:
             yield period_s, least_gain
 
 

@@ -25,7 +25,7 @@ def save_model(model: Model, folder: Path) -> str:
     folder.mkdir(parents=True, exist_ok=True)
     made = Path(tempfile.mkdtemp(prefix=".", dir=folder))
     try:
-        save_file({k: np.ascontiguousarray(a) for k, a in model.arrays.items()}, made / ARRAYS)
+        save_file({k: np.asarray(a, order="C") for k, a in model.arrays.items()}, made / ARRAYS)
         document = {"format": FORMAT, "forecaster": model.forecaster, "settings": model.settings}
         (made / SETTINGS).write_text(json.dumps(document, indent=1, allow_nan=False) + "\n")
         made.chmod(0o755)

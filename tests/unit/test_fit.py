@@ -1,0 +1,119 @@
+"""Many patterns at once: the same models from any number of processes, and none left behind."""
+
+import io
+import pickle
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from informer.core.errors import InformerError
+from informer.core.types import PatternGraph, Series
+from informer.forecasts.fit import fit_all, fit_each
+from informer.forecasts.select import forecast_with, forecaster
+from informer.forecasts.workers import Task, serve
+
+
+def series_of(pattern_id: str, steps: int = 200, *, seed: int = 0) -> Series:
+    graph = PatternGraph(pattern_id, ("a", "b"), np.array([[0], [1]]), np.ones(1))
+    calls = np.random.default_rng(seed).poisson(4.0, (steps, 2)).astype(float)
+    return Series(graph, 1_780_272_000 * 10**9, 600, calls, np.ones(steps, bool))
+
+
+THREE = [series_of("x", 100), series_of("y", 300, seed=1), series_of("z", 200, seed=2)]
+UNSEEN = replace(series_of("blind"), seen=np.zeros(200, bool))
+
+
+def test_two_processes_give_the_models_that_one_gives() -> None:
+    heard: list[tuple[int, int]] = []
+    alone = fit_all(THREE, critical=(), seed=0, processes=1)
+    both = fit_all(
+        THREE, critical=(), seed=0, processes=2, progress=lambda done, of: heard.append((done, of))
+    )
+    assert heard == [(1, 3), (2, 3), (3, 3)]
+    assert list(alone) == list(both) == ["x", "y", "z"]
+    for pattern_id, one in alone.items():
+        other = both[pattern_id]
+        assert other.backtest.to_json() == one.backtest.to_json()
+        for name, array in one.model.arrays.items():
+            assert np.array_equal(other.model.arrays[name], array)
+
+
+def test_a_pattern_that_is_not_critical_gets_no_network() -> None:
+    found = fit_all(THREE[:1], critical=(), seed=0)["x"]
+    assert found.backtest.reason == "seasonal: no other forecaster was tried"
+    assert set(found.backtest.scores) == {"seasonal"}
+
+
+def test_what_is_finished_is_handed_over_at_once_and_the_longest_comes_first() -> None:
+    each = fit_each(THREE, critical=(), seed=0, processes=1)
+    assert next(each)[0] == "y"
+    each.close()
+
+
+def test_no_patterns_give_no_models() -> None:
+    assert fit_all([], critical=(), seed=0) == {}
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_what_the_user_can_mend_comes_through(processes: int) -> None:
+    with pytest.raises(InformerError, match="needs a step that was seen"):
+        fit_all([UNSEEN, THREE[0]], critical=(), seed=0, processes=processes)
+
+
+def test_a_process_that_dies_is_told_with_its_pattern(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", shutil.which("false"))
+    with pytest.raises(RuntimeError, match=r"the process that fitted [xyz] died"):
+        fit_all(THREE, critical=(), seed=0, processes=2)
+
+
+def test_a_worker_answers_every_task_and_ends_with_its_input() -> None:
+    tasks, results = io.BytesIO(), io.BytesIO()
+    for series in (THREE[0], UNSEEN):
+        pickle.dump(Task(series, ("seasonal",), 0, None), tasks)
+    tasks.seek(0)
+    serve(tasks, results)
+    results.seek(0)
+    model, backtest = pickle.load(results)
+    assert model.forecaster == backtest.chosen == "seasonal"
+    assert isinstance(pickle.load(results), InformerError)
+    assert results.read() == b""
+
+
+def test_a_model_is_read_by_the_forecaster_that_made_it() -> None:
+    model = fit_all(THREE[:1], critical=(), seed=0)["x"].model
+    made = forecast_with(model, THREE[0])
+    assert np.array_equal(made.expected, forecaster("seasonal").forecast(model, THREE[0]).expected)
+    with pytest.raises(InformerError, match="one of seasonal, dcrnn, got oracle"):
+        forecast_with(replace(model, forecaster="oracle"), THREE[0])
+
+
+def run(script: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, check=False
+    )
+
+
+def test_the_seasonal_forecaster_does_without_jax() -> None:
+    done = run(
+        "import sys, informer.forecasts.fit, informer.forecasts.store, informer.forecasts.select\n"
+        "assert 'jax' not in sys.modules"
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_compiled_programs_are_kept_and_nothing_is_printed(tmp_path: Path) -> None:
+    done = run(
+        "from pathlib import Path\n"
+        "import jax, jax.numpy as jnp\n"
+        "from informer.forecasts.jax_cpu import keep_compiled_programs\n"
+        f"keep_compiled_programs(Path({str(tmp_path / 'xla')!r}))\n"
+        "f = jax.grad(lambda x: sum(jnp.sin(x @ x * k).sum() for k in range(30)))\n"
+        "jax.jit(f)(jnp.ones((3, 3)))\n"
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert list((tmp_path / "xla").iterdir())
