@@ -95,7 +95,7 @@ def _tree(rows: list[Row], counts: dict[str, int]) -> list[Span]:
         _hang(s, by_id)
     in_cycles = [s for s in tree if _in_cycle(s)]
     for s in in_cycles:  # 3
-        s.parent, s.orphan = None, True
+        s.parent, s.orphan = None, not _soft(s.row)
     counts["cycles"] += len(in_cycles)
     counts["orphans"] += sum(s.orphan for s in tree)
     counts["roots"] += sum(s.parent is None and not s.orphan for s in tree)
@@ -139,12 +139,16 @@ def _hang(s: Span, by_id: dict[str, list[Span]]) -> None:
     link = s.row["parent_span_id"]
     if link is None:
         return
-    soft = link.startswith("?")
-    candidates = [t for t in by_id.get(link[1:] if soft else link, []) if t is not s]
+    sought = link[1:] if _soft(s.row) else link
+    candidates = [t for t in by_id.get(sought, []) if t is not s]
     if candidates:
         s.parent = best(candidates)
     else:
-        s.orphan = not soft
+        s.orphan = not _soft(s.row)
+
+
+def _soft(row: Row) -> bool:
+    return bool(row["parent_span_id"]) and row["parent_span_id"].startswith("?")
 
 
 def _in_cycle(s: Span) -> bool:

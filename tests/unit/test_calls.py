@@ -239,6 +239,12 @@ def test_spans_in_a_cycle_are_orphans_and_those_below_keep_their_parent(told: To
     assert told.found.cycles == 2
 
 
+def test_two_services_that_call_each_other_in_a_log_of_guesses_lost_nothing(told: Told) -> None:
+    told.of(span("?b/a", "a", "server", peer="b"), span("?a/b", "b", "server", peer="a"))
+    assert told.calls == {"b > a:op rpc": 1, "a > b:op rpc": 1}
+    assert not told.chain["partial"]
+
+
 def test_a_call_failed_when_either_side_says_so(told: Told) -> None:
     told.of(span("1", "shop", "client", failed=True), span("1/2", "cart", "server", refused=True))
     assert (told.call["failed"], told.call["refused"]) == (True, True)

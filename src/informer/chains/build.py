@@ -25,7 +25,7 @@ class Chains:
     traces: int
     roots: int
     orphans: int
-    cycles: int  # spans whose parents lead back to them; they are orphans too
+    cycles: int  # spans whose parents lead back to them; they are orphans or roots too
     calls: int
     rpcs: int
     chains: int

@@ -1,4 +1,4 @@
--- One row is a distinct span and the span it hangs below; a span in a cycle is an orphan.
+-- One row is a distinct span and the span it hangs below; one in a cycle hangs below none.
 create or replace view cut_spans as
 select
     s.trace_id, s.span_id, s.twin, s.service, s.operation, s.kind, s.peer, s.start_ns,
@@ -9,7 +9,7 @@ select
     case when c.span_id is null then s.up_kind end as up_kind,
     s.up_failed,
     s.up_refused,
-    s.orphan or c.span_id is not null as orphan
+    s.orphan or (c.span_id is not null and not s.soft) as orphan
 from linked_spans as s
 left join (select distinct trace_id, up_span_id as span_id, up_twin as twin from uphill_links) as c
     on c.trace_id = s.trace_id and c.span_id = s.span_id and c.twin = s.twin
