@@ -8,15 +8,16 @@ from scipy import special
 
 from informer.core.types import Bools, Floats
 
-REACH_SD = 4.0
-PRIOR_SPREAD = 0.05
-PRIOR_STEPS = 4.0
-POOLED_STEPS = 60.0
-FEWEST_SPREAD = 1e-4
+REACH_SD = 4.0  # how far off a count may be and still teach in full
+PRIOR_SPREAD = 0.05  # what a spread is taken to be where nothing tells it
+PRIOR_STEPS = 4.0  # nats by which that prior falls per unit of deviation, sqrt(spread)
+POOLED_STEPS = 60.0  # steps that the other rpcs of a pattern count for
 SPREADS = np.concatenate(([0.0], np.geomspace(1e-5, 10.0, 49)))
-REFITS = 2
-LARGE_MEAN = 2_000.0
-MOST_STEPS = 4_096
+ROUGH = 4  # every so many of them are tried first
+REFITS = 2  # after drawing in what is out of reach
+MOST_STEPS = 4_096  # that a spread is learned from
+FEWEST_SPREAD = 1e-4  # below, the closed form of CRPS loses its digits and Poisson does as well
+LARGE_MEAN = 2_000.0  # above, the gamma distribution does as well
 
 
 def log_likelihood(observed: Floats, expected: Floats, spread: Floats) -> Floats:
@@ -81,10 +82,18 @@ def fit_spread(observed: Floats, expected: Floats, counts: Bools) -> Floats:
 
 
 def _likeliest_spread(y: Floats, m: Floats) -> Floats:
-    told = np.stack([log_likelihood(y, m, np.asarray(a)).sum(axis=0) for a in SPREADS])  # [a, n]
-    pooled = told.mean(axis=1, keepdims=True) * (POOLED_STEPS / max(len(y), POOLED_STEPS))
+    """First every fourth spread of the grid, then those between around the best, per rpc."""
+    grid = np.arange(len(SPREADS))
+    rough = grid[::ROUGH]
+    told = np.stack([log_likelihood(y, m, SPREADS[i]).sum(axis=0) for i in rough])  # [r, n]
+    pooled = told.mean(axis=1) * (POOLED_STEPS / max(len(y), POOLED_STEPS))
     prior = -PRIOR_STEPS * np.abs(np.sqrt(SPREADS) - np.sqrt(PRIOR_SPREAD))
-    return np.asarray(SPREADS[np.argmax(told + pooled + prior[:, None], axis=0)], np.float64)
+    leaning = np.interp(grid, rough, pooled) + prior  # [grid]
+    start = rough[np.argmax(told + leaning[rough, None], axis=0)]  # [n]
+    near = np.clip(start + np.arange(1 - ROUGH, ROUGH)[:, None], 0, len(grid) - 1)
+    fine = np.stack([log_likelihood(y, m, SPREADS[i]).sum(axis=0) for i in near]) + leaning[near]
+    best = np.take_along_axis(near, np.argmax(fine, axis=0)[None], axis=0)[0]
+    return np.asarray(SPREADS[best], np.float64)
 
 
 def _crps_poisson(y: Floats, m: Floats) -> Floats:
