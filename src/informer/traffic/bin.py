@@ -66,4 +66,4 @@ def _grid(engine: Engine, step_s: int, first_ns: int, last_ns: int) -> Grid:
     chains[counted["step"].to_numpy()] = counted["chains"].to_numpy()
     head = (first_ns - start_ns) / step_ns
     tail = 1 - (last_ns - start_ns - (steps - 1) * step_ns) / step_ns
-    return Grid(start_ns, step_s, covered(chains, head, tail))
+    return Grid(start_ns, step_s, covered(chains, head, tail, step_s))

@@ -9,26 +9,38 @@ SURELY_MISSED = 18.0
 # The same for the part of the first and last step that the data may not reach.
 PROBABLY_MISSED = 4.6
 NEIGHBOURS = 12  # steps on either side that say how busy it was around a hole
+CYCLES_S = (86_400, 604_800)  # what comes back by the clock: an office that is empty at night
 
 
-def covered(chains: Floats, missing_head: float, missing_tail: float) -> Bools:
+def covered(chains: Floats, missing_head: float, missing_tail: float, step_s: int) -> Bools:
     """Whether each step was covered, from the chains that began in it; [t] in and out.
 
-    `missing_head` and `missing_tail` are the shares (0..1) of the first and last step before the
-    first and after the last chain. A total outage of the system and one of the collector look the
-    same from here: both are holes, and neither trains nor alerts.
+    A stretch without a chain is a hole where the steps around it say that many should have come,
+    unless the same hours of the days and weeks around it were as empty. A total outage of the
+    system and one of the collector look the same from here: both are holes, and neither trains
+    nor alerts. `missing_head` and `missing_tail` are the shares (0..1) of the first and last step
+    before the first and after the last chain.
     """
     seen = np.ones(len(chains), dtype=bool)
     for first, last in _empty_runs(chains):
         before = chains[max(0, first - NEIGHBOURS) : first]
         after = chains[last : last + NEIGHBOURS]
         rate = max((float(side.mean()) for side in (before, after) if len(side)), default=0.0)
-        if rate * (last - first) >= SURELY_MISSED:
+        missed = min([rate * (last - first), *_same_hours(chains, first, last, step_s)])
+        if missed >= SURELY_MISSED:
             seen[first:last] = False
     if len(chains) > 1:
         seen[0] &= missing_head * float(chains[1 : 1 + NEIGHBOURS].mean()) < PROBABLY_MISSED
         seen[-1] &= missing_tail * float(chains[-1 - NEIGHBOURS : -1].mean()) < PROBABLY_MISSED
     return seen
+
+
+def _same_hours(chains: Floats, first: int, last: int, step_s: int) -> list[float]:
+    """The most chains that came in the same hours a day or a week before or after, if known."""
+    cycles = [cycle_s // step_s for cycle_s in CYCLES_S]
+    shifts = [sign * cycle for cycle in cycles for sign in (-1, 1) if cycle >= last - first]
+    whole = [s for s in shifts if first + s >= 0 and last + s <= len(chains)]
+    return [max(float(chains[first + s : last + s].sum()) for s in whole)] if whole else []
 
 
 def _empty_runs(chains: Floats) -> list[tuple[int, int]]:
