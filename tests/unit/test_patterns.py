@@ -72,6 +72,26 @@ def test_optional_calls_below_one_api_are_variants() -> None:
     assert login not in preserve
 
 
+def test_a_gateway_with_many_rare_apis_is_still_a_gateway() -> None:
+    *apis, bare = found(
+        *(Seen(through_gateway(call(f"api{n}:get", call(f"db{n}:get"))), 12) for n in range(150)),
+        Seen(through_gateway(), 80),
+    )
+    assert len(set(apis) - {NOISE}) == 150
+    assert bare not in apis
+
+
+def test_a_rare_fallback_makes_no_gateway() -> None:
+    def read(*calls: str) -> Call:
+        return call("web:GET /", *(call(f"{name}:get") for name in calls))
+
+    usual, cached, fallback = found(
+        Seen(read("store", "cache"), 600), Seen(read("store"), 390), Seen(read("mirror"), 5)
+    )
+    assert usual == cached
+    assert fallback in (usual, NOISE)
+
+
 def test_relays_in_front_of_a_gateway_change_nothing() -> None:
     def relayed(below: Call) -> Call:
         return call("ingress:GET", call("edge:GET", call("gateway:/*", below)))
@@ -239,7 +259,7 @@ def test_any_order_of_the_shapes_gives_equal_tables(many: Tables) -> None:
     assert one.pattern_edges.equals(other.pattern_edges)
 
 
-@pytest.mark.parametrize("forms", [100, 1200])
+@pytest.mark.parametrize("forms", [100, 1050])
 def test_rare_forms_make_their_pages_be_they_hundreds_or_thousands(forms: int) -> None:
     tables = various(forms)
     patterns = patterns_of(tables, find_patterns(tables.shapes, tables.rpcs, run_id="r"))

@@ -26,12 +26,13 @@ def match_broken(
     share = _with_lost_callers(forms, share)
     rarity = np.log1p(len(share) / np.maximum(share.sum(axis=0), 1.0))
     place, i = forms.calls_of(rows)
+    first = np.searchsorted(place, np.arange(len(rows) + 1))
     for k, row in enumerate(rows):
         entry = int(forms.entry[row])
         same_entry = entries == entry
         if not same_entry.any() and forms.rpcs.plain[entry][0] == OUTSIDE:
             continue
-        calls = np.union1d(forms.call_plain[i[place == k]], [entry])
+        calls = np.union1d(forms.call_plain[i[first[k] : first[k + 1]]], [entry])
         worth = rarity[calls]
         contained = (share[:, calls] >= USED) @ worth / worth.sum()
         likely = share[:, calls] @ worth

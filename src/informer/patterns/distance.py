@@ -74,8 +74,8 @@ def _distance(shared: Block, mass: Block, other: Block) -> Block:
     """0 = the same, 1 = nothing in common.
 
     The symmetrised Tversky index (Jimenez, Becerra and Gelbukh 2013) with alpha 3/4 and beta 2:
-    a call made instead of another counts as in the Jaccard distance, a call left out a quarter
-    of that. A chain that ends early or skips a step is a variant; one that does something else
+    a call made instead of another counts as in the Jaccard distance, a call left out half as
+    much. A chain that ends early or skips a step is a variant; one that does something else
     instead is another kind.
     """
     only, only_other = np.maximum(mass - shared, 0), np.maximum(other - shared, 0)

@@ -25,6 +25,7 @@ class Rpcs:
     plain: tuple[Plain, ...]  # p: caller, callee, method, kind
     plain_of: dict[str, int]  # rpc id to p
     names: tuple[frozenset[Plain], ...]  # p: every name it goes by
+    to_service: Bools  # [p], no call of a database
 
     @classmethod
     def of(cls, rpcs: pa.Table) -> "Rpcs":
@@ -38,7 +39,8 @@ class Rpcs:
             known[number[p]].add(name)
         ids = rpcs["rpc_id"].to_pylist()
         plain_of = {rpc_id: number[p] for rpc_id, p in zip(ids, plain, strict=True)}
-        return cls(tuple(number), plain_of, tuple(map(frozenset, known)))
+        to_service = np.array([kind != "db" for *_, kind in number], dtype=bool)
+        return cls(tuple(number), plain_of, tuple(map(frozenset, known)), to_service)
 
     def answering(self, plain: int) -> Ints:
         """The plain rpcs that this one may be: of a call whose caller was lost, any caller's."""

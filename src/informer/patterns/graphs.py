@@ -1,5 +1,6 @@
 """Builds the graph of every pattern: its rpcs, and how often one leads to the next."""
 
+from collections import defaultdict
 from collections.abc import Iterable
 
 import numpy as np
@@ -18,23 +19,18 @@ def graphs_of(patterns: pa.Table, members: pa.Table, shapes: pa.Table) -> dict[s
     Nodes are the rpcs that at least 1 % of its whole chains use: the entry first, the others by
     their mean depth, then by id. Edges are those between them that at least 1 % use.
     """
-    entry_of = dict(
-        zip(
-            patterns["pattern_id"].to_pylist(),
-            patterns["entry_rpc_id"].to_pylist(),
-            strict=True,
-        )
-    )
-    pattern_of = dict(
-        zip(members["shape_id"].to_pylist(), members["pattern_id"].to_pylist(), strict=True)
-    )
-    belongs = np.array([pattern_of.get(s, NOISE) for s in shapes["shape_id"].to_pylist()])
-    graphs = {}
-    for pattern_id, entry in entry_of.items():
-        inside = shapes.filter(pa.array((belongs == pattern_id) & ~is_broken(shapes)))
-        if inside.num_rows:
-            graphs[pattern_id] = _graph(pattern_id, entry, inside)
-    return graphs
+    whole = shapes.filter(pa.array(~is_broken(shapes)))
+    columns = (members["shape_id"].to_pylist(), members["pattern_id"].to_pylist())
+    pattern_of = dict(zip(*columns, strict=True))
+    rows_of: dict[str, list[int]] = defaultdict(list)
+    for row, shape_id in enumerate(whole["shape_id"].to_pylist()):
+        rows_of[pattern_of.get(shape_id, NOISE)].append(row)
+    columns = (patterns["pattern_id"].to_pylist(), patterns["entry_rpc_id"].to_pylist())
+    return {
+        pattern_id: _graph(pattern_id, entry, whole.take(rows_of[pattern_id]))
+        for pattern_id, entry in zip(*columns, strict=True)
+        if pattern_id in rows_of
+    }
 
 
 def edges_of(run_id: str, graphs: Iterable[PatternGraph]) -> pa.Table:

@@ -8,7 +8,7 @@ from informer.patterns.forms import Forms
 from informer.patterns.usage import sums
 
 # What a call passes on to the calls it makes, shared among them. So all that lies below a call
-# tells at most a quarter of what the call itself tells.
+# tells about a sixth of what the call itself tells.
 PASSED_ON = 0.15
 
 # Two calls exclude each other when they meet in less than a tenth of the chains in which
@@ -18,8 +18,8 @@ _MEET_AT_MOST = 0.1
 _EXPECTED_AT_LEAST = 5.0
 _SHARE_AT_LEAST = 0.01
 
-# Of the chains that go on, so many go on through one and the same call: it only passes them on.
-_RELAYED = 0.95
+# What so many chains do, all of them do: the others are accidents.
+_NEARLY_ALL = 0.95
 
 
 def call_weights(forms: Forms, entry: int, shapes: Ints) -> Floats:
@@ -32,7 +32,7 @@ def call_weights(forms: Forms, entry: int, shapes: Ints) -> Floats:
     place, at = forms.edges_of(shapes)
     edges = _Edges(place, forms.edge_from[at], forms.edge_to[at], forms.chains[shapes])
     start = np.zeros(len(forms.rpcs.plain))
-    path = _way_to_fork(edges, entry, _services(forms))
+    path = _way_to_fork(edges, entry, forms.rpcs.to_service)
     if path:
         for relay in path[:-1]:
             start[edges.below(relay)] = PASSED_ON
@@ -82,19 +82,16 @@ class _Edges:
         return np.divide(made, chains, out=np.ones(plain), where=chains > 0)
 
 
-def _services(forms: Forms) -> Ints:
-    """Calls between services: which database or cache answers is not a kind of chain."""
-    kinds = [kind for *_, kind in forms.rpcs.plain]
-    return np.array([p for p, kind in enumerate(kinds) if kind in ("rpc", "messaging")])
+def _way_to_fork(edges: _Edges, entry: int, to_service: Bools) -> list[int]:
+    """The calls from the entry down to the one that chooses what follows; empty = none.
 
-
-def _way_to_fork(edges: _Edges, entry: int, services: Ints) -> list[int]:
-    """The calls from the entry down to the one whose calls exclude each other; empty = none."""
+    Which database answers is no choice.
+    """
     path = [entry]
     while True:
         made = edges.above == path[-1]
         below = np.unique(edges.to[made])
-        if _exclude(edges, made & np.isin(edges.to, services)):
+        if _chooses(edges, made & to_service[edges.to]):
             return path
         onward = np.isin(edges.above, below)
         through = _only_caller(edges, onward) if onward.any() else None
@@ -111,22 +108,36 @@ def _only_caller(edges: _Edges, onward: Bools) -> int | None:
     chains = edges.chains[np.unique(shape)].sum()
     by_caller = sums(above[alone], edges.chains[shape[alone]], plain)
     caller = int(by_caller.argmax())
-    return caller if by_caller[caller] >= _RELAYED * chains else None
+    return caller if by_caller[caller] >= _NEARLY_ALL * chains else None
 
 
-def _exclude(edges: _Edges, made: Bools) -> bool:
-    """Whether two of the calls that one call makes exclude each other."""
+def _chooses(edges: _Edges, made: Bools) -> bool:
+    """Whether a call chooses between those it makes: they exclude each other."""
     shape, row = np.unique(edges.shape[made], return_inverse=True)
     call, column = np.unique(edges.to[made], return_inverse=True)
     if len(call) < 2:
         return False
-    size = (len(shape), len(call))
     chains = edges.chains[shape]
+    share = sums(column, chains[row], len(call)) / chains.sum()
+    return _one_of_many(row, share[column], chains) or _two_apart(row, column, share, chains)
+
+
+def _one_of_many(row: Ints, share: Floats, chains: Floats) -> bool:
+    """Nearly every chain makes exactly one call, beside those that all of them make."""
+    chosen = row[share < _NEARLY_ALL]
+    count = np.bincount(chosen, minlength=len(chains))
+    return bool(chains[count == 1].sum() >= _NEARLY_ALL * chains.sum())
+
+
+def _two_apart(row: Ints, column: Ints, share: Floats, chains: Floats) -> bool:
+    """Two of the calls that are no rarity meet far less often than chance would have them meet."""
+    often = np.flatnonzero(share >= _SHARE_AT_LEAST)
+    kept = np.isin(column, often)
+    row, column = row[kept], np.searchsorted(often, column[kept])
+    size = (len(chains), len(often))
     has = sparse.csr_array((np.ones(len(row)), (row, column)), shape=size)
     weighted = sparse.csr_array((chains[row], (row, column)), shape=size)
     together = (weighted.T @ has).toarray()  # [c, c], chains that make both
-    alone = np.diag(together)
-    often = alone >= _SHARE_AT_LEAST * chains.sum()
-    expected = np.outer(alone, alone) / chains.sum()
+    expected = np.outer(share[often], share[often]) * chains.sum()
     apart = (expected >= _EXPECTED_AT_LEAST) & (together < _MEET_AT_MOST * expected)
-    return bool((apart & np.outer(often, often)).any())
+    return bool(apart.any())
