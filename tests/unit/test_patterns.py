@@ -228,8 +228,7 @@ BUSY = ("home", "product", "cart", "checkout")
 
 def various(forms: int) -> Tables:
     """So many forms of each busy page, with random optional calls below its calls."""
-    random = np.random.default_rng(7)
-    seen = []
+    random, seen = np.random.default_rng(7), []
     for name in BUSY:
         for _ in range(forms):
             calls = [
