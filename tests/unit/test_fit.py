@@ -13,6 +13,7 @@ import pytest
 
 from informer.core.errors import InformerError
 from informer.core.types import PatternGraph, Series
+from informer.forecasts import workers
 from informer.forecasts.fit import fit_all, fit_each
 from informer.forecasts.select import forecast_with, forecaster
 from informer.forecasts.workers import Task, serve
@@ -24,6 +25,7 @@ def series_of(pattern_id: str, steps: int = 200, *, seed: int = 0) -> Series:
     return Series(graph, 1_780_272_000 * 10**9, 600, calls, np.ones(steps, bool))
 
 
+START = workers._start
 THREE = [series_of("x", 100), series_of("y", 300, seed=1), series_of("z", 200, seed=2)]
 UNSEEN = replace(series_of("blind"), seen=np.zeros(200, bool))
 
@@ -53,6 +55,23 @@ def test_what_is_finished_is_handed_over_at_once_and_the_longest_comes_first() -
     each = fit_each(THREE, critical=(), seed=0, processes=1)
     assert next(each)[0] == "y"
     each.close()
+
+
+def test_an_interrupt_leaves_no_process_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start() -> subprocess.Popen[bytes]:
+        started.append(START())
+        return started[-1]
+
+    monkeypatch.setattr(workers, "_start", start)
+    each = fit_each(THREE, critical=(), seed=0, processes=2)
+    kept = [next(each)]
+    with pytest.raises(KeyboardInterrupt):
+        each.throw(KeyboardInterrupt)
+    assert len(kept) == 1
+    assert len(started) == 2
+    assert all(process.poll() is not None for process in started)
 
 
 def test_no_patterns_give_no_models() -> None:

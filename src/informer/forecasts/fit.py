@@ -1,7 +1,8 @@
 """Models for many patterns: one process per pattern, the largest first."""
 
 import os
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,7 +50,7 @@ def fit_each(
     seed: int,
     processes: int | None = None,
     compiled: Path | None = None,
-) -> Iterator[tuple[str, Fitted]]:
+) -> Generator[tuple[str, Fitted], None, None]:
     """Pattern id and what was learned, as soon as it is finished: an interrupt keeps the rest.
 
     Only patterns in `critical` may get a network. `processes` is the number of cores where not
@@ -62,8 +63,9 @@ def fit_each(
     ]
     count = min(processes or os.cpu_count() or 1, len(tasks))
     if count > 1:
-        for task, result in run_tasks(tasks, count):
-            yield task.series.graph.pattern_id, Fitted(*result)
+        with closing(run_tasks(tasks, count)) as results:
+            for task, result in results:
+                yield task.series.graph.pattern_id, Fitted(*result)
         return
     for task in tasks:
         yield task.series.graph.pattern_id, Fitted(*task.run())

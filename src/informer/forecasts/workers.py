@@ -9,7 +9,7 @@ import pickle
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
@@ -43,7 +43,7 @@ class Task:
 Result = tuple[Model, Backtest]
 
 
-def run_tasks(tasks: Sequence[Task], count: int) -> Iterator[tuple[Task, Result]]:
+def run_tasks(tasks: Sequence[Task], count: int) -> Generator[tuple[Task, Result], None, None]:
     """Tasks and their results as they finish, from so many processes.
 
     Raises `InformerError` as raised by a task; any other end of a process is a `RuntimeError`
