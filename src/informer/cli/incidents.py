@@ -5,8 +5,11 @@ from typing import Any
 
 from informer.cli.show import lasted, print_json, print_table, say, when
 from informer.pipeline import decide
+from informer.pipeline.examples import read_example
 from informer.pipeline.look import list_incidents as read_incidents
 from informer.pipeline.look import show_incident as read_incident
+
+MOST_SPANS_SHOWN = 40
 
 
 def list_incidents(workspace: Path, *, json_out: bool) -> None:
@@ -88,6 +91,22 @@ def show_incident(workspace: Path, incident_id: str, *, json_out: bool) -> None:
     ):
         if incident[key]:
             say(f"{label}: {', '.join(incident[key])}")
+    _print_example(workspace, incident)
+
+
+def _print_example(workspace: Path, incident: dict[str, Any]) -> None:
+    """The first example trace as a tree."""
+    if not incident["examples"]:
+        return
+    spans = read_example(workspace, incident["id"], incident["examples"][0])
+    say(f"Example {incident['examples'][0]}:")
+    for span in spans[:MOST_SPANS_SHOWN]:
+        outcome = " failed" if span["failed"] else " refused" if span["refused"] else ""
+        status = "" if span["status_code"] is None else f" {span['status_code']}"
+        what = f"{'  ' * span['depth']}{span['service']} {span['operation']} ({span['kind']})"
+        say(f"  {span['duration_ns'] / 1e6:9.1f} ms  {what}{status}{outcome}")
+    if len(spans) > MOST_SPANS_SHOWN:
+        say(f"  and {len(spans) - MOST_SPANS_SHOWN} spans more")
 
 
 def decide_incident(workspace: Path, incident_id: str, verdict: str, *, json_out: bool) -> None:

@@ -53,7 +53,8 @@ def add_evidence(engine: Engine, incidents: pa.Table, usual: pa.Table, step_ns: 
         calls = by_incident[row["incident_id"]]
         guilty = found["rpcs"][0]["rpc_id"]
         found["examples"] = list(dict.fromkeys(c["trace_id"] for c in calls))[:EXAMPLES]
-        found["attributes"] = _deviating(calls, shares.get(guilty, {}))
+        # Of an rpc never learned nothing is usual, so nothing deviates.
+        found["attributes"] = _deviating(calls, shares[guilty]) if guilty in shares else []
     texts = [orjson.dumps(found).decode() for found in evidence]
     place = incidents.schema.get_field_index("evidence")
     return incidents.set_column(place, incidents.schema.field(place), pa.array(texts, pa.string()))

@@ -22,6 +22,7 @@ from informer.incidents.attributes import add_evidence
 from informer.incidents.build import Names, build_incidents
 from informer.incidents.similar import add_similar
 from informer.patterns.find import assign
+from informer.pipeline.examples import keep_examples
 from informer.pipeline.history import (
     context_start_ns,
     history,
@@ -123,6 +124,7 @@ def _detect(home: Workspace, scratch: DuckDBEngine, read: Read, progress: Progre
         ],
     )
     incidents = add_evidence(scratch, incidents, home.table("attribute_values"), grid.step_ns)
+    keep_examples(scratch, incidents, home.path)
     incidents = add_similar(incidents, home.incidents_between(0, grid.start_ns))
     expectations = _forecast_rows(run_id, traffic, forecasts, grid)
     _keep(home, scratch, grid, table, found, incidents, expectations)
