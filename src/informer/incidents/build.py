@@ -37,7 +37,8 @@ def build_incidents(
     """Group detections into incidents with evidence; INCIDENTS rows in order of opening.
 
     `changes` are versions that appeared or went (service, version, what, since_ns, first_ns,
-    last_ns); `novel` things never learned (what, name, pattern_id, rpc_id). An incident whose last step touches `until_ns` is still open.
+    last_ns); `novel` things never learned (what, name, pattern_id, rpc_id). An incident whose last
+    step touches `until_ns` is still open.
     """
     callers = {k: (str(r["caller"]), str(r["callee"])) for k, r in names.rpcs.items()}
     groups = group(detections, step_ns=step_ns, callers=callers, services_of=names.services_of)
