@@ -5,7 +5,14 @@ from typing import Any
 
 import click
 
-from informer.cli.options import SOURCES, as_json, settings_from, source_options, workspace_option
+from informer.cli.options import (
+    SOURCES,
+    ListedGroup,
+    as_json,
+    settings_from,
+    source_options,
+    workspace_option,
+)
 from informer.cli.values import Duration, Moment
 
 
@@ -120,7 +127,7 @@ def detect(
         raise click.exceptions.Exit(1)
 
 
-@informer.group()
+@informer.group(cls=ListedGroup)
 def patterns() -> None:
     """List, show and decide on chain patterns."""
 
@@ -179,7 +186,7 @@ def patterns_revert(pattern_id: str, workspace: Path, json_out: bool) -> None:
     decide_pattern(workspace, pattern_id, "revert", json_out=json_out)
 
 
-@informer.group()
+@informer.group(cls=ListedGroup)
 def incidents() -> None:
     """List, show and decide on incidents."""
 

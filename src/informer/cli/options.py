@@ -15,6 +15,16 @@ FORMATS = ("otlp", "jaeger", "zipkin", "skywalking", "envoy", "istio", "table")
 SOURCES = click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
 
 
+class ListedGroup(click.Group):
+    """A group that lists when no command is named: `informer patterns -w W`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put `list` in front of options that are not the group's own."""
+        if args and args[0].startswith("-") and args[0] not in ctx.help_option_names:
+            args = ["list", *args]
+        return super().parse_args(ctx, args)
+
+
 def workspace_option(command: Command) -> Command:
     """`-w`: the workspace folder."""
     return click.option(

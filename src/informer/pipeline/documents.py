@@ -22,7 +22,7 @@ def detection_document(incidents: pa.Table, grid: Grid) -> Json:
 
 
 def incident_document(row: Json, *, evidence: bool = False) -> Json:
-    """One incident; with all its evidence when asked for."""
+    """One incident; with its verdict and all its evidence when asked for."""
     found = orjson.loads(row["evidence"])
     document = {
         "id": row["incident_id"],
@@ -32,13 +32,12 @@ def incident_document(row: Json, *, evidence: bool = False) -> Json:
         "resolved_ns": row["resolved_ns"],
         "score": row["score"],
         "title": row["title"],
-        "verdict": row["verdict"],
         "patterns": found["patterns"],
         "rpcs": [{k: rpc[k] for k in GUILTY_KEYS} for rpc in found["rpcs"]],
         "examples": found["examples"],
     }
     if evidence:
-        document |= {k: found[k] for k in EVIDENCE_KEYS}
+        document |= {"verdict": row["verdict"]} | {k: found[k] for k in EVIDENCE_KEYS}
     return document
 
 

@@ -72,7 +72,7 @@ def list_incidents(workspace: str | Path) -> list[Json]:
     with Workspace.open(Path(workspace)) as home:
         rows = home.table("incidents").to_pylist()
     rows.sort(key=lambda r: (r["opened_ns"], r["incident_id"]))
-    return [incident_document(row) for row in rows]
+    return [incident_document(row) | {"verdict": row["verdict"]} for row in rows]
 
 
 def show_incident(workspace: str | Path, incident_id: str) -> Json:
