@@ -111,8 +111,10 @@ def watch(
         size = sum(traffic[p].series.calls[:, 0].sum() for p in family)
         if len(family) > 1 and size <= LARGEST_FAMILY * everything:
             _watch_volume(built, family, traffic, forecasts, unit_of[family[0]], "family")
-    entry_calls = {p: traffic[p].series.calls[:, 0] for p in order}
-    entry_expected = {p: forecasts[p].expected[:, 0] for p in order}
+    # In a step that was not seen nobody is expected: units must not look as if they were silent.
+    seen = {p: traffic[p].series.seen for p in order}
+    entry_calls = {p: traffic[p].series.calls[:, 0] * seen[p] for p in order}
+    entry_expected = {p: forecasts[p].expected[:, 0] * seen[p] for p in order}
     return built.watched(
         np.stack([np.sum([entry_calls[p] for p in u], axis=0) for u in units], axis=1),
         np.stack([np.sum([entry_expected[p] for p in u], axis=0) for u in units], axis=1),
