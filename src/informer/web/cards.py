@@ -1,7 +1,7 @@
 """An incident and a pattern with all that is drawn on their cards."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from informer.core.types import NS_PER_S
@@ -39,6 +39,7 @@ class IncidentCard:
     incident: Incident
     until_ns: int  # its end, or the report's while it is open
     guilty: GuiltyRpc | None
+    signal: str  # what was counted of the guilty rpc
     named: bool  # the title already names the guilty rpc
     charts: tuple[Chart, ...]
     graph: Drawing | None
@@ -100,7 +101,7 @@ class Cards:
         names = {g.rpc_id: _name(g) for g in incident.rpcs}
         names |= {r.rpc_id: _name(r) for p in self.report.patterns for r in p.rpcs}
         touched = self._touched(incident, cells)
-        charts = self._incident_charts(incident, touched)
+        charts = self._incident_charts(incident, cells, touched)
         drawn = next((p for p in touched if any(r.rpc_id in marked for r in p.rpcs)), None)
         drawn = drawn or next(iter(touched), None)
         shown_cells = sorted(cells[:MOST_DETECTIONS], key=lambda d: d.step_start_ns)
@@ -109,6 +110,7 @@ class Cards:
             incident=incident,
             until_ns=self.report.until_ns if incident.resolved_ns is None else incident.resolved_ns,
             guilty=guilty,
+            signal=_signal(guilty, cells) if guilty else "calls",
             named=guilty is not None and _names(incident.title, guilty),
             charts=charts,
             graph=_incident_graph(incident, drawn, marked) if drawn else None,
@@ -126,7 +128,9 @@ class Cards:
         inside = [p for p in self.report.patterns if p.pattern_id in ids]
         return sorted(inside, key=lambda p: -peak.get(p.pattern_id, 0.0))
 
-    def _incident_charts(self, incident: Incident, touched: Sequence[Pattern]) -> tuple[Chart, ...]:
+    def _incident_charts(
+        self, incident: Incident, cells: Sequence[Detection], touched: Sequence[Pattern]
+    ) -> tuple[Chart, ...]:
         """A chart per guilty rpc, zoomed to the incident, the guiltiest first."""
         found: list[Chart] = []
         for guilty in incident.rpcs:
@@ -134,7 +138,7 @@ class Cards:
                 ids = [r.rpc_id for r in pattern.rpcs if _same(r, guilty)]
                 if not ids:
                     continue
-                wanted = (guilty.signal, "calls")
+                wanted = (_signal(replace(guilty, rpc_id=ids[0]), cells), "calls")
                 key = next(
                     (k for s in wanted if (k := (pattern.pattern_id, ids[0], s)) in self._charts),
                     None,
@@ -211,6 +215,12 @@ def _incident_graph(incident: Incident, pattern: Pattern, marked: set[str]) -> D
 
 def _same(rpc: Rpc, guilty: GuiltyRpc) -> bool:
     return (rpc.caller, rpc.callee, rpc.method) == (guilty.caller, guilty.callee, guilty.method)
+
+
+def _signal(guilty: GuiltyRpc, cells: Sequence[Detection]) -> str:
+    """What was counted of an rpc; `cells` are an incident's detections, the strongest first."""
+    own = (d.signal for d in cells if d.rpc_id == guilty.rpc_id)
+    return guilty.signal or next(own, cells[0].signal if cells else "calls")
 
 
 def _names(title: str, rpc: GuiltyRpc) -> bool:

@@ -58,6 +58,7 @@ def _facts(report: Report) -> dict[str, Any]:
     return {
         "severities": ranked,
         "kinds": Counter(i.kind for i in report.incidents).most_common(),
+        "info": severities["info"],
         "open": sum(i.resolved_ns is None for i in report.incidents),
         "lasting": words.lasting((report.until_ns - report.from_ns) / NS_PER_S),
         "rpcs": len({r.rpc_id for p in report.patterns for r in p.rpcs}),
@@ -81,17 +82,19 @@ def _templates() -> jinja2.Environment:
     )
     for word in (
         words.shown,
+        words.unit,
         words.number,
         words.percent,
         words.multiple,
         words.odds,
         words.lasting,
         words.when,
+        words.dated,
         words.span,
         words.count,
     ):
         templates.filters[word.__name__] = word
-    templates.globals.update(kinds=words.KINDS, units=words.UNITS)
+    templates.globals["kinds"] = words.KINDS
     return templates
 
 

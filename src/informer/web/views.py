@@ -73,7 +73,7 @@ class GuiltyRpc:
     share: float  # of the incident's score, 0..1
     observed: float | None  # over the whole incident, in the signal's unit
     expected: float | None
-    signal: str = "calls"
+    signal: str = ""  # what was counted; '' = what its strongest detection counted
     rpc_id: str = ""  # names its detections when no pattern has it
 
 

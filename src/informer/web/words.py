@@ -10,18 +10,18 @@ NAME_LIMIT = 160  # characters; longer names are cut and say how long they are
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 SEVERITIES = ("critical", "high", "medium", "low", "info")
-KINDS = {
-    "volume": "More calls than this chain's rhythm explains.",
-    "silence": "Calls that should be there are missing.",
+KINDS = {  # how to read an incident of each kind
+    "volume": "More calls than the rhythm of the day and the week explains.",
+    "silence": "Calls that should be there are missing: a fault, or a way around.",
     "mix": "The calls of an rpc do not follow from those of its callers.",
-    "demand": "Many patterns moved together: a crowd rather than the abuse of one chain.",
-    "failure": "More calls fail than usual.",
-    "refusal": "More calls are refused than usual, such as wrong passwords.",
-    "latency": "Calls take longer than usual.",
-    "novel": "A chain, rpc or edge that was never learned.",
-    "change": "A workload, version or edge came or went for good, and traffic moved with it.",
+    "demand": "A crowd moves many patterns alike; the abuse of one chain does not.",
+    "failure": "Failed calls point to a fault rather than to misuse.",
+    "refusal": "Refused calls, such as wrong passwords, are no fault of the service.",
+    "latency": "Slow answers point to a fault or to overload.",
+    "novel": "New paths are rare on clean days; lateral movement takes them.",
+    "change": "Likely a deploy: accept it if it was yours, and the pattern learns the new traffic.",
 }
-UNITS = {"novelty": "calls", "latency": "ms", "share": "calls per call of its caller"}
+UNITS = {"refusals": "refused calls", "failures": "failed calls", "latency": "ms"}
 _INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 _ZERO_WIDTH_JOINER = "\u200d"  # holds emoji together, and turns no text around
 
@@ -49,6 +49,15 @@ def cut(name: str, chars: int) -> str:
     """
     text = shown(name, 4 * chars)
     return text if len(text) <= chars else text[: chars - 1] + "…"
+
+
+def unit(signal: str) -> str:
+    """What a signal counts.
+
+    >>> unit("refusals"), unit("demand")
+    ('refused calls', 'calls')
+    """
+    return UNITS.get(signal, "calls")
 
 
 def number(value: float | None) -> str:
@@ -82,16 +91,18 @@ def percent(share: float) -> str:
 def multiple(observed: float | None, expected: float | None) -> str:
     """How far off, in one figure: a multiple upwards, a loss in percent downwards.
 
-    >>> multiple(53, 6.1), multiple(2, 10), multiple(5, 0), multiple(6, 6.05)
-    ('8.7 ×', '−80 %', 'new', 'as expected')
+    >>> multiple(53, 6.1), multiple(2, 10), multiple(5, 0), multiple(6, 6.05), multiple(19, 0.002)
+    ('8.7 ×', '−80 %', 'new', 'as expected', '> 100 ×')
     """
     if observed is None or expected is None:
         return "–"
-    if expected < 0.005:
+    if expected <= 0:
         return "new" if observed > 0 else "as expected"
     ratio = observed / expected
     if abs(ratio - 1) < 0.05:
         return "as expected"
+    if ratio > 100:
+        return "> 100 ×"
     return f"{number(round(ratio, 1))} ×" if ratio > 1 else f"−{100 * (1 - ratio):.0f} %"
 
 
@@ -133,6 +144,12 @@ def when(time_ns: int, exact: bool = True) -> str:
     t = moment(time_ns)
     clock = t.strftime("%H:%M:%S" if exact and t.second else "%H:%M")
     return f"{DAYS[t.weekday()]} {t.day} {MONTHS[t.month - 1]} {clock}"
+
+
+def dated(time_ns: int) -> str:
+    """A time with its year, such as `Wed 17 Jun 2026 10:40`."""
+    day, clock = when(time_ns, exact=False).rsplit(" ", 1)
+    return f"{day} {moment(time_ns).year} {clock}"
 
 
 def span(from_ns: int, until_ns: int | None, exact: bool = True) -> str:

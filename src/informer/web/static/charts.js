@@ -16,7 +16,6 @@
     return {
       ink: colour("ink"), muted: colour("muted"), grid: colour("grid"), band: colour("band"),
       expected: colour("expected"), hot: colour("hot"), wash: colour("wash"), gap: colour("gap"),
-      paper: colour("card"),
     };
   }
 
@@ -76,20 +75,25 @@
     };
   }
 
+  // A bar below the steps whose score passed its threshold, which may be what several steps add up
+  // to; a dot on those that lie outside the regular range by themselves.
   function marks(rows, radius) {
     return (u) => {
-      const [x, , , , observed, score, limit] = rows;
+      const [x, low, high, , observed, score, limit] = rows;
       const { ctx } = u;
+      const foot = u.bbox.top + u.bbox.height;
       ctx.save();
       ctx.beginPath();
       ctx.rect(u.bbox.left - 8, u.bbox.top - 8, u.bbox.width + 16, u.bbox.height + 16);
       ctx.clip();
       ctx.fillStyle = paint.hot;
-      ctx.strokeStyle = paint.paper;
-      ctx.lineWidth = 1.5 * uPlot.pxRatio;
       for (let i = 0; i + 1 < x.length; i++) {
         if (observed[i] === null || limit[i] === null || score[i] === null) continue;
         if (score[i] < limit[i]) continue;
+        const left = u.valToPos(x[i], "x", true);
+        const right = u.valToPos(x[i + 1], "x", true);
+        ctx.fillRect(left, foot - 2 * uPlot.pxRatio, Math.max(right - left, 1), 4 * uPlot.pxRatio);
+        if (observed[i] >= low[i] && observed[i] <= high[i]) continue;
         const unit = Math.min(x[i + 1] - x[i], x[1] - x[0]);
         ctx.beginPath();
         ctx.arc(
@@ -97,7 +101,6 @@
           radius * uPlot.pxRatio, 0, 7,
         );
         ctx.fill();
-        if (radius > 4) ctx.stroke();
       }
       ctx.restore();
     };
@@ -177,7 +180,7 @@
       (max) => Math.max((max || 0) * 1.12, 1),
       {
         drawClear: [background(node, rows)],
-        draw: [marks(rows, large ? 4.5 : 3)],
+        draw: [marks(rows, large ? 3.5 : 2.75)],
         setCursor: [read(node, rows)],
       },
       !large,
