@@ -1,22 +1,25 @@
 """Fills the report's values from what the pipeline found."""
 
 import time
-from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from informer.config.load import read_settings
 from informer.core.types import Floats, Grid
 from informer.pipeline.detect import DetectResult
 from informer.pipeline.documents import incident_document
 from informer.pipeline.look import list_patterns, list_reasons
+from informer.pipeline.workspace import SETTINGS_FILE
 from informer.web import views
 from informer.web.report import render_report
 
+Cell: TypeAlias = tuple[str, str, str]  # pattern, rpc, signal
+SHARES = ("failures", "refusals")  # signals, and columns of the traffic table
 BAND = 2.58  # standard deviations: 99 in 100 regular steps lie inside
 
 
@@ -31,7 +34,15 @@ def write_report(
     labels: Sequence[views.Label] = (),
 ) -> None:
     """Write the report of a detection to one HTML file."""
+    incidents = tuple(
+        _incident(incident_document(row, evidence=True)) for row in result.incidents.to_pylist()
+    )
     series = _series(result)
+    budget_per_day = read_settings(workspace / SETTINGS_FILE).alerts.budget_per_day
+    for detection in (d for i in incidents for d in i.detections if d.signal in SHARES):
+        cell = (detection.pattern_id, detection.rpc_id, detection.signal)
+        if cell not in series:
+            series[cell] = _share_series(result, cell)
     reasons = list_reasons(workspace)
     report = views.Report(
         title="Irregular traffic",
@@ -43,20 +54,20 @@ def write_report(
         checks=tuple(checks),
         verdict=verdict,
         patterns=tuple(
-            _pattern(p, series.get(p["id"], {}), reasons.get(p["id"], ""), result)
-            for p in list_patterns(workspace)
+            _pattern(p, series, reasons.get(p["id"], ""), result) for p in list_patterns(workspace)
         ),
         incidents=tuple(
             _incident(incident_document(row, evidence=True)) for row in result.incidents.to_pylist()
         ),
         labels=tuple(labels),
+        budget_per_day=budget_per_day,
     )
     path.write_text(render_report(report), encoding="utf-8")
 
 
 def _pattern(
     document: dict[str, Any],
-    series: dict[str, views.RpcSeries],
+    series: dict[Cell, views.RpcSeries],
     reason: str,
     result: DetectResult,
 ) -> views.Pattern:
@@ -77,7 +88,12 @@ def _pattern(
         reason=reason,
         rpcs=rpcs,
         edges=tuple((a, b, w) for a, b, w in document["edges"]),
-        series=tuple(series[r.rpc_id] for r in rpcs if r.rpc_id in series),
+        series=tuple(
+            series[cell]
+            for signal in ("calls", *SHARES)
+            for r in rpcs
+            if (cell := (document["id"], r.rpc_id, signal)) in series
+        ),
     )
 
 
@@ -104,32 +120,71 @@ def _incident(document: dict[str, Any]) -> views.Incident:
     )
 
 
-def _series(result: DetectResult) -> dict[str, dict[str, views.RpcSeries]]:
-    """Observed against expected of every rpc of every pattern, by pattern and rpc id."""
+def _series(result: DetectResult) -> dict[Cell, views.RpcSeries]:
+    """Calls of every rpc of every pattern, observed against expected."""
     grid = result.grid
     observed = _by_cell(result.traffic, "calls", grid)
     expected = _by_cell(result.forecasts, "expected", grid)
     spread = _by_cell(result.forecasts, "spread", grid)
     volume = result.scores.filter(pc.is_in(result.scores["signal"], pa.array(["calls", "share"])))
     score, threshold = _by_cell(volume, "score", grid), _by_cell(volume, "threshold", grid)
-    found: dict[str, dict[str, views.RpcSeries]] = defaultdict(dict)
-    for cell, mean in expected.items():
-        if cell not in score:
-            continue
-        deviation = BAND * np.sqrt(mean + spread[cell] * mean**2)
-        calls = observed.get(cell, np.zeros(len(grid.seen)))
-        pattern_id, rpc_id = cell
-        found[pattern_id][rpc_id] = views.RpcSeries(
-            rpc_id=rpc_id,
-            step_start_ns=grid.starts_ns(),
-            observed=np.where(grid.seen, calls, np.nan),
-            expected=mean,
-            low=np.maximum(mean - deviation, 0),
-            high=mean + deviation,
-            score=score[cell],
-            threshold=threshold[cell],
+    none = np.zeros(len(grid.seen))
+    return {
+        (*cell, "calls"): _drawn(
+            grid,
+            (*cell, "calls"),
+            observed.get(cell, none),
+            mean,
+            mean + spread[cell] * mean**2,
+            score[cell],
+            threshold[cell],
         )
-    return found
+        for cell, mean in expected.items()
+        if cell in score
+    }
+
+
+def _share_series(result: DetectResult, cell: Cell) -> views.RpcSeries:
+    """Failures or refusals of one rpc of one pattern, observed against expected."""
+    grid, signal = result.grid, cell[2]
+    rows = result.scores.filter(
+        pc.and_(
+            pc.equal(result.scores["signal"], signal),
+            pc.and_(
+                pc.equal(result.scores["pattern_id"], cell[0]),
+                pc.equal(result.scores["rpc_id"], cell[1]),
+            ),
+        )
+    )
+    columns = [
+        _by_cell(rows, name, grid)[cell[:2]]
+        for name in ("observed", "expected", "score", "threshold")
+    ]
+    observed, expected, score, threshold = columns
+    return _drawn(grid, cell, observed, expected, expected, score, threshold)
+
+
+def _drawn(
+    grid: Grid,
+    cell: Cell,
+    observed: Floats,
+    expected: Floats,
+    variance: Floats,
+    score: Floats,
+    threshold: Floats,
+) -> views.RpcSeries:
+    deviation = BAND * np.sqrt(variance)
+    return views.RpcSeries(
+        rpc_id=cell[1],
+        signal=cell[2],
+        step_start_ns=grid.starts_ns(),
+        observed=np.where(grid.seen, observed, np.nan),
+        expected=expected,
+        low=np.maximum(expected - deviation, 0),
+        high=expected + deviation,
+        score=score,
+        threshold=threshold,
+    )
 
 
 def _by_cell(rows: pa.Table, column: str, grid: Grid) -> dict[tuple[str, str], Floats]:

@@ -1,7 +1,7 @@
 """The sockets of Informer: what a source, an engine and a forecaster owe the rest."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, Protocol
 
 import pyarrow as pa

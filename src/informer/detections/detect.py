@@ -72,7 +72,7 @@ def detect(
         kind = kind_of(event, walked.events, watched, learned.services_of, observed.ends, changes)
         _add_event(rows, event, kind, watched, walked, guilt)
     _add_crowds(rows, scan, watched, observed.grid, calibration.threshold)
-    _add_changes(rows, changes, observed, calibration.threshold)
+    _add_changes(rows, changes, observed, learned)
     _add_novel(rows, observed, learned.novelty, changes, learned.services_of)
     scores = _scores(watched, walked, observed.grid)
     return Detected(rows.table(), scores, changes, _irregular(watched, walked, scan))
@@ -159,17 +159,23 @@ def _add_crowds(rows: _Rows, scan: Scan, watched: Watched, grid: Grid, threshold
         rows.add(cell, int(step), values, "demand")
 
 
-def _add_changes(rows: _Rows, changes: list[Change], observed: Observed, threshold: float) -> None:
+def _add_changes(rows: _Rows, changes: list[Change], observed: Observed, learned: Learned) -> None:
+    """Calls of a version since it changed, against those it would have had by its share."""
+    threshold = learned.calibration.threshold
     for change in changes:
         if change.service not in observed.rpc_of_service:
             continue
         pattern_id, rpc_id = observed.rpc_of_service[change.service]
-        calls = observed.workloads[change.service].get(change.version)
+        versions = observed.workloads[change.service]
+        total = np.sum(list(versions.values()), axis=0)  # [t]
+        calls = versions.get(change.version, np.zeros_like(total))
+        share = learned.version_shares[change.service].get(change.version, 0.0)
         # A version that went is missed until it is back; one that came is news for a while.
         until = change.last if change.what == "gone" else change.first + AROUND_A_CHANGE
         for step in range(change.first, min(until, change.last) + 1):
-            now = float(calls[step]) if calls is not None else 0.0
-            values = (now, 0.0, threshold, threshold)
+            since = slice(change.since, step + 1)
+            now, usual = float(calls[since].sum()), share * float(total[since].sum())
+            values = (now, usual, threshold, threshold)
             rows.add((pattern_id, rpc_id, "version"), step, values, "change")
 
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import orjson
 
 from informer.core.errors import InformerError
-from informer.core.types import NOISE, Json
+from informer.core.types import NOISE, NS_PER_S, Json
 from informer.detections.streams import Rates, learn_rates
 from informer.forecasts.fit import fit_all
 from informer.forecasts.store import save_model
-from informer.pipeline.history import forgive, history
+from informer.pipeline.history import ends_ns, forgive, history
 from informer.pipeline.learn import add_run, next_run_id
 from informer.pipeline.memory import (
     pattern_graphs,
@@ -38,7 +38,7 @@ def accept_incident(workspace: str | Path, incident_id: str) -> Decision:
     with Workspace.open(Path(workspace)) as home:
         incident = _incident(home, incident_id)
         _set_verdict(home, [incident_id], "accepted")
-        until_ns = incident["resolved_ns"] or EVER
+        until_ns = ends_ns(incident, int(home.get("trained")["step_s"]) * NS_PER_S)
         forgive(home, incident["patterns"], incident["opened_ns"], until_ns)
         learned = _learn_news(home, incident)
         return _relearn(home, incident["patterns"], learned)

@@ -38,6 +38,7 @@ def incident_document(row: Json, *, evidence: bool = False) -> Json:
     }
     if evidence:
         document |= {"verdict": row["verdict"]} | {k: found[k] for k in EVIDENCE_KEYS}
+        document["rpcs"] = found["rpcs"]
     return document
 
 

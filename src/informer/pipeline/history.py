@@ -1,10 +1,11 @@
 """Traffic that a workspace has seen: what it learned from, and every range it looked at since."""
 
 import numpy as np
+import orjson
 import pyarrow as pa
 
 from informer.core.tables import TABLES
-from informer.core.types import Bools, Grid, PatternGraph, PatternTraffic, Series
+from informer.core.types import Bools, Grid, Json, PatternGraph, PatternTraffic, Series
 from informer.detections.calibrate import SECONDS_A_DAY
 from informer.pipeline.workspace import Workspace
 from informer.traffic.series import to_series
@@ -54,9 +55,10 @@ def forgive(home: Workspace, patterns: list[str], from_ns: int, until_ns: int) -
 def history(
     home: Workspace, graphs: list[PatternGraph], step_s: int, from_ns: int, until_ns: int
 ) -> dict[str, PatternTraffic]:
-    """Kept traffic of these patterns in a range, every step; irregular steps count as not seen.
+    """Kept traffic of these patterns in a range, every step.
 
-    Empty when nothing was kept there.
+    Irregular steps and those of rejected incidents count as not seen. Empty when nothing was kept
+    there.
     """
     bounds = {"first": from_ns, "end": until_ns}
     where = "step_start_ns >= $first and step_start_ns < $end"
@@ -69,7 +71,8 @@ def history(
     rows = home.engine.query(f"select * from traffic where {where} and calls > 0", **bounds)
     marks = home.engine.query(f"select * from irregular_steps where {where}", **bounds).to_pylist()
     traffic = to_series(rows, graphs, grid)
-    irregular = {p: np.zeros(len(grid.seen), dtype=bool) for p in traffic}
+    rejected = rejected_steps(home, grid)
+    irregular = {p: rejected.get(p, np.zeros(len(grid.seen), dtype=bool)) for p in traffic}
     for mark in marks:
         if mark["pattern_id"] in irregular:
             step = (mark["step_start_ns"] - grid.start_ns) // grid.step_ns
@@ -83,11 +86,19 @@ def rejected_steps(home: Workspace, grid: Grid) -> dict[str, Bools]:
     found: dict[str, Bools] = {}
     for incident in home.table("incidents").to_pylist():
         if incident["verdict"] == "rejected":
-            until_ns = incident["resolved_ns"] or grid.end_ns
+            until_ns = ends_ns(incident, grid.step_ns)
             inside = (starts >= incident["opened_ns"]) & (starts < until_ns)
             for pattern_id in incident["patterns"]:
                 found[pattern_id] = found.get(pattern_id, np.zeros_like(inside)) | inside
     return found
+
+
+def ends_ns(incident: Json, step_ns: int) -> int:
+    """End of an incident's last step; of one that was still open, the last that was looked at."""
+    if incident["resolved_ns"] is not None:
+        return int(incident["resolved_ns"])
+    cells = orjson.loads(incident["evidence"])["detections"]
+    return max(int(cell["step_start_ns"]) for cell in cells) + step_ns
 
 
 def _grid(steps: pa.Table, step_s: int) -> Grid:
@@ -101,10 +112,10 @@ def _grid(steps: pa.Table, step_s: int) -> Grid:
 
 
 def unseen(traffic: PatternTraffic, steps: Bools) -> PatternTraffic:
-    """The same traffic with more steps, [t], marked as not seen."""
-    s = traffic.series
-    series = Series(s.graph, s.start_ns, s.step_s, s.calls, s.seen & ~steps)
-    return PatternTraffic(series, traffic.failures, traffic.refusals)
+    """The same traffic with more steps, [t], marked as not seen: they hold zeros."""
+    s, kept = traffic.series, ~steps[:, None]
+    series = Series(s.graph, s.start_ns, s.step_s, s.calls * kept, s.seen & ~steps)
+    return PatternTraffic(series, traffic.failures * kept, traffic.refusals * kept)
 
 
 def context_start_ns(start_ns: int) -> int:
