@@ -185,6 +185,27 @@ def test_optional_columns_are_taken(tmp_path: Path) -> None:
     assert (three["refused"], three["weight"]) == (True, 1.0)
 
 
+def test_attributes_may_be_a_map(tmp_path: Path) -> None:
+    kind = pa.map_(pa.string(), pa.string())
+    given = {"trace_id": ["t"], "span_id": ["s"], "service": ["a"], "start_ns": [T0]}
+    made = pa.table({**given, "attributes": pa.array([[("user_agent", "curl")]], kind)})
+    pq.write_table(made, tmp_path / "a.parquet")
+    assert read(tmp_path / "a.parquet").row["attributes"] == '{"user_agent":"curl"}'
+
+
+def test_a_parquet_file_that_is_damaged_inside_is_one_clear_line(tmp_path: Path) -> None:
+    ids = [f"{i:032x}" for i in range(50_000)]
+    made = {"trace_id": ids, "span_id": ids, "service": ids, "start_ns": [T0] * len(ids)}
+    pq.write_table(pa.table(made), tmp_path / "a.parquet")
+    content = bytearray((tmp_path / "a.parquet").read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 3000] = bytes(3000)
+    written(tmp_path / "a.parquet", bytes(content))
+    with pytest.raises(InformerError, match="cannot read") as error:
+        read(tmp_path / "a.parquet")
+    assert "\n" not in str(error.value)
+
+
 def test_rows_that_lack_what_they_need_are_counted_by_reason(tmp_path: Path) -> None:
     reading = read(
         table(
@@ -294,3 +315,5 @@ def test_the_format_may_be_told(tmp_path: Path) -> None:
     assert read(path, format="table").row["span_id"] == "s"
     with pytest.raises(InformerError, match="--format must be one of"):
         read(path, format="csv")
+    with pytest.raises(InformerError, match="--columns is for tables"):
+        read(path, format="otlp", columns={"trace_id": "trace_id"})

@@ -17,23 +17,34 @@ QUEUES = "kafka|rabbit|rocketmq|pulsar|activemq"
 SQL_TYPES = {"int64": "bigint", "double": "double", "bool": "boolean"}
 
 
-def received_sql(scan: str, columns: Mapping[str, str], times: Times, format: str, key: str) -> str:
+def received_sql(
+    scan: str,
+    columns: Mapping[str, str],
+    types: Mapping[str, str],
+    times: Times,
+    format: str,
+    key: str,
+) -> str:
     """A SELECT with the columns of RECEIVED over a scan.
 
-    `key` sets RPC log lines without a trace id apart from those of other sources.
+    `types` are the column types of the table; absent = text. `key` sets RPC log lines without a
+    trace id apart from those of other sources.
     """
     made = _line(columns, key) if "callee" in columns else _span(columns)
     made |= times_sql(columns, times) | _outcome(columns)
-    for name in ("version", "scope", "trace_state", "attributes", "resource_attributes"):
+    made |= {n: _text(columns, n) for n in ("version", "scope", "trace_state") if n in columns}
+    for name, into in (("attributes", "attributes"), ("resource_attributes", "resource")):
         if name in columns:
-            made["resource" if name == "resource_attributes" else name] = _text(columns, name)
+            is_text = types.get(columns[name], "VARCHAR") in ("VARCHAR", "JSON")
+            shown = named(columns[name]) if is_text else f"to_json({named(columns[name])})"
+            made[into] = f"{shown}::varchar"
     if format == "skywalking":
         made |= _skywalking(columns)
-    shown = [
+    selected = [
         f"cast({made.get(f.name, 'null')} as {SQL_TYPES.get(str(f.type), 'varchar')}) as {f.name}"
         for f in RECEIVED
     ]
-    return f"select {', '.join(shown)} from {scan}"
+    return f"select {', '.join(selected)} from {scan}"
 
 
 def _span(columns: Mapping[str, str]) -> dict[str, str]:

@@ -48,6 +48,10 @@ def open_sources(
     """
     if format is not None and format not in FORMATS:
         raise InformerError(f"--format must be one of {', '.join(FORMATS)}, got {format}")
+    if columns and format not in (None, "table"):
+        raise InformerError(f"--columns is for tables, got --format {format}")
+    if columns and format not in (None, "table"):
+        raise InformerError(f"--columns is for tables, got --format {format}")
     selection = Selection(_correlated(correlate), where, from_ns, until_ns)
     told = format or ("table" if columns else None)
     groups: dict[object, list[Found]] = {}

@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import orjson
@@ -61,12 +61,15 @@ def _of_request(request: Any, tally: Tally) -> Iterator[Row]:
 
 def _of_json(span: dict[str, Any], service: Any, resource: bytes, scope: Any) -> Row:
     start, end = int(span.get("startTimeUnixNano", 0)), int(span.get("endTimeUnixNano", 0))
+    trace_id, span_id, parent_span_id = map(span.get, ("traceId", "spanId", "parentSpanId"))
+    if span_id and span_id[-1] == "=":  # protobuf's own JSON writes ids in base64
+        trace_id, span_id, parent_span_id = map(_hex, (trace_id, span_id, parent_span_id))
     return Row(
-        _id(span.get("traceId"), 16),
-        _id(span.get("spanId"), 8),
-        _id(span.get("parentSpanId"), 8),
-        _text(service),
-        _text(span.get("name")),
+        trace_id,
+        span_id,
+        parent_span_id,
+        service,
+        span.get("name"),
         str(span.get("kind", "")),
         None,
         start,
@@ -74,20 +77,20 @@ def _of_json(span: dict[str, Any], service: Any, resource: bytes, scope: Any) ->
         None,
         span.get("status", {}).get("code") in (2, "STATUS_CODE_ERROR"),
         None,
-        _text(scope),
-        _text(span.get("traceState")),
+        scope,
+        span.get("traceState"),
         orjson.dumps(_attributes(span.get("attributes", ()))),
         resource,
     )
 
 
 def _attributes(pairs: Any) -> dict[str, str]:
-    found = {}
-    for pair in pairs:
-        value = pair.get("value") or {}
-        text = value.get("stringValue")
-        found[pair["key"]] = text if isinstance(text, str) else _any_json(value)
-    return found
+    return {
+        pair["key"]: value["stringValue"]
+        if "stringValue" in (value := pair.get("value") or {})
+        else _any_json(value)
+        for pair in pairs
+    }
 
 
 def _any_json(value: dict[str, Any]) -> str:
@@ -108,18 +111,11 @@ def _plain(value: dict[str, Any]) -> Any:
     return next(iter(value.values()), None)
 
 
-def _id(text: Any, size: int) -> str | None:
-    """A trace or span id in hex; protobuf's own JSON writes base64."""
-    if isinstance(text, str) and text.endswith("=") and len(text) == -(-size // 3) * 4:
-        try:
-            return base64.b64decode(text, validate=True).hex()
-        except binascii.Error:
-            return text
-    return _text(text)
-
-
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) else None
+def _hex(text: Any) -> Any:
+    try:
+        return base64.b64decode(text, validate=True).hex()
+    except binascii.Error:
+        return text
 
 
 def _of_message(message: bytes, tally: Tally) -> Iterator[Row]:
@@ -129,7 +125,7 @@ def _of_message(message: bytes, tally: Tally) -> Iterator[Row]:
         tally.rejected["unreadable_message"] += 1
         return
     for group in request.resource_spans:
-        resource = {pair.key: _any(pair.value) for pair in group.resource.attributes}
+        resource = _message_attributes(group.resource.attributes)
         service = resource.get("service.name")
         described = orjson.dumps(resource)
         for part in group.scope_spans:
@@ -151,13 +147,13 @@ def _of_message(message: bytes, tally: Tally) -> Iterator[Row]:
                     None,
                     scope,
                     span.trace_state,
-                    orjson.dumps({pair.key: _any(pair.value) for pair in span.attributes}),
+                    orjson.dumps(_message_attributes(span.attributes)),
                     described,
                 )
 
 
-def _any(value: AnyValue) -> str:
-    return value.string_value or _other(value)
+def _message_attributes(pairs: Iterable[KeyValue]) -> dict[str, str]:
+    return {pair.key: pair.value.string_value or _other(pair.value) for pair in pairs}
 
 
 def _other(value: AnyValue) -> str:

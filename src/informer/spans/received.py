@@ -8,6 +8,7 @@ from importlib.resources import files
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from informer.core.errors import InformerError
 from informer.core.ports import Engine
 from informer.core.tables import SPANS
 from informer.spans.meanings import (
@@ -86,10 +87,14 @@ def spans_of(
     """Rows of `spans` out of a SELECT with the columns of RECEIVED, a batch at a time.
 
     `correlate` is an attribute that takes the place of the trace id; `wanted` is checked SQL.
+    Errors: InformerError for a file that is damaged where it was not looked at.
     """
-    for batch in engine.stream(spans_sql(received, correlate, wanted)):
-        if batch.num_rows:
-            yield _settled(batch, tally)
+    try:
+        for batch in engine.stream(spans_sql(received, correlate, wanted)):
+            if batch.num_rows:
+                yield _settled(batch, tally)
+    except OSError as error:
+        raise InformerError(f"cannot read on: {str(error).splitlines()[0]}") from error
 
 
 def spans_sql(received: str, correlate: str | None, wanted: str) -> str:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from informer.core.errors import InformerError
 from informer.core.ports import Engine
 from informer.spans.clock import UNITS_NS, WORDS, guessed_unit
 from informer.spans.condition import wanted
@@ -18,6 +19,8 @@ from informer.spans.unpack import Content
 
 BATCH_ROWS = 50_000
 BATCH_BYTES = 64 << 20
+GROUP_ROWS = 5_000  # how many are Python objects at a time
+GROUP_BYTES = 8 << 20
 GUESS_ROWS = 1_000
 LARGEST_INT = 2**63 - 1
 
@@ -67,9 +70,9 @@ class RowSource:
         correlate, asked = self._selection.correlate, wanted(engine, self._selection)
         with TemporaryDirectory(prefix="informer-") as folder:
             waiting = Path(folder, "received.parquet")
-            for table in self._tables():
-                pq.write_table(table, waiting, compression="lz4", use_dictionary=False)
-                scan = f"select * from read_parquet({quoted(str(waiting))})"
+            scan = f"select * from read_parquet({quoted(str(waiting))})"
+            tables = self._tables()
+            while _put_aside(tables, waiting):
                 yield from spans_of(engine, scan, correlate, asked, self.tally)
         self.tally.say_what_was_mended()
 
@@ -88,7 +91,7 @@ class RowSource:
             for row in chain(first, read):
                 rows.append(row)
                 size += len(row.attributes)
-                if len(rows) >= BATCH_ROWS or size >= BATCH_BYTES:
+                if len(rows) >= GROUP_ROWS or size >= GROUP_BYTES:
                     yield received(rows, unit)
                     rows, size = [], 0
             self._say_damage(path, content)
@@ -110,6 +113,22 @@ class RowSource:
             self.notes.append(f"{path}: {content.damage}; what could be read before was used")
         if content.too_long:
             self.rejected["line_too_long"] += content.too_long
+
+
+def _put_aside(tables: Iterator[pa.Table], waiting: Path) -> bool:
+    """Write the next tables into a file, as many as make a batch; False when there is none."""
+    rows, size = 0, 0
+    try:
+        with pq.ParquetWriter(waiting, RECEIVED, compression="lz4", use_dictionary=False) as file:
+            for table in tables:
+                file.write_table(table)
+                rows += table.num_rows
+                size += table.nbytes
+                if rows >= BATCH_ROWS or size >= BATCH_BYTES:
+                    break
+    except OSError as error:
+        raise InformerError(f"cannot read spans or set them aside: {error}") from error
+    return rows > 0
 
 
 def received(rows: list[Row], unit: str) -> pa.Table:

@@ -67,7 +67,7 @@ def scan_sql(files: Sequence[TableFile], paths: Sequence[Path], used: Iterable[s
     names = "[" + ", ".join(quoted(str(path)) for path in paths) + "]"
     kind = files[0]
     if kind.container == "parquet":
-        return f"read_parquet({names}, union_by_name = true)"
+        return f"read_parquet({names})"
     if kind.container == "json":
         return (
             f"read_json({names}, columns = {_texts(sorted(set(used)))}, format = 'auto', "

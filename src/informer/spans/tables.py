@@ -5,6 +5,7 @@ from hashlib import blake2b
 from itertools import groupby
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TypeAlias
 
 import pyarrow as pa
 
@@ -17,6 +18,8 @@ from informer.spans.received import Selection, Tally, spans_of
 from informer.spans.scans import TableFile, is_packed, readable_part, records, scan_sql
 from informer.spans.times import Times, times_of
 from informer.spans.unpack import Content
+
+Types: TypeAlias = tuple[tuple[str, str], ...]
 
 
 class TableSource:
@@ -39,16 +42,18 @@ class TableSource:
         asked = wanted(engine, self._selection)
         with TemporaryDirectory(prefix="informer-") as folder:
             lines = 0
-            read: list[tuple[Path, Times]] = []
+            read: list[tuple[Path, Types, Times]] = []
             for number, file in enumerate(self._files):
                 path, held = self._survey(file, Path(folder, f"{number}.{file.container}"))
                 lines += held
-                read.append((path, self._times(engine, file, path)))
-            for times, group in groupby(read, key=lambda pair: pair[1]):
-                scan = self._scan([path for path, _ in group])
-                select = received_sql(scan, self._columns, times, self.format, self._key())
+                read.append((path, *self._look(engine, file, path)))
+            for (types, times), group in groupby(read, key=lambda one: one[1:]):
+                scan = self._scan([path for path, *_ in group])
+                select = received_sql(
+                    scan, self._columns, dict(types), times, self.format, self._key()
+                )
                 yield from spans_of(engine, select, self._selection.correlate, asked, self.tally)
-            self._count_unreadable(engine, lines, [path for path, _ in read], asked)
+            self._count_unreadable(engine, lines, [path for path, *_ in read], asked)
         self.tally.say_what_was_mended()
 
     def _survey(self, file: TableFile, spare: Path) -> tuple[Path, int]:
@@ -67,20 +72,18 @@ class TableSource:
         readable_part(content, spare)
         return spare, records(Content(spare).chunks()) - 1 if file.container == "csv" else 0
 
-    def _times(self, engine: Engine, file: TableFile, path: Path) -> Times:
-        scan, types = self._scan([path]), {}
+    def _look(self, engine: Engine, file: TableFile, path: Path) -> tuple[Types, Times]:
+        """The column types of a Parquet file (elsewhere all is text), and how times are written."""
+        scan = self._scan([path])
+        types: Types = ()
         if file.container == "parquet":
-            described = engine.stream(f"describe select * from {scan}").read_all()
-            types = dict(
-                zip(
-                    *(described[n].to_pylist() for n in ("column_name", "column_type")), strict=True
-                )
-            )
-        times = times_of(engine, scan, self._columns, types)
+            described = engine.stream(f"describe select * from {scan}").read_all().to_pylist()
+            types = tuple((row["column_name"], row["column_type"]) for row in described)
+        times = times_of(engine, scan, self._columns, dict(types))
         told = unit_of(self._columns, "start")
         if told is not None and times.unit != told:
             self.notes.append(f"{file.path}: times are {WORDS[times.unit]}, not {WORDS[told]}")
-        return times
+        return types, times
 
     def _scan(self, paths: list[Path]) -> str:
         return scan_sql(self._files, paths, self._columns.values())
