@@ -101,9 +101,17 @@ class DuckDBEngine:
         self.close()
 
     def _load(self, sql: str, rows: pa.Table | pa.RecordBatchReader) -> None:
+        failed: list[Exception] = []
+        if isinstance(rows, pa.RecordBatchReader):
+            rows = pa.RecordBatchReader.from_batches(rows.schema, _noting(rows, failed))
         self._connection.register("incoming", rows)
         try:
             self.run(sql)
+        except duckdb.Error:
+            # DuckDB wraps what the reader raised; the caller wants to hear it as it was.
+            if failed:
+                raise failed[0] from None
+            raise
         finally:
             self._connection.unregister("incoming")
 
@@ -117,6 +125,14 @@ def _told_plainly() -> Iterator[None]:
         raise InformerError(f"not enough memory or disk: {_first_line(error)}") from error
     except duckdb.IOException as error:
         raise InformerError(f"cannot read or write: {_first_line(error)}") from error
+
+
+def _noting(reader: pa.RecordBatchReader, failed: list[Exception]) -> Iterator[pa.RecordBatch]:
+    try:
+        yield from reader
+    except Exception as error:
+        failed.append(error)
+        raise
 
 
 def _plainly(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
