@@ -2,7 +2,7 @@
 create or replace view cut_spans as
 select
     s.trace_id, s.span_id, s.twin, s.service, s.operation, s.kind, s.peer, s.start_ns,
-    s.duration_ns, s.failed, s.refused, s.weight, s.version, s.to_db,
+    s.duration_ns, s.failed, s.refused, s.weight, s.version,
     case when c.span_id is null then s.up_span_id end as up_span_id,
     case when c.span_id is null then s.up_twin end as up_twin,
     case when c.span_id is null then s.up_service end as up_service,

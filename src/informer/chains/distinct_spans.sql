@@ -18,11 +18,7 @@ select
     refused,
     weight,
     version,
-    case
-        when kind = 'client' and attributes like '%"db.%'
-            then regexp_matches(attributes, '[{,] *"db[.]')
-        else false
-    end as to_db
+    attributes
 from (
     select
         s.trace_id, s.span_id, s.parent_span_id, s.service, s.operation, s.kind, s.peer,

@@ -2,7 +2,7 @@
 create or replace table linked_spans as
 select
     s.trace_id, s.span_id, s.twin, s.service, s.operation, s.kind, s.peer, s.start_ns,
-    s.duration_ns, s.failed, s.refused, s.weight, s.version, s.to_db, s.soft,
+    s.duration_ns, s.failed, s.refused, s.weight, s.version, s.soft,
     coalesce(d.up_span_id, p.span_id) as up_span_id,
     coalesce(d.up_twin, p.twin) as up_twin,
     coalesce(d.up_service, p.service) as up_service,

@@ -1,7 +1,7 @@
 -- One row is a call with the names of its kind, before the rpc has an id.
 create or replace table named_calls as
 with answered as (
-    select distinct trace_id, up_span_id as span_id, up_twin as twin
+    select trace_id, up_span_id as span_id, up_twin as twin
     from cut_spans
     where
         up_kind in ('client', 'producer')
@@ -9,6 +9,14 @@ with answered as (
             kind in ('server', 'consumer')
             or (kind in ('client', 'producer') and service = up_service)
         )
+),
+
+unanswered as (
+    select s.*
+    from cut_spans as s
+    left join answered as a
+        on a.trace_id = s.trace_id and a.span_id = s.span_id and a.twin = s.twin
+    where s.kind in ('client', 'producer') and a.span_id is null
 ),
 
 with_kinds as (
@@ -41,15 +49,15 @@ told as (
         coalesce(s.peer, 'unknown') as callee,
         case
             when s.kind = 'producer' then 'messaging'
-            when s.to_db then 'db'
+            when d.attributes like '%"db.%' and regexp_matches(d.attributes, '[{,] *"db[.]')
+                then 'db'
             else 'external'
         end as call_kind,
         coalesce(s.up_kind in ('client', 'producer') and s.up_service = s.service, false)
             as has_caller_span
-    from cut_spans as s
-    left join answered as a
-        on a.trace_id = s.trace_id and a.span_id = s.span_id and a.twin = s.twin
-    where s.kind in ('client', 'producer') and a.span_id is null
+    from unanswered as s
+    inner join distinct_spans as d
+        on d.trace_id = s.trace_id and d.span_id = s.span_id and d.twin = s.twin
     union all
     select
         s.*,
