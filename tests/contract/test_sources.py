@@ -268,3 +268,25 @@ def test_an_access_log_is_joined_by_its_request_id_anyway(tmp_path: Path, write:
 def test_a_wrong_key_is_one_clear_line(tmp_path: Path, correlate: str) -> None:
     with pytest.raises(InformerError, match="must"):
         read(otlp(tmp_path), correlate=correlate)
+
+
+def edges(reading: Reading) -> dict[str, set[tuple[str, str, str]]]:
+    """Per request: caller, callee and operation of every link."""
+    at = {(row["trace_id"], row["span_id"]): row for row in reading.rows}
+    found: dict[str, set[tuple[str, str, str]]] = {}
+    for row in reading.rows:
+        parent = at.get((row["trace_id"], (row["parent_span_id"] or "").removeprefix("?")))
+        link = (parent["service"] if parent else "", row["service"], row["operation"])
+        found.setdefault(row["trace_id"], set()).add(link)
+    return found
+
+
+def test_access_logs_hang_together_as_the_spans_of_the_same_requests_do(data: Path) -> None:
+    mesh = data / "bookinfo-mesh"
+    spans = read(
+        mesh / "spans_segment_a.parquet",
+        where="scope = 'envoy'",
+        correlate="attribute:x-request-id",
+    )
+    logs = read(mesh / "access_logs" / "segment_a")
+    assert edges(logs) == edges(spans)

@@ -184,3 +184,23 @@ def test_records_are_counted_past_quotes_and_blank_lines(content: bytes, count: 
 
 def test_trace_ids_are_kept_as_they_are(tmp_path: Path) -> None:
     assert read(written(tmp_path / "a.jsonl", request(span()))).row["trace_id"] == TRACE
+
+
+def test_a_proxy_may_talk_about_itself_before_it_logs(tmp_path: Path) -> None:
+    golden = Path(__file__).parent.parent / "golden" / "spans"
+    start = "2026-06-01T00:00:00Z\tinfo\tstarting\n" * 200
+    text = written(tmp_path / "a-v1.log", start + (golden / "productpage-v1.log").read_text())
+    lines = written(tmp_path / "b-v1.log", start + (golden / "envoy.jsonl").read_text())
+    reading = read(text, lines)
+    assert reading.formats == ["istio", "envoy"]
+    assert len(reading.rows) == 9
+
+
+def test_a_first_line_may_be_a_megabyte(tmp_path: Path) -> None:
+    line = b'{"trace_id":"t","span_id":"s","service":"%s","start_ns":%d}' % (b"x" * 2_000_000, T0)
+    assert read(written(tmp_path / "a.ndjson", line)).row["service"] == "x" * 256
+
+
+def test_sources_must_be_named() -> None:
+    with pytest.raises(InformerError, match="at least one file"):
+        open_sources([])

@@ -17,9 +17,12 @@ NAMES = frozenset(
 )
 
 MESH = {
-    **{n: n for n in ("trace_id", "span_id", "parent_span_id", "service", "kind", "scope")},
-    **{n: n for n in ("start_ns", "end_ns", "attributes", "resource_attributes")},
+    **{n: n for n in ("trace_id", "span_id", "parent_span_id", "service", "kind")},
+    **{n: n for n in ("start_ns", "end_ns")},
     "operation": "name",
+}
+MESH_OPTIONAL = {
+    **{n: n for n in ("scope", "attributes", "resource_attributes")},
     "otlp_status": "status_code",
 }
 NEZHA = {
@@ -49,7 +52,9 @@ SKYWALKING = {
 def recognised(columns: Sequence[str]) -> tuple[str, dict[str, str]] | None:
     """The layout of a table by its column names, and which column is what; None when unknown."""
     have = set(columns)
-    for name, layout in (("mesh", MESH), ("Nezha", NEZHA), ("SkyWalking", SKYWALKING)):
+    if have >= set(MESH.values()) and "operation" not in have:
+        return "mesh", MESH | {n: c for n, c in MESH_OPTIONAL.items() if c in have}
+    for name, layout in (("Nezha", NEZHA), ("SkyWalking", SKYWALKING)):
         if have >= set(layout.values()):
             return name, dict(layout)
     ours = {column: column for column in columns if column in NAMES}

@@ -69,6 +69,8 @@ def open_sources(
         groups.setdefault(key, []).append(found)
         if layout is not None:
             layouts[key] = layout
+    if not groups and not skipped:
+        raise InformerError("SOURCE must name at least one file, got none")
     if not groups:
         more = f" (and {len(skipped) - 1} more files are of no use)" if len(skipped) > 1 else ""
         raise InformerError(skipped[0] + more)

@@ -14,7 +14,8 @@ from informer.spans.scans import TableFile, csv_file, first_objects, json_file, 
 from informer.spans.unpack import BOM, LARGEST, ZSTD, Content
 
 FORMATS = ("otlp", "jaeger", "zipkin", "skywalking", "istio", "envoy", "table")
-HEAD = 256 << 10
+HEAD = 4 << 20  # a first line may hold values of a megabyte
+FIRST_LINES = 1_000  # a proxy talks about its own start before it logs requests
 PARQUET = b"PAR1"
 
 
@@ -42,7 +43,7 @@ def found_in(path: Path, told: str | None = None) -> Found:
     container = _protobuf(head)
     if container is not None:
         return Found(path, "otlp", container)
-    format = _text(text) or (_json(head, text) if text[:1] in (b"{", b"[") else None)
+    format = _text(text) or _json(head, text)
     if format is not None:
         return Found(path, format, "lines")
     found = _table(path, "table", head)
@@ -64,7 +65,7 @@ def _table(path: Path, format: str, head: bytes) -> Found:
 
 
 def _text(text: bytes) -> str | None:
-    lines = text.decode("utf-8", "replace").splitlines()[:10]
+    lines = text.decode("utf-8", "replace").split("\n", FIRST_LINES)[:FIRST_LINES]
     return "istio" if any(map(istio.is_line, lines)) else None
 
 
@@ -80,10 +81,10 @@ def _head(path: Path) -> bytes:
 
 def _json(head: bytes, text: bytes) -> str | None:
     """The format of JSON; None when it may be a table."""
-    values = first_objects(head)
+    values = [value for value in first_objects(head) if isinstance(value, dict | list)]
     formats = (_format_of(value) for value in values[:3])
     format = next((format for format in formats if format is not None), None)
-    if format is None and not is_json(text.split(b"\n")[0]):
+    if format is None and text[:1] in (b"{", b"[") and not is_json(text.split(b"\n")[0]):
         return _format_of_document(text)
     return format
 

@@ -125,7 +125,9 @@ def readable_part(content: Content, into: Path) -> None:
 def first_objects(head: bytes) -> list[Any]:
     """The JSON values of the whole lines in the first bytes of a file."""
     found = []
-    for line in head.removeprefix(BOM).split(b"\n")[:100]:
+    for line in head.removeprefix(BOM).split(b"\n", 1_000)[:1_000]:
+        if len(found) == 100:
+            break
         try:
             found.append(orjson.loads(line))
         except orjson.JSONDecodeError:
