@@ -124,7 +124,7 @@ def readable_part(content: Content, into: Path) -> None:
 
 def first_objects(head: bytes) -> list[Any]:
     """The JSON values of the whole lines in the first bytes of a file."""
-    found = []
+    found: list[Any] = []
     for line in head.removeprefix(BOM).split(b"\n", 1_000)[:1_000]:
         if len(found) == 100:
             break
