@@ -15,7 +15,8 @@ from informer.detections.streams import Watched
 SECONDS_A_DAY = 86_400
 MERGE_STEPS = 12  # exceedances closer than this would have been told as one incident
 CONFIDENCE = 0.95  # that clean traffic keeps the budget: it caps false alarms
-DECAY = 0.8  # scores are -log10 p: ten times rarer is one more; a little less, to be careful
+SATURATED = 0.5  # of the most incidents; where more pass, they run into each other and count as few
+DECAY = 0.7  # scores are -log10 p: ten times rarer is one more, or more where traffic is uneven
 LEAST_CALLS = 4.0  # fewer calls than this are no volume
 LEAST_HITS = 3.0  # fewer failures or refusals than this are no rise
 LARGEST_SQUARE = 16.0  # of a standardised residual: what is irregular must not widen the tails
@@ -152,12 +153,19 @@ def _threshold(by_unit: Floats, days: float, budget: float, cells_a_day: float) 
     by_count = float(np.log10(cells_a_day / budget))
     if days < 0.25:
         return by_count
-    candidates = []
-    for level in np.arange(1.5, 20.0, 0.05):
-        passed = sum(_clusters(np.flatnonzero(column >= level)) for column in by_unit.T)
-        per_day = float(stats.gamma.ppf(CONFIDENCE, passed + 1)) / days
-        candidates.append(level + max(0.0, np.log10(per_day / budget)) / DECAY)
-    return float(min(candidates))
+    levels = np.arange(1.5, 20.0, 0.05)
+    passed = np.array([_incidents(by_unit >= level) for level in levels])
+    peak = int(passed.argmax())
+    clear = np.flatnonzero(passed[peak:] <= SATURATED * passed[peak])
+    first = peak + int(clear[0]) if len(clear) else peak
+    per_day = stats.gamma.ppf(CONFIDENCE, passed[first:] + 1) / days
+    beyond = np.maximum(np.log10(per_day / budget), 0.0) / DECAY
+    return float((levels[first:] + beyond).min())
+
+
+def _incidents(passed: Bools) -> int:
+    """How many incidents exceedances of units, [t, u], would have been."""
+    return sum(_clusters(np.flatnonzero(column)) for column in passed.T)
 
 
 def _clusters(steps: Ints) -> int:

@@ -1,0 +1,189 @@
+"""The alert budget becomes a threshold that clean traffic keeps."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from informer.core.types import Floats
+from informer.detections.calibrate import (
+    LARGEST_SQUARE,
+    MERGE_STEPS,
+    Calibration,
+    calibrate,
+    exceedances,
+    worth_telling,
+)
+from informer.detections.scan import WINDOWS, Scan
+from informer.detections.streams import Rates, Watched, watch
+from informer.detections.walk import walk
+from pattern_traffic import DAY, STEP_S, expecting, traffic_of, watched_of
+
+PATTERNS = {f"p{i}": rate for i, rate in enumerate([30, 20, 15, 12, 8, 8, 5, 3, 2, 1.5, 1, 0.6])}
+REFUSED, FAILED = 0.05, 0.002
+CALIBRATED, FRESH = 6, 10  # days
+
+
+def season(days: int) -> Floats:
+    return np.asarray(1 + 0.7 * np.sin(2 * np.pi * np.arange(days * DAY) / DAY))
+
+
+def clean(days: int, seed: int, *, spread: float = 0.0, demand_swing: float = 0.0) -> Watched:
+    """Clean days of many patterns with an inner rpc, failures and refusals.
+
+    The forecast knows the season but not the spread, nor the swing of the common demand.
+    """
+    rng = np.random.default_rng(seed)
+    common = rng.lognormal(-(demand_swing**2) / 2, demand_swing, days * DAY)
+    traffic, forecasts, known = {}, {}, Rates({}, {})
+    for pattern_id, rate in PATTERNS.items():
+        mean = rate * season(days)
+        wobble = rng.gamma(1 / spread, spread, days * DAY) if spread else 1.0
+        entry = rng.poisson(mean * common * wobble).astype(float)
+        inner = rng.poisson(entry * 1.4).astype(float)
+        refused, failed = (
+            rng.binomial(entry.astype(int), REFUSED),
+            rng.binomial(inner.astype(int), FAILED),
+        )
+        calls = {f"{pattern_id}-in": entry, f"{pattern_id}-db": inner}
+        traffic[pattern_id] = traffic_of(
+            pattern_id,
+            calls,
+            failures={f"{pattern_id}-db": failed},
+            refusals={f"{pattern_id}-in": refused},
+        )
+        forecasts[pattern_id] = expecting(traffic[pattern_id], mean, 1.4 * mean)
+        total = 14 * DAY * rate
+        known.calls[pattern_id, f"{pattern_id}-in"] = total
+        known.calls[pattern_id, f"{pattern_id}-db"] = 1.4 * total
+        known.hits["refusals", pattern_id, f"{pattern_id}-in"] = total * REFUSED
+        known.hits["failures", pattern_id, f"{pattern_id}-db"] = 1.4 * total * FAILED
+    return watch(traffic, forecasts, known)
+
+
+def calibrated(watched: Watched, budget: float = 1.0) -> Calibration:
+    seen = np.ones(watched.steps, dtype=bool)
+    return calibrate(watched, seen, step_s=STEP_S, budget_per_day=budget)
+
+
+def false_incidents(watched: Watched, calibration: Calibration) -> int:
+    """Events on clean traffic; those of one pattern that are close in time are one incident."""
+    scan = Scan(watched, calibration.inflation_of(watched), np.array(calibration.calm_shape))
+    seen = np.ones(watched.steps, dtype=bool)
+    events = walk(scan, watched, seen, calibration.threshold).events
+    found, last = 0, dict.fromkeys(PATTERNS, -MERGE_STEPS)
+    for event in sorted(events, key=lambda e: e.first):
+        (pattern_id,) = watched.streams[event.stream].pattern_ids
+        found += event.first - last[pattern_id] > MERGE_STEPS
+        last[pattern_id] = max(last[pattern_id], event.last)
+    return found
+
+
+@pytest.mark.parametrize(
+    "habits", [{}, {"spread": 0.05}, {"demand_swing": 0.08}], ids=["plain", "uneven", "swinging"]
+)
+def test_fresh_clean_days_keep_the_budget(habits: dict[str, float]) -> None:
+    found = 0
+    for seed in range(4):
+        calibration = calibrated(clean(CALIBRATED, seed, **habits))
+        found += false_incidents(clean(FRESH, 1000 + seed, **habits), calibration)
+    assert found <= 1.0 * 4 * FRESH
+
+
+def test_levels_at_which_everything_alerts_say_nothing_about_the_threshold() -> None:
+    """There incidents run into each other: few are counted though all the time is irregular."""
+    calibration = calibrated(clean(CALIBRATED, seed=0))
+    assert 3.7 < calibration.threshold < 5.0
+
+
+def test_a_larger_budget_makes_a_lower_threshold() -> None:
+    watched = clean(CALIBRATED, seed=0)
+    thresholds = [calibrated(watched, b).threshold for b in (0.1, 1.0, 5.0, 20.0)]
+    assert thresholds == sorted(thresholds, reverse=True)
+    assert thresholds[0] > thresholds[1] > thresholds[-1]
+
+
+def test_a_larger_budget_brings_more_false_alarms() -> None:
+    watched, fresh = clean(CALIBRATED, seed=0), clean(FRESH, seed=1000)
+    few, many = (false_incidents(fresh, calibrated(watched, b)) for b in (0.1, 10.0))
+    assert few < many <= 10.0 * FRESH
+
+
+def test_fewer_clean_days_leave_more_doubt_and_so_a_higher_threshold() -> None:
+    short, long = (calibrated(clean(days, seed=0)).threshold for days in (1, 12))
+    assert short > long
+
+
+@pytest.mark.parametrize("steps", [0, 30])
+def test_without_clean_traffic_the_number_of_cells_makes_the_threshold(steps: int) -> None:
+    watched = clean(1, seed=0)
+    seen = np.arange(watched.steps) < steps
+    found = calibrate(watched, seen, step_s=STEP_S, budget_per_day=2.0)
+    assert found.threshold == pytest.approx(np.log10(3 * len(watched.streams) * DAY / 2.0))
+    assert np.isfinite(found.inflation_of(watched)).all()
+
+
+def test_what_scatters_more_than_its_forecast_says_is_widened_and_nothing_is_narrowed() -> None:
+    plain, wide = calibrated(clean(6, seed=0)), calibrated(clean(6, seed=0, spread=0.3))
+    key = "calls|p0|p0-in"
+    assert wide.inflation[key][0] > 1.5 * plain.inflation[key][0]
+    assert min(min(row) for row in [*plain.inflation.values(), *wide.inflation.values()]) >= 1.0
+
+
+def test_an_attack_in_the_calibration_range_widens_no_more_than_a_little() -> None:
+    watched = clean(6, seed=0)
+    attacked = replace(watched, observed=watched.observed.copy())
+    attacked.observed[100:104, 0] += 5000.0
+    attacked.unit_observed[100:104, 0] += 5000.0
+    found = calibrated(attacked)
+    steps = 6 * DAY
+    assert found.inflation["calls|p0|p0-in"][0] < 1.3 + LARGEST_SQUARE * 4 / steps
+
+
+def test_demand_that_swings_every_day_is_calm() -> None:
+    steady, swinging = calibrated(clean(6, seed=0)), calibrated(clean(6, seed=0, demand_swing=0.15))
+    assert swinging.calm_shape[0] < 0.5 * steady.calm_shape[0]
+    assert 1 / swinging.calm_shape[0] == pytest.approx(0.15**2, rel=0.5)
+
+
+def test_a_stream_never_calibrated_takes_what_its_signal_has_in_common() -> None:
+    found = calibrated(clean(6, seed=0, spread=0.3))
+    steps = np.full(10, 5.0)
+    fresh = watched_of({"new": steps}, {"new": 5.0})
+    assert found.inflation_of(fresh)[0].tolist() == list(found.inflation["calls"])
+
+
+def test_a_signal_never_calibrated_is_taken_as_the_model_says() -> None:
+    none = Calibration(5.0, 0.0, (200.0,) * len(WINDOWS), {})
+    fresh = watched_of({"new": np.full(10, 5.0)}, {"new": 5.0})
+    assert (none.inflation_of(fresh) == 1.0).all()
+
+
+def test_a_saved_calibration_is_the_same() -> None:
+    found = calibrated(clean(2, seed=0))
+    assert Calibration.from_json(found.to_json()) == found
+
+
+def test_thin_evidence_is_not_worth_telling() -> None:
+    watched = clean(1, seed=0)
+    signals = [x.signal for x in watched.streams]
+    calls, refusals = signals.index("calls"), signals.index("refusals")
+    stream = np.array([calls, calls, refusals, refusals, calls])
+    observed = np.array([3.9, 4.0, 2.9, 3.0, 0.0])
+    high = np.array([True, True, True, True, False])
+    assert worth_telling(watched, stream, observed, high).tolist() == [
+        *(False, True, False, True),
+        True,  # silence is told by what is missing
+    ]
+
+
+def test_three_calls_to_what_nobody_calls_make_no_alarm() -> None:
+    calls = {"a": np.full(100, 30.0), "b": np.full(100, 20.0), "rare": np.zeros(100)}
+    expected = {"a": 30.0, "b": 20.0, "rare": 0.001}
+    calls["rare"][50] = 3.0
+    few = watched_of(calls, expected)
+    flat, steady = np.ones((len(few.streams), len(WINDOWS))), np.full(len(WINDOWS), 2000.0)
+    assert exceedances(Scan(few, flat, steady), few).max() < 2
+    calls["rare"][50] = 4.0
+    more = watched_of(calls, expected)
+    assert exceedances(Scan(more, flat, steady), more).max() > 8
