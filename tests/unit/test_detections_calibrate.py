@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.stats import poisson
 
 from informer.core.types import Floats
 from informer.detections.calibrate import (
@@ -19,9 +20,9 @@ from informer.detections.streams import Rates, Watched, watch
 from informer.detections.walk import walk
 from pattern_traffic import DAY, STEP_S, expecting, traffic_of, watched_of
 
-PATTERNS = {f"p{i}": rate for i, rate in enumerate([30, 20, 15, 12, 8, 8, 5, 3, 2, 1.5, 1, 0.6])}
+PATTERNS = {f"p{i}": rate for i, rate in enumerate([30, 20, 12, 8, 5, 2, 1, 0.6])}
 REFUSED, FAILED = 0.05, 0.002
-CALIBRATED, FRESH = 6, 10  # days
+CALIBRATED, FRESH = 5, 8  # days
 
 
 def season(days: int) -> Floats:
@@ -79,15 +80,20 @@ def false_incidents(watched: Watched, calibration: Calibration) -> int:
     return found
 
 
+def allowed(budget: float, days: int) -> float:
+    """So many come by chance, one time in twenty, where `budget` a day is kept on average."""
+    return float(poisson.ppf(0.95, budget * days))
+
+
 @pytest.mark.parametrize(
     "habits", [{}, {"spread": 0.05}, {"demand_swing": 0.08}], ids=["plain", "uneven", "swinging"]
 )
 def test_fresh_clean_days_keep_the_budget(habits: dict[str, float]) -> None:
     found = 0
-    for seed in range(4):
+    for seed in range(3):
         calibration = calibrated(clean(CALIBRATED, seed, **habits))
         found += false_incidents(clean(FRESH, 1000 + seed, **habits), calibration)
-    assert found <= 1.0 * 4 * FRESH
+    assert found <= allowed(1.0, 3 * FRESH)
 
 
 def test_levels_at_which_everything_alerts_say_nothing_about_the_threshold() -> None:
@@ -105,8 +111,8 @@ def test_a_larger_budget_makes_a_lower_threshold() -> None:
 
 def test_a_larger_budget_brings_more_false_alarms() -> None:
     watched, fresh = clean(CALIBRATED, seed=0), clean(FRESH, seed=1000)
-    few, many = (false_incidents(fresh, calibrated(watched, b)) for b in (0.1, 10.0))
-    assert few < many <= 10.0 * FRESH
+    few, many = (false_incidents(fresh, calibrated(watched, b)) for b in (0.1, 5.0))
+    assert few < many <= allowed(5.0, FRESH)
 
 
 def test_fewer_clean_days_leave_more_doubt_and_so_a_higher_threshold() -> None:
