@@ -75,8 +75,8 @@ def _list(names: Any) -> str:
 
 def _toml(value: Any) -> str:
     if isinstance(value, dict):
-        return "{ " + ", ".join(f"{json.dumps(k)} = {_toml(v)}" for k, v in value.items()) + " }"
+        return "{ " + ", ".join(f"{_toml(k)} = {_toml(v)}" for k, v in value.items()) + " }"
     if isinstance(value, tuple):
         return "[" + ", ".join(_toml(v) for v in value) + "]"
-    # A JSON string of characters without surrogates is a TOML basic string as well.
-    return json.dumps(value, ensure_ascii=False)
+    # A JSON string of characters without surrogates is a TOML basic string, but for one of them.
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -1,5 +1,6 @@
 """Every setting of Informer, with its meaning and its bounds; the reference is made from here."""
 
+import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
@@ -80,7 +81,7 @@ class MethodSettings:
         (),
         "Pairs of a regular expression and the template it becomes; the first that fits counts.",
         "must be pairs of a valid regular expression and a template",
-        lambda v: all(len(x) == 2 and _is_regex(x[0]) for x in v),
+        lambda v: all(_is_rule(x) for x in v),
     )
 
 
@@ -91,8 +92,8 @@ class AlertSettings:
     budget_per_day: float = setting(
         1.0,
         "Misuse incidents that clean traffic may bring a day, over all patterns.",
-        "must be > 0",
-        lambda v: v > 0,
+        "must be > 0 and finite",
+        lambda v: 0 < v < math.inf,
     )
 
 
@@ -104,7 +105,7 @@ class MachineSettings:
         "4GB",
         "Memory for tables; beyond it work spills into the workspace.",
         "must be a size such as 4GB",
-        lambda v: re.fullmatch(r"\d+(\.\d+)?\s*[KMGT]i?B", v) is not None,
+        lambda v: re.fullmatch(r"(?=.*[1-9])\d+(\.\d+)?\s*[KMGT]i?B", v) is not None,
     )
     processes: int = setting(
         0, "Processes that train models; 0 = one a core.", "must be >= 0", lambda v: v >= 0
@@ -136,6 +137,8 @@ def check(section: str, values: Any) -> None:
         if wrong_type or (holds is not None and not holds(value)):
             needed = rule or f"must be a {type(known.metadata['default']).__name__}"
             raise InformerError(f"{section}.{known.name} {needed}, got {value!r}")
+        if not _is_unicode(value):
+            raise InformerError(f"{section}.{known.name} must be Unicode text, got {value!r}")
 
 
 def _fits(value: Any, default: Any) -> bool:
@@ -146,9 +149,20 @@ def _fits(value: Any, default: Any) -> bool:
     return isinstance(value, type(default))
 
 
-def _is_regex(text: object) -> bool:
+def _is_rule(value: Any) -> bool:
+    if not isinstance(value, tuple) or [type(x) for x in value] != [str, str]:
+        return False
     try:
-        re.compile(str(text))
+        re.compile(value[0])
     except re.error:
         return False
     return True
+
+
+def _is_unicode(value: Any) -> bool:
+    """Whether texts can be written down: bytes that are no UTF-8 reach us as lone surrogates."""
+    if isinstance(value, dict):
+        return all(_is_unicode(x) for pair in value.items() for x in pair)
+    if isinstance(value, tuple):
+        return all(_is_unicode(x) for x in value)
+    return not isinstance(value, str) or not re.search("[\ud800-\udfff]", value)
