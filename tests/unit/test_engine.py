@@ -1,0 +1,89 @@
+"""DuckDB as the engine: one file, one writer, bounded memory."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from informer.core.errors import InformerError
+from informer.engines.duckdb import DuckDBEngine
+
+HOLD = """
+import sys
+from pathlib import Path
+from informer.engines.duckdb import DuckDBEngine
+with DuckDBEngine(Path(sys.argv[1])):
+    print("open", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_file_keeps_its_tables(tmp_path: Path) -> None:
+    with DuckDBEngine(tmp_path / "t.duckdb") as engine:
+        engine.write("t", pa.table({"n": [1, 2]}))
+    with DuckDBEngine(tmp_path / "t.duckdb") as engine:
+        assert engine.has("t")
+        assert not engine.has("u")
+        assert engine.query("select sum(n) as n from t")["n"].to_pylist() == [3]
+
+
+def test_a_second_process_is_told_that_the_file_is_in_use(tmp_path: Path) -> None:
+    path = tmp_path / "t.duckdb"
+    command = [sys.executable, "-c", HOLD, str(path)]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdin is not None
+        assert other.stdout.readline() == "open\n"
+        with pytest.raises(InformerError, match="is in use by another process") as error:
+            DuckDBEngine(path)
+        other.stdin.close()
+    assert "\n" not in str(error.value)
+    DuckDBEngine(path).close()
+
+
+def test_a_file_that_is_no_database_cannot_be_opened(tmp_path: Path) -> None:
+    path = tmp_path / "t.duckdb"
+    path.write_bytes(b"not a database, but longer than its header would be" * 500)
+    with pytest.raises(InformerError, match=r"t\.duckdb cannot be opened: ") as error:
+        DuckDBEngine(path)
+    assert "\n" not in str(error.value)
+
+
+def test_a_folder_that_is_absent_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InformerError, match=r"none/t\.duckdb cannot be opened: "):
+        DuckDBEngine(tmp_path / "none" / "t.duckdb")
+
+
+def test_work_that_needs_more_memory_than_allowed_says_so() -> None:
+    with (
+        DuckDBEngine(memory_limit="20MB", threads=1) as engine,
+        pytest.raises(InformerError, match="not enough memory or disk: ") as error,
+    ):
+        engine.query("select list(range) as l, sum(range) as s from range(20_000_000)")
+    assert "\n" not in str(error.value)
+
+
+def test_what_does_not_fit_spills(tmp_path: Path) -> None:
+    sql = "create table t as select hash(range) as h, range as n from range($rows) order by h"
+    with DuckDBEngine(spill=tmp_path / "spill", memory_limit="60MB", threads=1) as engine:
+        engine.run(sql, rows=8_000_000)  # 128 MB
+        assert engine.query("select count(*) as n from t")["n"].to_pylist() == [8_000_000]
+
+
+def test_a_file_that_went_away_is_the_users_to_mend(tmp_path: Path) -> None:
+    with (
+        DuckDBEngine() as engine,
+        pytest.raises(InformerError, match="cannot read or write: ") as error,
+    ):
+        engine.query(f"select * from read_csv('{tmp_path}/none.csv')")
+    assert "\n" not in str(error.value)
+
+
+def test_an_error_of_ours_keeps_its_name() -> None:
+    with DuckDBEngine() as engine, pytest.raises(Exception, match="nonsense") as error:
+        engine.query("select nonsense")
+    assert not isinstance(error.value, InformerError)
