@@ -99,7 +99,7 @@ def test_fresh_clean_days_keep_the_budget(habits: dict[str, float]) -> None:
 def test_levels_at_which_everything_alerts_say_nothing_about_the_threshold() -> None:
     """There incidents run into each other: few are counted though all the time is irregular."""
     calibration = calibrated(clean(CALIBRATED, seed=0))
-    assert 3.7 < calibration.threshold < 5.0
+    assert 3.5 < calibration.threshold < 5.0
 
 
 def test_a_larger_budget_makes_a_lower_threshold() -> None:
@@ -160,7 +160,7 @@ def test_a_stream_never_calibrated_takes_what_its_signal_has_in_common() -> None
 
 
 def test_a_signal_never_calibrated_is_taken_as_the_model_says() -> None:
-    none = Calibration(5.0, 0.0, (200.0,) * len(WINDOWS), {})
+    none = Calibration(5.0, 0.0, WINDOWS[-1], (200.0,) * len(WINDOWS), {})
     fresh = watched_of({"new": np.full(10, 5.0)}, {"new": 5.0})
     assert (none.inflation_of(fresh) == 1.0).all()
 

@@ -6,7 +6,7 @@ import pytest
 from informer.core.types import Bools, Floats
 from informer.detections.scan import WINDOWS, Scan, Scored, score_all
 from informer.detections.streams import Rates, Watched, watch
-from informer.detections.walk import walk
+from informer.detections.walk import CALM_STEPS, walk
 from pattern_traffic import NO_RATES, expecting, stream_of, traffic_of, watched_of
 
 RATES = {"a": 30.0, "b": 20.0, "c": 12.0, "d": 8.0, "e": 8.0}
@@ -101,7 +101,7 @@ def test_an_attack_that_goes_on_is_one_event() -> None:
     calls["b"][150:250] = 60.0
     ((_, first, last, _),) = alarms(watched_of(calls, RATES))
     assert first == 150
-    assert 249 <= last < 260
+    assert 249 <= last < 250 + CALM_STEPS[1]
 
 
 def test_silence_is_seen() -> None:
@@ -110,7 +110,7 @@ def test_silence_is_seen() -> None:
     ((pattern_id, first, last, high),) = alarms(watched_of(calls, RATES))
     assert (pattern_id, high) == ("c", False)
     assert 200 <= first <= 202
-    assert 219 <= last < 235
+    assert 219 <= last < 220 + CALM_STEPS[1]
 
 
 def test_an_outage_is_neither_silence_nor_a_crowd_nor_a_rush_after_it() -> None:

@@ -20,6 +20,10 @@ DECAY = 0.7  # scores are -log10 p: ten times rarer is one more, or more where t
 LEAST_CALLS = 4.0  # fewer calls than this are no volume
 LEAST_HITS = 3.0  # fewer failures or refusals than this are no rise
 LARGEST_SQUARE = 16.0  # of a standardised residual: what is irregular must not widen the tails
+FEWEST_WINDOWS = 8  # of a length that clean traffic must hold before windows of it are scored
+# A service that answers from another source for a while calls nobody then: shares leap.
+LARGEST_SQUARE_OF_SHARES = 100.0
+SHARES = ("share", "failures", "refusals")  # signals that no forecast makes
 PRIOR_WINDOWS = 10.0  # of pooled evidence that every stream's inflation starts from
 
 
@@ -29,6 +33,7 @@ class Calibration:
 
     threshold: float
     days: float  # of clean traffic it rests on
+    longest: int  # window in steps that there was clean traffic enough to calibrate
     calm_shape: tuple[float, ...]  # [w]
     inflation: dict[str, tuple[float, ...]]  # stream key, or signal for streams not known: [w]
 
@@ -46,6 +51,7 @@ class Calibration:
         return {
             "threshold": self.threshold,
             "days": self.days,
+            "longest": self.longest,
             "calm_shape": list(self.calm_shape),
             "inflation": {k: list(v) for k, v in self.inflation.items()},
         }
@@ -56,13 +62,24 @@ class Calibration:
         return cls(
             float(value["threshold"]),
             float(value["days"]),
+            int(value["longest"]),
             tuple(value["calm_shape"]),
             {k: tuple(v) for k, v in value["inflation"].items()},
         )
 
 
-def calibrate(watched: Watched, seen: Bools, *, step_s: int, budget_per_day: float) -> Calibration:
+def calibrate(
+    watched: Watched,
+    seen: Bools,
+    *,
+    step_s: int,
+    budget_per_day: float,
+    trained: tuple[Watched, Bools] | None = None,
+) -> Calibration:
     """Fit inflation, calm demand and the threshold on clean out-of-sample traffic.
+
+    What is expected of shares follows from the calls there were and from no forecast, so their
+    scatter may be learned from all that was `trained` on (streams and seen steps), where given.
 
     `budget_per_day` is how many misuse incidents a clean day may bring, novelty not counted. With
     little or no clean traffic the threshold comes from the number of cells alone.
@@ -71,7 +88,11 @@ def calibrate(watched: Watched, seen: Bools, *, step_s: int, budget_per_day: flo
     calm_shape = _calm_shape(watched, seen)
     flat = np.ones((len(watched.streams), len(WINDOWS)))
     inflation, pooled = _inflation(watched, seen, Scan(watched, flat, calm_shape))
-    scan = Scan(watched, inflation, calm_shape)
+    if trained is not None:
+        _take_over_shares(inflation, pooled, watched, *trained)
+    fitting = [w for w in WINDOWS if w * FEWEST_WINDOWS <= int(seen.sum())]
+    longest = max(fitting, default=WINDOWS[0])
+    scan = Scan(watched, inflation, calm_shape, longest)
     scores = exceedances(scan, watched) * seen[:, None]  # [t, s]
     by_unit = _by_unit(scores, watched)  # [t, u]
     cells_a_day = len(watched.streams) * SECONDS_A_DAY / step_s * 3
@@ -79,7 +100,7 @@ def calibrate(watched: Watched, seen: Bools, *, step_s: int, budget_per_day: flo
     named = {
         x.key: tuple(map(float, row)) for x, row in zip(watched.streams, inflation, strict=True)
     }
-    return Calibration(threshold, days, tuple(map(float, calm_shape)), named | pooled)
+    return Calibration(threshold, days, longest, tuple(map(float, calm_shape)), named | pooled)
 
 
 def exceedances(scan: Scan, watched: Watched) -> Floats:
@@ -130,7 +151,9 @@ def _inflation(
         square = (observed - expected) ** 2 / np.maximum(variance, 1e-9)
         weight = np.minimum(expected, 1.0) / window  # a window counts once, a thin one less
         total = weight.sum(axis=0)
-        mean = (np.minimum(square, LARGEST_SQUARE) * weight).sum(axis=0)  # [s]
+        shares = np.array([x.signal in SHARES for x in streams])
+        largest = np.where(shares, LARGEST_SQUARE_OF_SHARES, LARGEST_SQUARE)  # [s]
+        mean = (np.minimum(square, largest) * weight).sum(axis=0)  # [s]
         for signal in sorted({x.signal for x in streams}):
             of = np.array([x.signal == signal for x in streams])
             prior = float((mean[of].sum() + PRIOR_WINDOWS) / (total[of].sum() + PRIOR_WINDOWS))
@@ -138,6 +161,24 @@ def _inflation(
             inflation[of, w] = np.maximum(one, 1.0)
             pooled.setdefault(signal, []).append(max(prior, 1.0))
     return inflation, {k: tuple(v) for k, v in pooled.items()}
+
+
+def _take_over_shares(
+    inflation: Floats,
+    pooled: dict[str, tuple[float, ...]],
+    watched: Watched,
+    trained: Watched,
+    seen: Bools,
+) -> None:
+    """Replace the inflation of streams without a forecast by that of the whole training range."""
+    flat = np.ones((len(trained.streams), len(WINDOWS)))
+    scan = Scan(trained, flat, np.full(len(WINDOWS), CALM_SHAPE))
+    whole, whole_pooled = _inflation(trained, seen, scan)
+    row = {x.key: i for i, x in enumerate(trained.streams)}
+    for i, stream in enumerate(watched.streams):
+        if stream.signal in SHARES and stream.key in row:
+            inflation[i] = whole[row[stream.key]]
+    pooled |= {k: v for k, v in whole_pooled.items() if k in SHARES}
 
 
 def _by_unit(scores: Floats, watched: Watched) -> Floats:

@@ -63,7 +63,7 @@ def detect(
     watched = watch(traffic, forecasts, learned.rates)
     calibration = learned.calibration
     inflation = calibration.inflation_of(watched)
-    scan = Scan(watched, inflation, np.array(calibration.calm_shape))
+    scan = Scan(watched, inflation, np.array(calibration.calm_shape), calibration.longest)
     walked = walk(scan, watched, observed.grid.seen, calibration.threshold)
     changes = find_changes(observed.workloads, learned.version_shares)
     guilt = Guilt(traffic, forecasts)

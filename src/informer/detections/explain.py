@@ -77,18 +77,22 @@ def _whole_family_moved(event: Event, events: tuple[Event, ...], watched: Watche
 def _rerouted(event: Event, watched: Watched) -> bool:
     """Whether the other patterns of the family made up for what this one won or lost."""
     span = slice(max(event.first - AROUND_A_CHANGE, 0), event.last + 1)
-    moved = _difference(watched, span)
-    own, whole = float(moved[event.stream]), float(moved[_family(event, watched)].sum())
+    family = _family(event, watched)
+    moved = _difference(watched, family, span)
+    own, whole = float(moved[family.index(event.stream)]), float(moved.sum())
     return own * (1 if event.high else -1) > 0 and abs(whole) < MADE_UP_FOR * abs(own)
 
 
-def _difference(watched: Watched, span: slice) -> Floats:
-    """Observed minus expected of every stream over a span, after the shared demand; [s]."""
-    unit_observed = watched.unit_observed[span].sum()
-    unit_expected = max(float(watched.unit_expected[span].sum()), 1e-9)
-    demand = float(np.clip(unit_observed / unit_expected, 0.2, 5.0))
-    expected = watched.expected[span].sum(axis=0) * demand
-    return np.asarray(watched.observed[span].sum(axis=0) - expected)
+def _difference(watched: Watched, family: list[int], span: slice) -> Floats:
+    """Observed minus expected of a family's streams over a span, after the demand of others."""
+    own = {p for i in family for p in watched.streams[i].pattern_ids}
+    others = [u for u, patterns in enumerate(watched.unit_patterns) if not own & set(patterns)]
+    observed = float(watched.unit_observed[span][:, others].sum())
+    expected = float(watched.unit_expected[span][:, others].sum())
+    # With nobody else to compare with, demand is taken to be as expected.
+    demand = float(np.clip((observed + 1) / (expected + 1), 0.2, 5.0))
+    moved = watched.observed[span] - watched.expected[span] * demand
+    return np.asarray(moved[:, family].sum(axis=0))
 
 
 def _went_for_good(event: Event, events: tuple[Event, ...], watched: Watched) -> bool:

@@ -32,8 +32,18 @@ class Scored:
 class Scan:
     """Trailing-window sums of all streams, ready to be scored from any step on."""
 
-    def __init__(self, watched: Watched, inflation: Floats, calm_shape: Floats) -> None:
-        """`inflation` [s, w] multiplies the variance of a window, >= 1; `calm_shape` is [w]."""
+    def __init__(
+        self,
+        watched: Watched,
+        inflation: Floats,
+        calm_shape: Floats,
+        longest: int = WINDOWS[-1],
+    ) -> None:
+        """`inflation` [s, w] multiplies the variance of a window, >= 1; `calm_shape` is [w].
+
+        No window is longer than `longest` steps.
+        """
+        self._longest = longest
         self._watched = watched
         self._inflation = inflation
         self._calm_shape = calm_shape
@@ -55,7 +65,7 @@ class Scan:
             np.ones(len(step)),
         )
         for w, window in enumerate(WINDOWS):
-            if window > longest:
+            if window > min(longest, self._longest):
                 break
             first = np.maximum(step + 1 - window, since)
             observed, expected, variance, factor = self._moments(step, stream, first, w)

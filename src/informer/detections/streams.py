@@ -11,6 +11,7 @@ from informer.core.types import Bools, Floats, Forecast, Ints, PatternTraffic
 
 # A family is judged as a whole only while enough other traffic remains to judge it by.
 LARGEST_FAMILY = 0.6
+SHARE_DOUBT = 0.05**2  # no service calls another as often tomorrow as today to better than 5 %
 PRIOR_HITS, PRIOR_CALLS = 0.5, 50.0  # a rare event needs a prior
 # Below so many units there is nothing to tell what is shared from what is not.
 FEWEST_UNITS = 3
@@ -207,7 +208,8 @@ def _watch_shares(built: _Builder, pattern_id: str, pattern: PatternTraffic, rat
     for i, rpc_id in enumerate(inner, start=1):
         expected = pattern.series.calls[:, 0] * rates.per_chain(pattern_id, entry, rpc_id)
         stream = Stream("share", (pattern_id,), rpc_id)
-        built.add(stream, pattern.series.calls[:, i], expected, expected, two_sided=True)
+        values = (pattern.series.calls[:, i], expected, expected)
+        built.add(stream, *values, two_sided=True, doubt=SHARE_DOUBT)
 
 
 def _watch_rates(built: _Builder, pattern_id: str, pattern: PatternTraffic, rates: Rates) -> None:

@@ -74,9 +74,7 @@ def walk(scan: Scan, watched: Watched, seen: Bools, threshold: float) -> Walked:
             if len(over) == 0:
                 break
             first = since + int(over[0])
-            # What took long to tell takes as long to be told over.
-            patience = int(np.clip(window[first, s], *CALM_STEPS))
-            calm = _calm_from(scan, int(s), first, since, bool(high[first, s]), steps, patience)
+            calm = _calm_from(scan, cells, int(s), first, since)
             peak = float(told[first:calm, s].max())
             events.append(Event(int(s), first, calm - 1, bool(high[first, s]), peak))
             since = calm
@@ -94,14 +92,22 @@ def _limits(scan: Scan, watched: Watched, threshold: float) -> Floats:
     return limit
 
 
-def _calm_from(
-    scan: Scan, s: int, first: int, since: int, high: bool, steps: int, patience: int
-) -> int:
-    """The first step after `first` from which the stream looks ordinary again."""
+def _calm_from(scan: Scan, cells: _Cells, s: int, first: int, since: int) -> int:
+    """The first step after `first` from which the stream looks ordinary again.
+
+    What took long to tell takes as long to be told over: the look back is as long as the window
+    that told most so far.
+    """
+    steps = len(cells.score)
     step = np.arange(first + 1, steps, dtype=np.int64)
-    begin = np.maximum(step + 1 - patience, since)
-    recent = scan.score(step, np.full(len(step), s), begin, longest=patience)
-    ordinary = (recent.score < CALM_SCORE) | (recent.high != high)
+    highest = np.maximum.accumulate(cells.told[first:, s])
+    peak = np.maximum.accumulate(
+        np.where(cells.told[first:, s] >= highest, np.arange(len(highest)), 0)
+    )
+    telling = cells.window[first + peak, s][1:]
+    begin = np.maximum(step + 1 - np.clip(telling, *CALM_STEPS), since)
+    recent = scan.score(step, np.full(len(step), s), begin, longest=CALM_STEPS[1])
+    ordinary = (recent.score < CALM_SCORE) | (recent.high != cells.high[first, s])
     found = np.flatnonzero(ordinary)
     return int(step[found[0]]) if len(found) else steps
 

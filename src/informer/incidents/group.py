@@ -7,9 +7,9 @@ import pyarrow as pa
 
 from informer.core.types import NOISE, Json
 
-SAME_CELL_STEPS = 24  # a pause this long on one cell does not end its story
+SAME_CELL_STEPS = 6  # a pause this long on one cell does not end its story
 TOGETHER_STEPS = 3  # stories that begin or end this far apart may be one
-CHANGE_STEPS = 24  # after a change, traffic takes a while to show it has moved
+CHANGE_STEPS = 24  # after a change or in a crowd, traffic shows it now and then only
 FAULTS = frozenset({"failure", "mix", "silence", "latency"})
 
 
@@ -77,7 +77,8 @@ def _stories(detections: pa.Table, step_ns: int) -> list[Story]:
         told_apart = row["kind"] in ("change", "demand")
         key = (row["pattern_id"], row["rpc_id"], row["signal"], told_apart)
         story = open_stories.get(key)
-        if story and row["step_start_ns"] - story.last_ns <= SAME_CELL_STEPS * step_ns:
+        pause = CHANGE_STEPS if told_apart else SAME_CELL_STEPS
+        if story and row["step_start_ns"] - story.last_ns <= pause * step_ns:
             story.rows.append(row)
             continue
         story = Story(row["pattern_id"], row["rpc_id"], row["signal"], row["kind"], [row])

@@ -17,7 +17,7 @@ from informer.detections.calibrate import SECONDS_A_DAY, Calibration, calibrate
 from informer.detections.changes import learned_shares
 from informer.detections.detect import Learned
 from informer.detections.novelty import PRIORS, SHARE_OF_BUDGET, learn_novelty
-from informer.detections.streams import learn_rates, watch
+from informer.detections.streams import Watched, learn_rates, watch
 from informer.engines.duckdb import DuckDBEngine
 from informer.forecasts.fit import Fitted, fit_all
 from informer.forecasts.store import save_model
@@ -194,6 +194,7 @@ def _calibrate(
         seen,
         step_s=grid.step_s,
         budget_per_day=budget * (1 - SHARE_OF_BUDGET * len(PRIORS)),
+        trained=(_shares(traffic, grid), grid.seen),
     )
     first_seen = scratch.query(read_sql("informer.detections", "first_seen")).to_pylist()
     novelty = learn_novelty(
@@ -214,13 +215,24 @@ def _calibrate(
     )
 
 
+def _shares(traffic: dict[str, PatternTraffic], grid: Grid) -> Watched:
+    """All streams of the training range; only those that no forecast makes are of use."""
+    none = {p: _level(t, 0) for p, t in traffic.items()}
+    return watch(traffic, none, learn_rates(traffic, grid.seen))
+
+
+def _level(traffic: PatternTraffic, first: int) -> Forecast:
+    """The mean of the steps from `first` on, where there is no forecast to be had."""
+    calls = traffic.series.calls[first:]
+    expected = np.broadcast_to(np.maximum(calls.mean(axis=0), 1e-3), calls.shape).copy()
+    return Forecast(expected, np.zeros_like(expected))
+
+
 def _held_out(fitted: Fitted, traffic: PatternTraffic, first: int) -> Forecast:
     """Forecasts of steps from `first` on, by the backtest; by nothing better when it has none."""
     backtest = fitted.backtest
     if backtest.first is None or backtest.forecast is None:
-        mean = np.maximum(traffic.series.calls[first:].mean(axis=0), 1e-3)
-        expected = np.broadcast_to(mean, traffic.series.calls[first:].shape).copy()
-        return Forecast(expected, np.zeros_like(expected))
+        return _level(traffic, first)
     skip = first - backtest.first
     return Forecast(backtest.forecast.expected[skip:], backtest.forecast.spread[skip:])
 
