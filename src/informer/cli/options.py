@@ -7,10 +7,9 @@ from typing import Any
 import click
 
 from informer.core.errors import InformerError
+from informer.core.formats import FORMATS
 
 Command = Callable[..., Any]
-
-FORMATS = ("otlp", "jaeger", "zipkin", "skywalking", "envoy", "istio", "table")
 
 SOURCES = click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
 
@@ -78,11 +77,10 @@ def settings_from(
     """
     from dataclasses import replace
 
-    from informer.config.load import read_settings
+    from informer.config.load import settings_in
     from informer.config.settings import Settings, check
 
-    file = workspace / "informer.toml" if workspace else None
-    settings = read_settings(file) if file and file.exists() else Settings()
+    settings = settings_in(workspace) if workspace else Settings()
     typed = {k: v for k, v in source.items() if v is not None}
     if "columns" in typed:
         typed["columns"] = _columns(typed["columns"])

@@ -9,12 +9,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from informer.config.load import read_settings
+from informer.config.load import settings_in
 from informer.core.types import Floats, Grid
 from informer.pipeline.detect import DetectResult
 from informer.pipeline.documents import incident_document
 from informer.pipeline.look import list_patterns, list_reasons
-from informer.pipeline.workspace import SETTINGS_FILE
 from informer.web import views
 from informer.web.report import render_report
 
@@ -38,7 +37,7 @@ def write_report(
         _incident(incident_document(row, evidence=True)) for row in result.incidents.to_pylist()
     )
     series = _series(result)
-    budget_per_day = read_settings(workspace / SETTINGS_FILE).alerts.budget_per_day
+    budget_per_day = settings_in(workspace).alerts.budget_per_day
     for detection in (d for i in incidents for d in i.detections if d.signal in SHARES):
         cell = (detection.pattern_id, detection.rpc_id, detection.signal)
         if cell not in series:

@@ -9,6 +9,14 @@ from typing import Any
 from informer.config.settings import Settings, check
 from informer.core.errors import InformerError
 
+SETTINGS_FILE = "informer.toml"  # in the workspace
+
+
+def settings_in(folder: Path) -> Settings:
+    """The settings of a folder that may be a workspace; the defaults where it has none."""
+    file = folder / SETTINGS_FILE
+    return read_settings(file) if file.exists() else Settings()
+
 
 def read_settings(path: Path) -> Settings:
     """The settings of a file; what it does not name has its default.

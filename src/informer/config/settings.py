@@ -7,8 +7,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from informer.core.errors import InformerError
-
-FORMATS = ("otlp", "jaeger", "zipkin", "skywalking", "envoy", "istio", "table")
+from informer.core.formats import FORMATS
 
 
 def setting(

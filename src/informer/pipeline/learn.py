@@ -9,6 +9,7 @@ import numpy as np
 import orjson
 import pyarrow as pa
 
+from informer.config.load import settings_in
 from informer.config.settings import Settings
 from informer.core.sql import read_sql
 from informer.core.tables import RUNS
@@ -69,8 +70,10 @@ def learn(
     Without `settings`, those of the workspace's `informer.toml` hold, else the defaults. Errors:
     InformerError for what the user can mend.
     """
+    # The sources first: a typing error in their names makes no workspace.
+    known = settings or settings_in(Path(workspace))
+    sources = sources_of(locations, known, from_ns=from_ns, until_ns=until_ns)
     with Workspace.create(Path(workspace), settings) as home, home.scratch() as scratch:
-        sources = sources_of(locations, home.settings, from_ns=from_ns, until_ns=until_ns)
         templates = Templates(home.settings.methods.rules)
         read = read_chains(scratch, home, sources, templates, progress, learn_templates=True)
         return _learn(home, scratch, read, progress)

@@ -9,7 +9,7 @@ from typing import Self
 import orjson
 import pyarrow as pa
 
-from informer.config.load import read_settings, write_settings
+from informer.config.load import SETTINGS_FILE, read_settings, settings_in, write_settings
 from informer.config.settings import Settings
 from informer.core.errors import InformerError
 from informer.core.tables import TABLES
@@ -17,7 +17,6 @@ from informer.core.types import Json
 from informer.engines.duckdb import DuckDBEngine
 
 FORMAT = 1
-SETTINGS_FILE = "informer.toml"
 TABLES_FILE = "workspace.duckdb"
 SPILL = "tmp"
 
@@ -57,8 +56,7 @@ class Workspace:
         except OSError as error:
             raise InformerError(f"workspace {path} cannot be made: {error.strerror}") from error
         if settings is None:
-            file = path / SETTINGS_FILE
-            settings = read_settings(file) if file.exists() else Settings()
+            settings = settings_in(path)
         write_settings(settings, path / SETTINGS_FILE)
         workspace = cls(path, _engine(path, settings), settings)
         for spec in TABLES.values():

@@ -3,13 +3,14 @@
 from collections.abc import Mapping, Sequence
 
 from informer.core.errors import InformerError
+from informer.core.formats import FORMATS
 from informer.core.ports import Source
 from informer.spans import envoy, istio, jaeger, otlp, zipkin
 from informer.spans.files import files_of
 from informer.spans.layouts import mapped, recognised
 from informer.spans.meanings import attribute
 from informer.spans.received import Selection
-from informer.spans.recognise import FORMATS, Found, found_in
+from informer.spans.recognise import Found, found_in
 from informer.spans.rows import Reader, RowSource
 from informer.spans.tables import TableSource
 

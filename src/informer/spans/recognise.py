@@ -13,7 +13,6 @@ from informer.spans.layouts import recognised
 from informer.spans.scans import TableFile, csv_file, first_objects, json_file, parquet_file
 from informer.spans.unpack import BOM, LARGEST, ZSTD, Content
 
-FORMATS = ("otlp", "jaeger", "zipkin", "skywalking", "istio", "envoy", "table")
 HEAD = 4 << 20  # a first line may hold values of a megabyte
 FIRST_LINES = 1_000  # a proxy talks about its own start before it logs requests
 PARQUET = b"PAR1"
