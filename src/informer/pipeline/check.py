@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from informer.config.settings import Settings
 from informer.core.types import Json
@@ -34,7 +35,10 @@ class CheckResult:
 
 
 def check(
-    locations: Sequence[str], settings: Settings | None = None, *, progress: Progress = silent
+    locations: Sequence[str | Path],
+    settings: Settings | None = None,
+    *,
+    progress: Progress = silent,
 ) -> CheckResult:
     """Read the sources and say whether they are fit, and with which options.
 

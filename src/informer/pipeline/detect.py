@@ -62,7 +62,7 @@ class DetectResult:
 
 
 def detect(
-    locations: Sequence[str],
+    locations: Sequence[str | Path],
     workspace: str | Path,
     *,
     settings: Settings | None = None,

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from informer.config.load import settings_in
 from informer.config.settings import Settings
+from informer.core.errors import InformerError
 from informer.core.sql import read_sql
 from informer.core.tables import RUNS
 from informer.core.types import NS_PER_S, Forecast, Grid, Json, PatternTraffic
@@ -57,7 +58,7 @@ class LearnResult:
 
 
 def learn(
-    locations: Sequence[str],
+    locations: Sequence[str | Path],
     workspace: str | Path,
     *,
     settings: Settings | None = None,
@@ -86,21 +87,26 @@ def _learn(home: Workspace, scratch: DuckDBEngine, read: Read, progress: Progres
     run_id = next_run_id(
         home, scratch.query("select max(start_ns) as t from chains")["t"][0].as_py()
     )
+    shapes = scratch.query("select * from shapes")
     found = find_patterns(
-        scratch.query("select * from shapes"),
+        shapes,
         rpcs,
         run_id=run_id,
         previous=previous_patterns(home),
         critical_share=settings.patterns.critical_share,
         critical_rules=settings.patterns.critical,
     )
+    graphs = graphs_of(found.patterns, found.members, shapes)
+    if not graphs:
+        raise InformerError(
+            f"a pattern needs at least 10 alike chains, no form of the {read.chains.chains:,} "
+            "chains has so many"
+        )
     scratch.write("members", found.members)
 
     progress("counting traffic", 0, None)
     grid = bin_traffic(scratch, step_s=settings.traffic.step_s)
     table = scratch.query("select * from traffic")
-    shapes = scratch.query("select * from shapes")
-    graphs = graphs_of(found.patterns, found.members, shapes)
     traffic = to_series(table, graphs.values(), grid)
     rejected = rejected_steps(home, grid)
     traffic = {p: unseen(t, rejected[p]) if p in rejected else t for p, t in traffic.items()}

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import pyarrow as pa
 
@@ -33,7 +34,7 @@ class Read:
 
 
 def sources_of(
-    locations: Sequence[str],
+    locations: Sequence[str | Path],
     settings: Settings,
     *,
     from_ns: int | None = None,
@@ -42,7 +43,7 @@ def sources_of(
     """Open the sources as the settings say."""
     given = settings.source
     return open_sources(
-        locations,
+        [str(location) for location in locations],
         format=given.format or None,
         columns=given.columns or None,
         correlate=given.correlate,
