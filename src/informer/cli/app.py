@@ -127,6 +127,44 @@ def detect(
         raise click.exceptions.Exit(1)
 
 
+@informer.command()
+@click.argument("scenario")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(file_okay=False, path_type=Path),
+    required=True,
+    help="The folder to write; absent or empty.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="The same seed gives the same bytes.",
+)
+@click.option("--days", type=click.IntRange(min=1), help="Length, when not the scenario's own.")
+@click.option(
+    "--from",
+    "from_ns",
+    type=Moment(),
+    default="2026-06-01",
+    show_default=True,
+    help="Beginning of the traffic (UTC).",
+)
+@as_json
+def simulate(
+    scenario: str, output: Path, seed: int, days: int | None, from_ns: int, json_out: bool
+) -> None:
+    """Make labelled traffic: days of training, then attacks, changes and faults.
+
+    SCENARIO is shop, bank, social or a TOML file.
+    """
+    from informer.cli.simulate import run_simulate
+
+    run_simulate(scenario, output, seed, days, from_ns, json_out=json_out)
+
+
 @informer.group(cls=ListedGroup)
 def patterns() -> None:
     """List, show and decide on chain patterns."""

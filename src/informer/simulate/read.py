@@ -1,0 +1,168 @@
+"""Reads a scenario: a shipped one by its name, your own by its path."""
+
+import tomllib
+from dataclasses import replace
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from informer.core.errors import InformerError
+from informer.simulate.chain import parse_chain
+from informer.simulate.reading import made
+from informer.simulate.scenario import (
+    CAMPAIGNS,
+    CHANGES,
+    DEMANDS,
+    EVERY,
+    Batch,
+    Calendar,
+    Defects,
+    Event,
+    Head,
+    Noise,
+    Pattern,
+    PatternKeys,
+    Scenario,
+    Season,
+)
+
+SHIPPED = files("informer.simulate").joinpath("scenarios")
+SECTIONS = ("scenario", "season", "noise", "calendar", "defects", "pattern", "event")
+
+
+def read_scenario(named: str) -> Scenario:
+    """A scenario by its shipped name or its path.
+
+    Errors: InformerError that names the file, the key, the rule and the value.
+    """
+    shipped = SHIPPED.joinpath(f"{named}.toml")
+    own = Path(named)
+    if not own.suffix and shipped.is_file():
+        return scenario_of(tomllib.loads(shipped.read_text(encoding="utf-8")), named)
+    if not own.is_file():
+        raise InformerError(
+            f"SCENARIO must be one of {', '.join(shipped_names())} or a TOML file, got {named}"
+        )
+    try:
+        given = tomllib.loads(own.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise InformerError(f"{named} must be TOML: {error}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise InformerError(f"{named} cannot be read: {error}") from error
+    return scenario_of(given, own.stem)
+
+
+def shipped_names() -> list[str]:
+    """The scenarios that come with the package."""
+    return sorted(f.name.removesuffix(".toml") for f in SHIPPED.iterdir())
+
+
+def scenario_of(given: dict[str, Any], name: str) -> Scenario:
+    """A scenario from nested values; `name` is how errors call it.
+
+    Errors: InformerError for an unknown key, a value against its rule or a name that is not there.
+    """
+    for section in given:
+        if section not in SECTIONS:
+            raise InformerError(f"{name}: {section} is unknown, there are {', '.join(SECTIONS)}")
+    named_seasons = given.get("season", {})
+    if not isinstance(named_seasons, dict):
+        raise InformerError(f"{name}: season must be a section, got {named_seasons!r}")
+    seasons = {
+        season: made(Season, values, f"{name}: season.{season}")
+        for season, values in named_seasons.items()
+    }
+    scenario = Scenario(
+        name,
+        made(Head, given.get("scenario", {}), f"{name}: scenario"),
+        made(Noise, given.get("noise", {}), f"{name}: noise"),
+        made(Calendar, given.get("calendar", {}), f"{name}: calendar"),
+        made(Defects, given.get("defects", {}), f"{name}: defects"),
+        tuple(
+            _pattern(values, seasons, f"{name}: pattern {place}")
+            for place, values in enumerate(_listed(given, "pattern", name), 1)
+        ),
+        tuple(
+            made(Event, values, f"{name}: event {place}")
+            for place, values in enumerate(_listed(given, "event", name), 1)
+        ),
+    )
+    _once([p.name for p in scenario.patterns], f"{name}: pattern names")
+    _once([e.id for e in scenario.events], f"{name}: event ids")
+    if not any(p.per_minute or p.cron for p in scenario.patterns):
+        raise InformerError(f"{name}: a pattern must have per_minute or cron")
+    for event in scenario.events:
+        _fits(event, scenario, f"{name}: event {event.id}")
+    return in_days(scenario, scenario.head.days)
+
+
+def in_days(scenario: Scenario, days: int) -> Scenario:
+    """The same scenario of another length. Errors: InformerError when nothing follows training."""
+    if days <= scenario.head.train_days:
+        raise InformerError(
+            f"days must be more than the {scenario.head.train_days} of training, got {days}"
+        )
+    return replace(scenario, head=replace(scenario.head, days=days))
+
+
+def _pattern(values: Any, seasons: dict[str, Season], where: str) -> Pattern:
+    keys = made(PatternKeys, values, where)
+    if keys.season and keys.season not in seasons:
+        there = ", ".join(seasons) or "none"
+        raise InformerError(f"{where}.season must be a season ({there}), got {keys.season}")
+    return Pattern(
+        keys.name,
+        keys.per_minute,
+        seasons.get(keys.season, Season()),
+        made(Batch, keys.cron, f"{where}.cron") if keys.cron is not None else None,
+        parse_chain(keys.chain, where),
+    )
+
+
+def _fits(event: Event, scenario: Scenario, where: str) -> None:
+    """Whether the event has what its kind needs, and every name in it is there."""
+    patterns = {p.name: p for p in scenario.patterns}
+    for name in (*event.patterns, *([event.to] if event.to else [])):
+        if name not in patterns and name != EVERY:
+            raise InformerError(f"{where}: there is no pattern {name}")
+    if event.service and event.service not in scenario.services:
+        raise InformerError(f"{where}: there is no service {event.service}")
+    one = event.kind in CAMPAIGNS or event.kind == "retry_storm"
+    if one and (len(event.patterns) != 1 or EVERY in event.patterns):
+        raise InformerError(f"{where}.patterns must name one pattern, got {event.patterns}")
+    if one and not any(
+        guilty_call(event, s.call.callee, s.call.method) for s in patterns[event.patterns[0]].slots
+    ):
+        raise InformerError(
+            f"{where}.guilty must be `callee: METHOD` of {event.patterns[0]}, got {event.guilty!r}"
+        )
+    if event.kind in DEMANDS and not event.patterns:
+        raise InformerError(f"{where}.patterns must name what is in demand")
+    if event.kind in CHANGES and not event.to and not (event.service and event.version):
+        raise InformerError(f"{where} must have service and version, or patterns and to")
+    if event.kind == "autoscaling" and not event.service:
+        raise InformerError(f"{where}.service must be given")
+    if event.kind in CAMPAIGNS and not event.per_minute and not event.growth_per_day:
+        least = event.multiplier[0] if isinstance(event.multiplier, list) else event.multiplier
+        if least <= 1:
+            raise InformerError(f"{where}.multiplier must be > 1, got {event.multiplier}")
+        if not patterns[event.patterns[0]].per_minute:
+            raise InformerError(f"{where}.per_minute must be given: the pattern has no traffic")
+
+
+def guilty_call(event: Event, callee: str, method: str) -> bool:
+    """Whether this is the call that an event is about."""
+    return f"{callee}: {method}" == event.guilty
+
+
+def _listed(given: dict[str, Any], section: str, name: str) -> list[Any]:
+    values = given.get(section, [])
+    if not isinstance(values, list):
+        raise InformerError(f"{name}: {section} must be a list [[{section}]]")
+    return values
+
+
+def _once(names: list[str], where: str) -> None:
+    twice = sorted({n for n in names if names.count(n) > 1})
+    if twice:
+        raise InformerError(f"{where} must differ, {twice[0]} comes twice")
