@@ -20,7 +20,9 @@ ENDS = {"page": ("outside", "front"), "x-in": ("outside", "x"), "db": ("reviews"
 WENT = Change("reviews", "1", "gone", first=FIRST + 1, last=STEPS - 1, since=FIRST)
 
 
-def watched_of(*, last: int = LAST, **times: float) -> Watched:
+def watched_of(
+    *, last: int = LAST, entries: dict[str, str] | None = None, **times: float
+) -> Watched:
     """Every pattern at its rate, some at so many times their rate while the event lasts."""
     rng = np.random.default_rng(0)
     traffic = {}
@@ -28,7 +30,8 @@ def watched_of(*, last: int = LAST, **times: float) -> Watched:
         mean: Floats = np.full(STEPS, rate)
         mean[FIRST : last + 1] *= times.get(pattern_id, 1.0)
         entry = rng.poisson(mean).astype(float)
-        traffic[pattern_id] = traffic_of(pattern_id, {ENTRY[pattern_id]: entry})
+        entry_id = (entries or ENTRY)[pattern_id]
+        traffic[pattern_id] = traffic_of(pattern_id, {entry_id: entry})
     forecasts = {p: expecting(t, RATES[p]) for p, t in traffic.items()}
     return watch(traffic, forecasts, Rates({}, {}))
 
@@ -62,6 +65,21 @@ def test_more_of_one_member_of_a_family_is_volume() -> None:
 def test_calls_that_take_another_pattern_of_the_family_when_one_goes_are_a_change() -> None:
     found = kinds(watched_of(last=STEPS, v1=0.0, v2=1.5, v3=1.5))
     assert found == {"v1": {"change"}, "v2": {"change"}, "v3": {"change"}}
+
+
+def behind_one_gateway(**times: float) -> Watched:
+    """The same traffic where every chain begins with the same rpc: all are one family."""
+    entries = dict.fromkeys(RATES, "gateway")
+    return watched_of(entries=entries, **times)
+
+
+def test_behind_one_gateway_a_rush_on_one_pattern_is_volume() -> None:
+    assert kinds(behind_one_gateway(v1=4.0)) == {"v1": {"volume"}}
+    assert kinds(behind_one_gateway(y=0.1)) == {"y": {"silence"}}
+
+
+def test_behind_one_gateway_calls_that_shift_are_a_mix() -> None:
+    assert kinds(behind_one_gateway(v1=0.2, v2=1.8)) == {"v1": {"mix"}, "v2": {"mix"}}
 
 
 def test_calls_that_only_shift_within_the_family_are_a_mix() -> None:
