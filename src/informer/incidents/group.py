@@ -1,16 +1,18 @@
 """Which detections belong together: near in time and on one rpc or chain, never time alone."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import combinations
 
 import pyarrow as pa
 
-from informer.core.types import NOISE, Json
+from informer.core.types import NOISE, OUTSIDE, UNKNOWN, Json
 
 SAME_CELL_STEPS = 6  # a pause this long on one cell does not end its story
+SAME_NEWS_STEPS = 24  # nor does this one of a thing never seen before: it comes when it comes
 TOGETHER_STEPS = 3  # stories that begin or end this far apart may be one
 CHANGE_STEPS = 24  # after a change or in a crowd, traffic shows it now and then only
 FAULTS = frozenset({"failure", "mix", "silence", "latency"})
+NOBODY = frozenset({OUTSIDE, UNKNOWN})  # no service that two rpcs could have in common
 
 
 @dataclass(slots=True)
@@ -59,9 +61,8 @@ def group(
             i = leader[i]
         return i
 
-    for i, j in combinations(range(len(stories)), 2):
-        if _together(stories[i], stories[j], step_ns, callers, services_of):
-            leader[max(find(i), find(j))] = min(find(i), find(j))
+    for i, j in _neighbours(stories, step_ns, callers, services_of):
+        leader[max(find(i), find(j))] = min(find(i), find(j))
     groups: dict[int, list[Story]] = {}
     for i, story in enumerate(stories):
         groups.setdefault(find(i), []).append(story)
@@ -77,7 +78,8 @@ def _stories(detections: pa.Table, step_ns: int) -> list[Story]:
         told_apart = row["kind"] in ("change", "demand")
         key = (row["pattern_id"], row["rpc_id"], row["signal"], told_apart)
         story = open_stories.get(key)
-        pause = CHANGE_STEPS if told_apart else SAME_CELL_STEPS
+        pause = SAME_NEWS_STEPS if row["signal"] == "novelty" else SAME_CELL_STEPS
+        pause = CHANGE_STEPS if told_apart else pause
         if story and row["step_start_ns"] - story.last_ns <= pause * step_ns:
             story.rows.append(row)
             continue
@@ -87,33 +89,44 @@ def _stories(detections: pa.Table, step_ns: int) -> list[Story]:
     return stories
 
 
-def _together(
-    a: Story,
-    b: Story,
+def _neighbours(
+    stories: list[Story],
     step_ns: int,
     callers: dict[str, tuple[str, str]],
     services_of: dict[str, frozenset[str]],
-) -> bool:
-    if (a.kind == "demand") != (b.kind == "demand") or (a.kind == "change") != (b.kind == "change"):
-        return False
-    slack = CHANGE_STEPS if a.kind == "change" else TOGETHER_STEPS
-    if a.first_ns - b.last_ns > slack * step_ns or b.first_ns - a.last_ns > slack * step_ns:
-        return False
-    if a.kind == "demand":
-        return True
-    if a.kind == "change":
-        return bool(_services(a, callers, services_of) & _services(b, callers, services_of))
-    if a.rpc_id == b.rpc_id or (a.pattern_id == b.pattern_id and a.pattern_id != NOISE):
-        return True
-    # A fault travels along the chain: its rpcs meet in a service.
-    if a.kind in FAULTS and b.kind in FAULTS:
-        return bool(set(callers.get(a.rpc_id, ())) & set(callers.get(b.rpc_id, ())))
-    return False
+) -> Iterator[tuple[int, int]]:
+    """Pairs of stories that have something in common and are near in time.
+
+    Not all of them: each story with the one before it that lasts longest, which is enough to
+    connect whatever all pairs would, and takes no longer in a flood of alerts.
+    """
+    longest: dict[tuple[str, str], int] = {}
+    for i, story in sorted(enumerate(stories), key=lambda s: s[1].first_ns):
+        slack = CHANGE_STEPS if story.kind == "change" else TOGETHER_STEPS
+        for common in _in_common(story, callers, services_of):
+            before = longest.setdefault(common, i)
+            if before != i and story.first_ns - stories[before].last_ns <= slack * step_ns:
+                yield before, i
+            if story.last_ns > stories[before].last_ns:
+                longest[common] = i
 
 
-def _services(
+def _in_common(
     story: Story,
     callers: dict[str, tuple[str, str]],
     services_of: dict[str, frozenset[str]],
-) -> frozenset[str]:
-    return services_of.get(story.pattern_id, frozenset()) | set(callers.get(story.rpc_id, ()))
+) -> list[tuple[str, str]]:
+    """What a story shares with those that it may be one with."""
+    services = frozenset(callers.get(story.rpc_id, ())) - NOBODY
+    if story.kind == "demand":
+        return [("demand", "")]
+    if story.kind == "change":
+        services |= services_of.get(story.pattern_id, frozenset())
+        return [("change", service) for service in services]
+    found = [("rpc", story.rpc_id)]
+    if story.pattern_id != NOISE:
+        found.append(("pattern", story.pattern_id))
+    if story.kind in FAULTS:
+        # A fault travels along the chain: its rpcs meet in a service.
+        found += [("fault", service) for service in services]
+    return found

@@ -1,0 +1,286 @@
+"""Detections that belong together are one incident, told in words."""
+
+from typing import Any
+
+import orjson
+import pytest
+
+from informer.core.tables import DETECTIONS, INCIDENTS
+from informer.core.types import NOISE
+from informer.incidents.build import Names, build_incidents
+
+STEP_NS = 600 * 10**9
+START_NS = 1_780_272_000_000_000_000
+END = 1000  # steps, of the range
+# rpc: caller, callee
+RPCS = {
+    "in": ("outside", "gateway"),
+    "login": ("gateway", "auth"),
+    "db": ("auth", "db"),
+    "catalog": ("gateway", "catalog"),
+    "reviews": ("catalog", "reviews"),
+    "far": ("cron", "mail"),
+    "shop": ("outside", "shop"),
+    "bank": ("outside", "bank"),
+}
+PATTERNS = {
+    "login": {"gateway", "auth", "db"},
+    "browse": {"gateway", "catalog", "reviews"},
+    "nightly": {"cron", "mail"},
+}
+NAMES = Names(
+    {r: {"caller": a, "callee": b, "method": f"{r}-method"} for r, (a, b) in RPCS.items()},
+    {p: f"the {p} pattern" for p in PATTERNS},
+    {p: frozenset(s) for p, s in PATTERNS.items()},
+)
+
+Row = dict[str, Any]
+
+
+def cells(
+    pattern_id: str,
+    rpc_id: str,
+    kind: str = "volume",
+    *,
+    first: int,
+    last: int | None = None,
+    signal: str = "calls",
+    score: float = 9.0,
+    every: int = 1,
+) -> list[Row]:
+    """Detections of one cell, step by step."""
+    return [
+        {
+            "detection_id": f"{pattern_id}-{rpc_id}-{signal}-{step}",
+            "pattern_id": pattern_id,
+            "rpc_id": rpc_id,
+            "signal": signal,
+            "step_start_ns": START_NS + step * STEP_NS,
+            "observed": 40.0,
+            "expected": 10.0,
+            "score": score,
+            "threshold": 6.0,
+            "kind": kind,
+        }
+        for step in range(first, (first if last is None else last) + 1, every)
+    ]
+
+
+def told(*rows: list[Row], **more: Any) -> list[Row]:
+    """The incidents, with evidence as values and times as steps."""
+    detections = DETECTIONS.of([row for part in rows for row in part])
+    options: dict[str, Any] = {"changes": [], "novel": []} | more
+    made = build_incidents(
+        detections, NAMES, step_ns=STEP_NS, until_ns=START_NS + END * STEP_NS, **options
+    )
+    assert made.schema == INCIDENTS.schema
+    found: list[Row] = made.to_pylist()
+    for row in found:
+        row["evidence"] = orjson.loads(row["evidence"])
+        row["opened"] = (row["opened_ns"] - START_NS) // STEP_NS
+        resolved = row["resolved_ns"]
+        row["resolved"] = None if resolved is None else (resolved - START_NS) // STEP_NS
+    return found
+
+
+def guilty(incident: Row) -> list[str]:
+    return [rpc["rpc_id"] for rpc in incident["evidence"]["rpcs"]]
+
+
+def test_nothing_detected_is_no_incident() -> None:
+    assert told() == []
+
+
+def test_an_incident_opens_with_its_first_step_and_ends_after_its_last() -> None:
+    (incident,) = told(cells("login", "login", first=10, last=14))
+    assert (incident["opened"], incident["resolved"]) == (10, 15)
+
+
+def test_an_incident_that_reaches_the_end_of_the_range_is_still_open() -> None:
+    (incident,) = told(cells("login", "login", first=END - 3, last=END - 1))
+    assert incident["resolved_ns"] is None
+    (ended,) = told(cells("login", "login", first=END - 3, last=END - 2))
+    assert ended["resolved"] == END - 1
+
+
+def test_a_short_pause_does_not_end_an_incident_and_a_long_one_does() -> None:
+    assert len(told(cells("login", "login", first=10, last=40, every=3))) == 1
+    apart = told(cells("login", "login", first=10), cells("login", "login", first=60))
+    assert [i["opened"] for i in apart] == [10, 60]
+
+
+def test_the_same_rpc_in_two_patterns_is_one_incident() -> None:
+    (incident,) = told(
+        cells("login", "in", first=10, last=14), cells("browse", "in", first=11, last=14)
+    )
+    assert {p["id"] for p in incident["evidence"]["patterns"]} == {"login", "browse"}
+
+
+def test_the_rpcs_of_one_pattern_are_one_incident_with_the_guiltiest_first() -> None:
+    (incident,) = told(
+        cells("login", "in", first=10, last=14, score=7.0),
+        cells("login", "login", first=10, last=14, score=21.0),
+        cells("login", "db", first=10, last=14, score=14.0),
+    )
+    assert guilty(incident) == ["login", "db", "in"]
+    shares = [rpc["share"] for rpc in incident["evidence"]["rpcs"]]
+    assert shares == pytest.approx([21 / 42, 14 / 42, 7 / 42])
+
+
+def test_what_only_happens_at_the_same_time_is_two_incidents() -> None:
+    found = told(
+        cells("login", "login", first=10, last=14), cells("nightly", "far", first=10, last=14)
+    )
+    assert sorted(guilty(i) for i in found) == [["far"], ["login"]]
+    assert len({i["incident_id"] for i in found}) == 2
+
+
+def test_misuse_of_two_patterns_that_share_a_service_is_two_incidents() -> None:
+    found = told(
+        cells("login", "login", first=10, last=14), cells("browse", "catalog", first=10, last=14)
+    )
+    assert len(found) == 2
+
+
+def test_a_fault_that_travels_along_the_chain_is_one_incident() -> None:
+    (incident,) = told(
+        cells("browse", "reviews", "failure", first=10, last=14, signal="failures", score=20.0),
+        cells("login", "catalog", "mix", first=11, last=14, signal="share"),
+    )
+    assert incident["kind"] == "failure"
+
+
+@pytest.mark.parametrize("kind", ["failure", "change"])
+def test_that_both_are_called_from_outside_is_nothing_in_common(kind: str) -> None:
+    found = told(
+        cells(NOISE, "shop", kind, first=10, last=14, signal="failures"),
+        cells(NOISE, "bank", kind, first=10, last=14, signal="failures"),
+    )
+    assert len(found) == 2
+
+
+def test_a_long_story_holds_together_what_is_short_and_far_apart_inside_it() -> None:
+    (incident,) = told(
+        cells("login", "in", first=10, last=90),
+        cells("login", "login", first=12),
+        cells("login", "db", first=85),
+    )
+    assert (incident["opened"], incident["resolved"]) == (10, 91)
+
+
+def test_a_lasting_change_does_not_swallow_the_attack_on_its_own_patterns() -> None:
+    found = told(
+        cells("browse", "reviews", "change", first=10, last=400, signal="version", score=6.0),
+        cells("browse", "reviews", "volume", first=200, last=210),
+        cells("login", "login", "volume", first=300, last=310),
+    )
+    assert [(i["kind"], i["opened"], i["resolved"]) for i in found] == [
+        ("change", 10, 401),
+        ("volume", 200, 211),
+        ("volume", 300, 311),
+    ]
+
+
+def test_a_crowd_does_not_swallow_the_attack_inside_it() -> None:
+    found = told(
+        cells("browse", "in", "demand", first=10, last=60, signal="demand"),
+        cells("browse", "in", "volume", first=30, last=34),
+    )
+    assert [(i["kind"], i["opened"]) for i in found] == [("demand", 10), ("volume", 30)]
+
+
+def test_changes_of_one_service_are_one_incident_and_of_two_services_two() -> None:
+    (one,) = told(
+        cells("browse", "reviews", "change", first=10, last=20, signal="version"),
+        cells("browse", "catalog", "change", first=30, last=40, signal="calls"),
+    )
+    assert one["kind"] == "change"
+    two = told(
+        cells("browse", "reviews", "change", first=10, last=20, signal="version"),
+        cells("nightly", "far", "change", first=10, last=20, signal="version"),
+    )
+    assert len(two) == 2
+
+
+def test_news_outside_every_pattern_is_told_by_its_rpc_alone() -> None:
+    found = told(
+        cells(NOISE, "far", "novel", first=10, signal="novelty"),
+        cells(NOISE, "db", "novel", first=10, signal="novelty"),
+    )
+    assert len(found) == 2
+    assert found[0]["patterns"] == []
+
+
+def test_the_most_telling_kind_names_the_incident() -> None:
+    (incident,) = told(
+        cells("login", "login", "volume", first=10, last=14, score=50.0),
+        cells("login", "db", "novel", first=12, signal="novelty", score=3.0),
+    )
+    assert incident["kind"] == "novel"
+    assert guilty(incident)[0] == "db"
+    assert incident["score"] == 3.0
+
+
+def test_the_same_detections_in_any_order_are_the_same_incidents() -> None:
+    parts = [
+        *cells("login", "login", first=10, last=14),
+        *cells("login", "db", first=12, last=16, score=12.0),
+        *cells("browse", "catalog", first=11, last=14),
+    ]
+    assert told(parts) == told(parts[::-1])
+
+
+def test_every_kind_has_a_title_a_severity_and_a_reason() -> None:
+    kinds = ("volume", "silence", "mix", "failure", "refusal", "novel", "demand", "change")
+    for kind in kinds:
+        (incident,) = told(cells("login", "login", kind, first=10, last=12))
+        assert incident["kind"] == kind
+        assert incident["severity"] in ("info", "low", "medium", "high", "critical")
+        assert incident["evidence"]["explanation"]
+        assert kind == "demand" or "gateway > auth login-method" in incident["title"]
+        assert (incident["severity"] == "info") == (kind in ("demand", "change"))
+
+
+def test_the_title_says_how_much_was_seen() -> None:
+    (incident,) = told(cells("login", "login", first=10))
+    assert incident["title"] == "4.0 times the expected calls: gateway > auth login-method"
+
+
+def test_a_change_is_named_by_the_version_that_came_or_went() -> None:
+    change = {"service": "reviews", "version": "v1", "what": "gone"}
+    change |= {f"{k}_ns": START_NS + step * STEP_NS for k, step in (("since", 8), ("first", 10))}
+    change |= {"last_ns": START_NS + 30 * STEP_NS}
+    rows = cells("browse", "reviews", "change", first=10, last=20, signal="version")
+    (incident,) = told(rows, changes=[change])
+    assert incident["title"] == "v1 of reviews went; traffic moved with it"
+    assert incident["evidence"]["changes"] == ["v1 of reviews went"]
+    (other,) = told(cells("login", "login", first=10), changes=[change])
+    assert other["evidence"]["changes"] == ["v1 of reviews went"]  # near it, for a person to judge
+    assert "reviews" not in other["title"]
+    (later,) = told(cells("login", "login", first=100), changes=[change])
+    assert later["evidence"]["changes"] == []
+
+
+def test_news_is_kept_with_its_incident_so_that_accepting_it_makes_it_known() -> None:
+    novel = [
+        {"what": "edge", "name": "db", "pattern_id": "login", "rpc_id": "db"},
+        {"what": "edge", "name": "far", "pattern_id": "nightly", "rpc_id": "far"},
+    ]
+    (incident,) = told(cells("login", "db", "novel", first=10, signal="novelty"), novel=novel)
+    assert incident["evidence"]["novel"] == [novel[0]]
+
+
+def test_a_flood_of_detections_becomes_few_incidents() -> None:
+    flood = [
+        row
+        for i in range(200)
+        for row in cells("login", f"rpc{i}", first=i % 50, last=i % 50 + 900, every=9)
+    ]
+    many = Names(
+        {f"rpc{i}": {"caller": "a", "callee": "b", "method": "m"} for i in range(200)}, {}, {}
+    )
+    assert len(flood) > 20_000
+    made = build_incidents(
+        DETECTIONS.of(flood), many, step_ns=STEP_NS, until_ns=2**62, changes=[], novel=[]
+    )
+    assert 1 <= made.num_rows <= 1000
