@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 Row = dict[str, Any]
+Names = tuple[tuple[str, str], ...]
 SERVING = ("server", "consumer")
 CALLING = ("client", "producer")
 EXAMPLES = 5
@@ -24,6 +25,7 @@ class Span:
     row: Row
     parent: "Span | None" = None
     orphan: bool = False
+    lost: bool = False  # nothing answers to its link
     call: Row | None = None
     rehung: "Span | None" = None
 
@@ -53,9 +55,15 @@ class Result:
     chains: list[Row]
     shapes: list[Row]
     counts: dict[str, int]
+    remote_entries: Names
 
 
-def chains_of(spans: list[Row], methods: dict[tuple[str, str], str], key: bytes) -> Result:
+def chains_of(
+    spans: list[Row],
+    methods: dict[tuple[str, str], str],
+    key: bytes,
+    remote_entries: Names | None = None,
+) -> Result:
     """All tables of the stage from all spans at once."""
     counts = dict.fromkeys(
         (
@@ -71,9 +79,15 @@ def chains_of(spans: list[Row], methods: dict[tuple[str, str], str], key: bytes)
     calls: list[Row] = []
     trees: dict[str, list[Span]] = {}
     for trace_id, rows in sorted(traces.items()):
-        tree = _tree(rows, counts)
+        trees[trace_id] = _tree(rows, counts)
+    if remote_entries is None:
+        remote_entries = _remote_entries(trees, methods)
+    for tree in trees.values():
+        for s in _heads(tree):  # 3
+            s.orphan = s.orphan and _named(s, methods) not in remote_entries
+        counts["orphans"] += sum(s.orphan for s in tree)
+        counts["roots"] += sum(s.parent is None and not s.orphan for s in tree)
         _mark_calls(tree, methods)
-        trees[trace_id] = tree
         calls += [s.call for s in tree if s.call is not None]
     counts["traces"] = len(traces)
     counts["calls"] = len(calls)
@@ -82,7 +96,32 @@ def chains_of(spans: list[Row], methods: dict[tuple[str, str], str], key: bytes)
     counts["chains"] = len(chains)
     counts["partial_chains"] = sum(c["partial"] for c in chains)
     shapes = _shapes(chains, trees)
-    return Result(calls, sorted(rpcs.values(), key=lambda r: r["rpc_id"]), chains, shapes, counts)
+    by_id = sorted(rpcs.values(), key=lambda r: r["rpc_id"])
+    return Result(calls, by_id, chains, shapes, counts, remote_entries)
+
+
+def _remote_entries(trees: dict[str, list[Span]], methods: dict[tuple[str, str], str]) -> Names:
+    """3: what mostly begins traces below a parent that nobody exported."""
+    heads = Counter(_named(s, methods) for tree in trees.values() for s in _heads(tree))
+    called: Counter[tuple[str, str]] = Counter()
+    for tree in trees.values():
+        _mark_calls(tree, methods)
+        called.update(_named(s, methods) for s in tree if s.call and not s.calling)
+        for s in tree:
+            s.call = None
+    return tuple(sorted(n for n, k in heads.items() if k >= 10 and k / called[n] >= 0.5))
+
+
+def _heads(tree: list[Span]) -> list[Span]:
+    if any(s.parent is None and not s.orphan for s in tree):
+        return []
+    has_kinds = any(s.serving or s.calling for s in tree)
+    return [s for s in tree if s.lost and (s.serving or not has_kinds)]
+
+
+def _named(s: Span, methods: dict[tuple[str, str], str]) -> tuple[str, str]:
+    operation = s.row["operation"]
+    return s.service, methods.get((s.service, operation), operation)
 
 
 def _tree(rows: list[Row], counts: dict[str, int]) -> list[Span]:
@@ -97,8 +136,6 @@ def _tree(rows: list[Row], counts: dict[str, int]) -> list[Span]:
     for s in in_cycles:  # 3
         s.parent, s.orphan = None, not _soft(s.row)
     counts["cycles"] += len(in_cycles)
-    counts["orphans"] += sum(s.orphan for s in tree)
-    counts["roots"] += sum(s.parent is None and not s.orphan for s in tree)
     children: dict[Span, list[Span]] = defaultdict(list)
     for s in tree:
         if s.parent is not None:
@@ -144,7 +181,7 @@ def _hang(s: Span, by_id: dict[str, list[Span]]) -> None:
     if candidates:
         s.parent = best(candidates)
     else:
-        s.orphan = not _soft(s.row)
+        s.orphan = s.lost = not _soft(s.row)
 
 
 def _soft(row: Row) -> bool:

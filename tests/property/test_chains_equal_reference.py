@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from reference_chains import Row, chains_of
 
-from informer.chains.build import Chains, build_chains
+from informer.chains.build import Chains, Pairs, build_chains
 from informer.core.tables import RPCS, SHAPES, SPANS
 from informer.engines.duckdb import DuckDBEngine
 
@@ -17,6 +17,7 @@ KEY = b"a key of the workspace"
 METHODS = [{"service": s, "operation": "get /1", "method": "get /{id}"} for s in ("A", "B")]
 IDS = ["1", "2", "3", "4", "5", "6"]
 SERVICES = ["A", "B", "C", "unknown"]
+ENTRIES = [("A", "get /{id}"), ("A", "put"), ("B", "put"), ("C", "get /1")]
 CALL = [
     *("trace_id", "span_id", "rpc_id", "caller", "callee", "method", "kind", "start_ns"),
     *("duration_ns", "failed", "refused", "weight", "version", "root", "orphan"),
@@ -95,11 +96,27 @@ def spans_of(draw: st.DrawFn, traces: st.SearchStrategy[list[Row]]) -> list[Row]
     ]
 
 
-def in_sql(spans: list[Row]) -> tuple[dict[str, list[Row]], Chains]:
+@st.composite
+def spans_below_a_remote_parent(draw: st.DrawFn) -> list[Row]:
+    """Traces that come in below a parent nobody exported, often enough to be entries or nearly."""
+    kinds = draw(st.sampled_from(KINDS))
+    traces = []
+    for above in (["lost"], ["lost", None], ["lost", "0"]):
+        size = draw(st.integers(1, 4))
+        first = draw(a_span(kinds, ["0"], ["lost"]))
+        rest = [draw(a_span(kinds, [str(n)], ["0", *above])) for n in range(1, size)]
+        traces += [[first, *rest]] * draw(st.sampled_from([1, 5, 9, 10, 12]))
+    traces += draw(st.lists(a_tidy_trace(), max_size=8))
+    return [{"trace_id": f"t{n}", **span} for n, trace in enumerate(traces) for span in trace]
+
+
+def in_sql(
+    spans: list[Row], remote_entries: Pairs | None = None
+) -> tuple[dict[str, list[Row]], Chains]:
     with DuckDBEngine(threads=1) as engine:
         engine.write("spans", SPANS.of(spans))
         engine.write("methods", pa.Table.from_pylist(METHODS))
-        found = build_chains(engine, key=KEY)
+        found = build_chains(engine, key=KEY, remote_entries=remote_entries)
         tables = {
             "calls": engine.query("select * from calls").to_pylist(),
             "rpcs": engine.query("select * from rpcs").cast(RPCS.schema).to_pylist(),
@@ -114,10 +131,11 @@ def chosen(rows: list[Row], columns: list[str]) -> list[tuple[Any, ...]]:
     return sorted((tuple(r[c] for c in columns) for r in rows), key=repr)
 
 
-def assert_equal_tables(spans: list[Row]) -> None:
-    tables, found = in_sql(spans)
+def assert_equal_tables(spans: list[Row], remote_entries: Pairs | None = None) -> None:
+    tables, found = in_sql(spans, remote_entries)
     methods = {(m["service"], m["operation"]): m["method"] for m in METHODS}
-    expected = chains_of(spans, methods, KEY)
+    expected = chains_of(spans, methods, KEY, remote_entries)
+    assert found.remote_entries == expected.remote_entries
     assert chosen(tables["calls"], CALL) == chosen(expected.calls, CALL)
     assert tables["rpcs"] == expected.rpcs
     assert chosen(tables["chains"], CHAIN) == chosen(expected.chains, CHAIN)
@@ -141,7 +159,24 @@ def test_tidy_traces_give_the_tables_of_the_reference(spans: list[Row]) -> None:
 
 
 @few
-@given(spans_of(a_broken_trace()), st.randoms(use_true_random=False))
+@given(spans_below_a_remote_parent())
+def test_traces_below_a_remote_parent_give_the_tables_of_the_reference(spans: list[Row]) -> None:
+    assert_equal_tables(spans)
+
+
+@few
+@given(spans_below_a_remote_parent(), st.sets(st.sampled_from(ENTRIES)))
+def test_remembered_entries_give_the_tables_of_the_reference(
+    spans: list[Row], entries: set[tuple[str, str]]
+) -> None:
+    assert_equal_tables(spans, tuple(sorted(entries)))
+
+
+@few
+@given(
+    st.one_of(spans_of(a_broken_trace()), spans_below_a_remote_parent()),
+    st.randoms(use_true_random=False),
+)
 def test_any_order_of_spans_gives_equal_tables(spans: list[Row], order: random.Random) -> None:
     shuffled = order.sample(spans, len(spans))
     first, second = in_sql(spans)[0], in_sql(shuffled)[0]

@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from informer.chains.build import Chains, build_chains
+from informer.chains.build import Chains, Pairs, build_chains
 from informer.core.tables import SPANS
 from informer.engines.duckdb import DuckDBEngine
 
@@ -31,10 +31,15 @@ class Told:
     def __init__(self, engine: DuckDBEngine) -> None:
         self.engine = engine
 
-    def of(self, *spans: Row, methods: pa.Table = NO_METHODS) -> "Told":
+    def of(
+        self,
+        *spans: Row,
+        methods: pa.Table = NO_METHODS,
+        remote_entries: Pairs | None = None,
+    ) -> "Told":
         self.engine.write("spans", SPANS.of(list(spans)))
         self.engine.write("methods", methods)
-        self.found: Chains = build_chains(self.engine, key=b"key")
+        self.found: Chains = build_chains(self.engine, key=b"key", remote_entries=remote_entries)
         return self
 
     @property
@@ -178,6 +183,80 @@ def test_a_guess_that_nothing_answers_to_is_a_root(told: Told) -> None:
         "outside > a:op rpc": 1,
     }
     assert not told.chain["partial"]
+
+
+def requests(lost: set[int], *, kind: str = "server", number: int = 100) -> list[Row]:
+    """Requests through a gateway to shop and on to cart; the gateway's spans of `lost` are gone."""
+    return [
+        it | {"trace_id": f"t{n:03}"}
+        for n in range(number)
+        for it in (
+            *([] if n in lost else [span("1", "gateway", kind)]),
+            span("1/2", "shop", kind),
+            span("2/3", "cart", kind),
+        )
+    ]
+
+
+@pytest.mark.parametrize("kind", ["server", "unspecified"])
+def test_where_nobody_exports_the_first_span_its_callee_is_the_entry(told: Told, kind: str) -> None:
+    told.of(*requests(set(range(100)), kind=kind))
+    assert told.calls == {"outside > shop:op rpc": 100, "shop > cart:op rpc": 100}
+    assert told.found.remote_entries == (("shop", "op"),)
+    assert (told.found.orphans, told.found.partial_chains, told.found.shapes) == (0, 0, 1)
+
+
+def test_a_gateway_that_loses_some_spans_makes_no_entry_of_what_it_calls(told: Told) -> None:
+    told.of(*requests(set(range(30)), number=1000))
+    assert told.found.remote_entries == ()
+    assert (told.found.orphans, told.found.partial_chains) == (30, 30)
+
+
+@pytest.mark.parametrize(("lost", "orphans"), [(9, 9), (10, 0)])
+def test_an_entry_takes_ten_heads(told: Told, lost: int, orphans: int) -> None:
+    told.of(*requests(set(range(lost)), number=lost))
+    assert told.found.orphans == orphans
+
+
+@pytest.mark.parametrize(("lost", "orphans"), [(49, 49), (50, 0)])
+def test_an_entry_takes_half_of_the_calls(told: Told, lost: int, orphans: int) -> None:
+    told.of(*requests(set(range(lost))))
+    assert told.found.orphans == orphans
+
+
+def test_an_application_behind_its_proxy_does_not_halve_the_heads_of_the_proxy(told: Told) -> None:
+    heads = [span("lost/1", "shop", "server", trace_id=f"t{n}") for n in range(20)]
+    behind = [span("1/2", "shop", "server", trace_id=f"t{n}") for n in range(20)]
+    whole = [span("1", "shop", "server", trace_id="whole")]
+    told.of(*heads, *behind, *whole)
+    assert told.found.remote_entries == (("shop", "op"),)
+
+
+def test_a_remote_entry_that_names_its_caller_is_believed(told: Told) -> None:
+    told.of(*[span("lost/1", "shop", "server", trace_id=f"t{n}", peer="edge") for n in range(10)])
+    assert told.calls == {"edge > shop:op rpc": 10}
+
+
+def test_what_lost_its_parent_behind_a_root_is_an_orphan_though_it_is_an_entry(told: Told) -> None:
+    told.of(
+        span("1", "gateway", "server"),
+        span("lost/2", "shop", "server"),
+        remote_entries=(("shop", "op"),),
+    )
+    assert told.calls == {"outside > gateway:op rpc": 1, "unknown > shop:op rpc": 1}
+    assert told.chain["partial"]
+
+
+def test_remembered_entries_hold_for_a_single_request(told: Told) -> None:
+    told.of(*requests({0}, number=1), remote_entries=(("shop", "op"),))
+    assert told.calls == {"outside > shop:op rpc": 1, "shop > cart:op rpc": 1}
+    assert not told.chain["partial"]
+
+
+def test_where_entries_are_remembered_many_lost_spans_make_no_new_ones(told: Told) -> None:
+    told.of(*requests(set(range(100))), remote_entries=())
+    assert told.found.remote_entries == ()
+    assert told.found.partial_chains == 100
 
 
 def test_a_lost_span_above_an_inner_one_makes_the_chain_partial_too(told: Told) -> None:

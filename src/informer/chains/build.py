@@ -1,19 +1,27 @@
 """From the tables `spans` and `methods` to calls, rpcs, chains and shapes."""
 
 from dataclasses import dataclass
+from typing import TypeAlias
+
+import pyarrow as pa
 
 from informer.chains.climb import climb, count_cycles, measure_depths
 from informer.chains.rpcs import mint_rpcs
 from informer.chains.shapes import shapes_of
 from informer.core.ports import Engine
 from informer.core.sql import read_sql
+from informer.core.tables import TEXT
+
+Pairs: TypeAlias = tuple[tuple[str, str], ...]  # (service, method)
+ENTRIES = pa.schema([("service", TEXT), ("method", TEXT)])
 
 SCAFFOLD = (
     *("repeated_ids", "twin_spans", "shared_parents", "linked_spans", "uphill_links"),
-    *("rehung_spans", "named_calls", "headless_traces", "silent_spans", "call_parents"),
-    *("signatures", "signature_examples", "call_depths", "form_rpcs", "form_edges"),
+    *("remote_heads", "remote_entries", "rehung_spans", "named_calls", "headless_traces"),
+    *("silent_spans", "call_parents", "signatures", "signature_examples", "call_depths"),
+    *("form_rpcs", "form_edges"),
 )
-VIEWS = ("climbed_traces", "cut_spans", "distinct_spans")
+VIEWS = ("climbed_traces", "cut_spans", "acyclic_spans", "distinct_spans")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,18 +40,29 @@ class Chains:
     partial_chains: int
     signatures: int
     shapes: int
+    remote_entries: Pairs  # called from where nobody exports spans; sorted
 
 
-def build_chains(engine: Engine, *, key: bytes) -> Chains:
+def build_chains(engine: Engine, *, key: bytes, remote_entries: Pairs | None = None) -> Chains:
     """Make `calls`, `rpcs`, `trace_signatures`, `chains`, `signature_shapes` and `shapes`.
 
     Reads `spans`, `methods` (service, operation, method; what is missing keeps its operation) and,
     when it is there, the `rpcs` known from before. `key`, at most 64 bytes, makes the codes of the
     rpcs secret to a workspace. Any order of the spans gives equal tables.
+
+    Without `remote_entries` they are learned from the spans. Those given are taken as they are: a
+    range with many lost spans must not make entries of what lies behind them.
     """
     for table in ("repeated_ids", "twin_spans", "distinct_spans", "shared_parents", "linked_spans"):
         _make(engine, table)
     cycles = count_cycles(engine)
+    for table in ("acyclic_spans", "remote_heads"):
+        _make(engine, table)
+    if remote_entries is None:
+        _make(engine, "remote_entries")
+    else:
+        rows = [{"service": service, "method": method} for service, method in remote_entries]
+        engine.write("remote_entries", pa.Table.from_pylist(rows, schema=ENTRIES))
     _make(engine, "cut_spans")
     _make(engine, "rehung_spans")
     _make(engine, "named_calls")
@@ -62,7 +81,12 @@ def build_chains(engine: Engine, *, key: bytes) -> Chains:
     engine.write("shapes", shapes)
     engine.write("signature_shapes", signature_shapes)
     _make(engine, "chains")
-    found = Chains(cycles=cycles, **_counts(engine))
+    entries = engine.query("select service, method from remote_entries order by 1, 2").to_pylist()
+    found = Chains(
+        cycles=cycles,
+        remote_entries=tuple((entry["service"], entry["method"]) for entry in entries),
+        **_counts(engine),
+    )
     for view in VIEWS:
         engine.run(f"drop view {view}")
     for table in SCAFFOLD:

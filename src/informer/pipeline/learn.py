@@ -127,6 +127,7 @@ def _learn(home: Workspace, scratch: DuckDBEngine, read: Read, progress: Progres
     keep_range(home, grid, table, scratch.query("select * from workloads"))
     home.save("attribute_values", usual)
     home.put("templates", read.templates.to_json())
+    home.put("remote_entries", {"pairs": read.chains.remote_entries})
     trained = {"start_ns": grid.start_ns, "end_ns": grid.end_ns, "step_s": grid.step_s}
     home.put("trained", trained)
     remember(home, learned)

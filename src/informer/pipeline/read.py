@@ -90,7 +90,8 @@ def read_chains(
 ) -> Read:
     """Make `calls`, `chains`, `rpcs` and `shapes` from sources.
 
-    Method templates are learned from what is read when `learn_templates`, else only applied.
+    Method templates and remote entries are learned from what is read when `learn_templates`, else
+    those that the workspace remembers are only applied.
     """
     load_spans(engine, sources, progress)
     operations = engine.query(OPERATIONS)
@@ -99,7 +100,9 @@ def read_chains(
     engine.write("methods", templates.mapping(operations))
     engine.write("rpcs", workspace.table("rpcs"))
     progress("building chains", 0, None)
-    chains = build_chains(engine, key=workspace.key)
+    known = None if learn_templates else workspace.get("remote_entries").get("pairs", [])
+    entries = None if known is None else tuple((service, method) for service, method in known)
+    chains = build_chains(engine, key=workspace.key, remote_entries=entries)
     return Read(
         tuple(dict.fromkeys(s.format for s in sources)),
         sum(len(s.names) for s in sources),
