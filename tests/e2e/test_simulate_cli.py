@@ -66,6 +66,6 @@ def test_a_mistake_is_one_line_and_exit_2(tmp_path: Path) -> None:
     ran = informer("simulate", "shopp", "-o", str(tmp_path / "t"))
     assert ran.returncode == 2
     assert ran.stderr.splitlines() == [
-        "informer: SCENARIO must be one of bank, shop, social or a TOML file, got shopp"
+        "informer: SCENARIO must be one of bank, paper, shop, social or a TOML file, got shopp"
     ]
     assert not (tmp_path / "t").exists()

@@ -5,12 +5,14 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from informer.core.errors import InformerError
 from informer.simulate.chain import parse_chain
 from informer.simulate.read import in_days, read_scenario, scenario_of, shipped_names
 from informer.simulate.scenario import KINDS
+from informer.simulate.traits import Traits
 from simulated_traffic import ATTACK, tiny
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -42,10 +44,38 @@ def test_the_shop_meets_every_kind_of_event() -> None:
     assert {e.kind for e in read_scenario("shop").events} == set(KINDS)
 
 
-def test_the_scenario_of_the_docs_holds() -> None:
+def test_the_paper_is_as_large_as_it_says() -> None:
+    scenario = read_scenario("paper")
+    assert len(scenario.services) > 1200
+    regular = np.array([p.per_minute for p in scenario.patterns]) * scenario.head.volume
+    lines = regular @ Traits(scenario, 0).spans() * 1440 * scenario.head.days
+    assert 7e9 < lines < 7.5e9
+
+
+def test_a_scenario_may_be_like_another_but_for_what_it_says() -> None:
+    given = {"like": "shop", "defects": {"sampling": 0.1}, "scenario": {"days": 9}}
+    shop, other = read_scenario("shop"), scenario_of(given, "other")
+    assert (other.defects.sampling, other.defects.lost) == (0.1, shop.defects.lost)
+    assert (other.head.days, other.head.train_days) == (9, shop.head.train_days)
+    assert (other.patterns, other.events) == (shop.patterns, shop.events)
+
+
+def test_cells_have_services_of_their_own() -> None:
+    head = {"title": "tiny", "days": 2, "train_days": 1, "cells": 3}
+    scenario = scenario_of(tiny(scenario=head), "tiny")
+    assert [p.name for p in scenario.patterns[::2]] == ["login", "login-2", "login-3"]
+    assert scenario.services == sorted(
+        f"{service}{cell}"
+        for service in ("auth", "catalog", "gateway", "mail")
+        for cell in ("", "-2", "-3")
+    )
+
+
+def test_the_scenarios_of_the_docs_hold() -> None:
     page = (DOCS / "how-to" / "simulate.md").read_text(encoding="utf-8")
-    (shown,) = re.findall(r"```text\n(.*?)```", page, re.DOTALL)
-    scenario = scenario_of(tomllib.loads(shown), "shown")
+    like, own = re.findall(r"```text\n(.*?)```", page, re.DOTALL)
+    assert len(scenario_of(tomllib.loads(like), "like").patterns) == 4 * 43
+    scenario = scenario_of(tomllib.loads(own), "own")
     assert [p.name for p in scenario.patterns] == ["login", "cleanup"]
 
 
@@ -62,6 +92,7 @@ def test_a_scenario_is_read_from_a_path(tmp_path: Path) -> None:
     ("given", "said"),
     [
         (tiny(nonsense={}), "tiny: nonsense is unknown, there are scenario, season"),
+        (tiny(like="shopp"), "tiny: like must be one of bank, paper, shop, social, got 'shopp'"),
         (tiny(noise={"sigmas": 1}), "tiny: noise.sigmas is unknown, there are sigma"),
         (tiny(noise={"sigma": -1}), "tiny: noise.sigma must be 0 to 2, got -1"),
         (tiny(noise={"sigma": "big"}), "tiny: noise.sigma must be 0 to 2, got 'big'"),
@@ -143,7 +174,9 @@ def test_a_chain_is_a_tree_by_indentation() -> None:
 
 
 def test_a_scenario_that_is_not_there_names_those_that_are() -> None:
-    with pytest.raises(InformerError, match="must be one of bank, shop, social or a TOML file"):
+    with pytest.raises(
+        InformerError, match="must be one of bank, paper, shop, social or a TOML file"
+    ):
         read_scenario("shopp")
 
 

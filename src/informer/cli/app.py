@@ -158,7 +158,7 @@ def simulate(
 ) -> None:
     """Make labelled traffic: days of training, then attacks, changes and faults.
 
-    SCENARIO is shop, bank, social or a TOML file.
+    SCENARIO is shop, bank, social, paper or a TOML file.
     """
     from informer.cli.simulate import run_simulate
 

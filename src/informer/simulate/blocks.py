@@ -22,7 +22,7 @@ from informer.simulate.spans import Rows, table_of
 from informer.simulate.traits import Traits, change_of
 from informer.simulate.words import CLIENTS, Words, words_of
 
-SPANS_PER_BLOCK = 1_000_000
+SPANS_PER_BLOCK = 2_000_000
 
 
 @dataclass(slots=True)

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from informer.core.errors import InformerError
-from informer.simulate.chain import parse_chain
+from informer.core.types import OUTSIDE
+from informer.simulate.chain import Call, parse_chain
 from informer.simulate.reading import made
 from informer.simulate.scenario import (
     CAMPAIGNS,
@@ -35,10 +36,9 @@ def read_scenario(named: str) -> Scenario:
 
     Errors: InformerError that names the file, the key, the rule and the value.
     """
-    shipped = SHIPPED.joinpath(f"{named}.toml")
+    if named in shipped_names():
+        return scenario_of(_shipped(named), named)
     own = Path(named)
-    if not own.suffix and shipped.is_file():
-        return scenario_of(tomllib.loads(shipped.read_text(encoding="utf-8")), named)
     if not own.is_file():
         raise InformerError(
             f"SCENARIO must be one of {', '.join(shipped_names())} or a TOML file, got {named}"
@@ -60,8 +60,10 @@ def shipped_names() -> list[str]:
 def scenario_of(given: dict[str, Any], name: str) -> Scenario:
     """A scenario from nested values; `name` is how errors call it.
 
+    `like` names a shipped scenario that all else is taken from: tables key by key, lists whole.
     Errors: InformerError for an unknown key, a value against its rule or a name that is not there.
     """
+    given = _with_likeness(given, name)
     for section in given:
         if section not in SECTIONS:
             raise InformerError(f"{name}: {section} is unknown, there are {', '.join(SECTIONS)}")
@@ -93,7 +95,20 @@ def scenario_of(given: dict[str, Any], name: str) -> Scenario:
         raise InformerError(f"{name}: a pattern must have per_minute or cron")
     for event in scenario.events:
         _fits(event, scenario, f"{name}: event {event.id}")
-    return in_days(scenario, scenario.head.days)
+    return in_days(in_cells(scenario), scenario.head.days)
+
+
+def in_cells(scenario: Scenario) -> Scenario:
+    """The same patterns in every cell of the cluster, each with services of its own.
+
+    Events name patterns and services of the first cell; `*` means those of all.
+    """
+    patterns = list(scenario.patterns)
+    for cell in range(2, scenario.head.cells + 1):
+        for pattern in scenario.patterns:
+            slots = tuple(replace(s, call=_in_cell(s.call, cell)) for s in pattern.slots)
+            patterns.append(replace(pattern, name=f"{pattern.name}-{cell}", slots=slots))
+    return replace(scenario, patterns=tuple(patterns))
 
 
 def in_days(scenario: Scenario, days: int) -> Scenario:
@@ -103,6 +118,32 @@ def in_days(scenario: Scenario, days: int) -> Scenario:
             f"days must be more than the {scenario.head.train_days} of training, got {days}"
         )
     return replace(scenario, head=replace(scenario.head, days=days))
+
+
+def _in_cell(call: Call, cell: int) -> Call:
+    caller = call.caller if call.caller == OUTSIDE else f"{call.caller}-{cell}"
+    return replace(call, caller=caller, callee=f"{call.callee}-{cell}")
+
+
+def _shipped(named: str) -> dict[str, Any]:
+    return tomllib.loads(SHIPPED.joinpath(f"{named}.toml").read_text(encoding="utf-8"))
+
+
+def _with_likeness(given: dict[str, Any], name: str) -> dict[str, Any]:
+    """What is given on top of the scenario that it is like."""
+    if "like" not in given:
+        return given
+    if given["like"] not in shipped_names():
+        there = ", ".join(shipped_names())
+        raise InformerError(f"{name}: like must be one of {there}, got {given['like']!r}")
+    merged = _with_likeness(_shipped(given["like"]), given["like"])
+    for section, values in given.items():
+        below = merged.get(section)
+        if isinstance(values, dict) and isinstance(below, dict):
+            merged[section] = below | values
+        else:
+            merged[section] = values
+    return {section: values for section, values in merged.items() if section != "like"}
 
 
 def _pattern(values: Any, seasons: dict[str, Season], where: str) -> Pattern:

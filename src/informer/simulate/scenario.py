@@ -148,6 +148,7 @@ class Head:
     train_days: int = key(whole(1, 1000))
     volume: float = key(number(0.0001, 1e7), 1.0)
     replicas: int = key(whole(1, 100), 3)
+    cells: int = key(whole(1, 200), 1)
 
 
 @dataclass(frozen=True, slots=True)
