@@ -8,7 +8,7 @@ import numpy as np
 from informer.core.tables import DETECTIONS
 from informer.core.types import Floats, Grid
 from informer.detections.calibrate import Calibration
-from informer.detections.detect import Detected, Learned, Observed, detect
+from informer.detections.detect import STAYING, Detected, Learned, Observed, detect
 from informer.detections.novelty import Novel, NoveltyRule
 from informer.detections.scan import WINDOWS
 from informer.detections.streams import Rates
@@ -84,7 +84,8 @@ def test_a_rush_is_told_by_the_rpc_that_only_it_uses() -> None:
     }
     assert listed[0]["step"] == FIRST
     assert {r["step"] for r in listed} >= set(range(FIRST, LAST + 1))
-    assert all(r["score"] >= r["threshold"] >= THRESHOLD for r in listed)
+    assert listed[0]["threshold"] >= THRESHOLD
+    assert all(r["score"] >= r["threshold"] >= STAYING * THRESHOLD for r in listed)
     assert all(r["observed"] > 2 * r["expected"] for r in listed[:5])
 
 

@@ -17,6 +17,7 @@ from informer.detections.scan import Scan
 from informer.detections.streams import Rates, Watched, watch
 from informer.detections.walk import Event, Walked, walk
 
+STAYING = 0.5  # of its threshold is enough for a cell once its event has begun
 CERTAIN_CROWD = 0.95
 CROWD_FACTORS = (0.7, 1.3)  # what is between them nobody calls a crowd
 
@@ -133,6 +134,7 @@ def _add_event(
     for step in range(event.first, event.last + 1):
         score = float(walked.score[step, event.stream])
         limit = float(walked.threshold[step, event.stream])
+        limit *= 1.0 if step == event.first else STAYING
         if score < limit:
             continue
         values = (

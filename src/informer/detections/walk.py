@@ -14,6 +14,7 @@ from informer.detections.scan import Scan, score_all
 from informer.detections.streams import Watched
 
 CALM_STEPS = (6, 24)  # so long must a stream look ordinary before an event ends
+SURELY_SHOWN = 4.6  # calls to expect of an event, for it to show in 99 of 100 cases
 CALM_SCORE = 1.3  # ordinary: chance alone would do it one time in twenty
 IN_A_CROWD = 2.0  # added to the threshold of volume: units follow a crowd unevenly
 
@@ -95,8 +96,8 @@ def _limits(scan: Scan, watched: Watched, threshold: float) -> Floats:
 def _calm_from(scan: Scan, cells: _Cells, s: int, first: int, since: int) -> int:
     """The first step after `first` from which the stream looks ordinary again.
 
-    What took long to tell takes as long to be told over: the look back is as long as the window
-    that told most so far.
+    Calm must last until the event, had it gone on at the pace of its most telling window, would
+    almost certainly have shown: an abuse of one call in ten steps is not over after five quiet ones.
     """
     steps = len(cells.score)
     step = np.arange(first + 1, steps, dtype=np.int64)
@@ -104,8 +105,10 @@ def _calm_from(scan: Scan, cells: _Cells, s: int, first: int, since: int) -> int
     peak = np.maximum.accumulate(
         np.where(cells.told[first:, s] >= highest, np.arange(len(highest)), 0)
     )
-    telling = cells.window[first + peak, s][1:]
-    begin = np.maximum(step + 1 - np.clip(telling, *CALM_STEPS), since)
+    at = first + peak[1:]
+    excess = np.abs(cells.observed[at, s] - cells.expected[at, s])
+    patience = np.ceil(SURELY_SHOWN * cells.window[at, s] / np.maximum(excess, 1e-9))
+    begin = np.maximum(step + 1 - np.clip(patience, *CALM_STEPS).astype(np.int64), since)
     recent = scan.score(step, np.full(len(step), s), begin, longest=CALM_STEPS[1])
     ordinary = (recent.score < CALM_SCORE) | (recent.high != cells.high[first, s])
     found = np.flatnonzero(ordinary)
