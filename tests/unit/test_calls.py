@@ -9,7 +9,10 @@ import pytest
 
 from informer.chains.build import Chains, Pairs, build_chains
 from informer.core.tables import SPANS
+from informer.core.types import NOISE
 from informer.engines.duckdb import DuckDBEngine
+from informer.patterns.find import Previous, assign, find_patterns
+from informer.traffic.bin import bin_traffic
 
 Row = dict[str, Any]
 NO_METHODS = pa.table({n: pa.array([], pa.string()) for n in ("service", "operation", "method")})
@@ -257,6 +260,33 @@ def test_where_entries_are_remembered_many_lost_spans_make_no_new_ones(told: Tol
     told.of(*requests(set(range(100))), remote_entries=())
     assert told.found.remote_entries == ()
     assert told.found.partial_chains == 100
+
+
+def test_chains_that_lost_everything_pass_through_patterns_and_traffic(told: Told) -> None:
+    lost = [
+        span("lost/1", "island", "server", trace_id="lost1"),
+        span("lost/1", "island", "server", trace_id="lost2"),
+        span("lost/1", "cart", "server", trace_id="lost3"),
+    ]
+    told.of(*requests(set()), *lost)
+    shapes = told.engine.query("select * from shapes")
+    rpcs = told.engine.query("select * from rpcs")
+    bare = shapes.filter(shapes["partial"])
+    assert bare["rpc_ids"].to_pylist() == [[], []]
+    found = find_patterns(shapes, rpcs, run_id="r")
+    pattern_of = {r["shape_id"]: r["pattern_id"] for r in found.members.to_pylist()}
+    assert found.patterns.num_rows == 1
+    assert NOISE in {pattern_of[shape_id] for shape_id in bare["shape_id"].to_pylist()}
+
+    whole = shapes.filter(pa.array([not it for it in shapes["partial"].to_pylist()]))
+    learned = find_patterns(whole, rpcs, run_id="r")
+    later = assign(bare, rpcs, Previous(learned.patterns, learned.members, whole))
+    assert {r["shape_id"]: r["pattern_id"] for r in later.to_pylist()} == {
+        i: pattern_of[i] for i in bare["shape_id"].to_pylist()
+    }
+    told.engine.write("members", found.members)
+    bin_traffic(told.engine, step_s=1)
+    assert sum(r["calls"] for r in told.rows("traffic") if r["pattern_id"] != NOISE) >= 300
 
 
 def test_a_lost_span_above_an_inner_one_makes_the_chain_partial_too(told: Told) -> None:
