@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+import json
 import math
 from pathlib import Path
 
@@ -45,6 +46,18 @@ def orphans(spans: pa.Table) -> int:
     there = set(zip(spans["trace_id"].to_pylist(), spans["span_id"].to_pylist(), strict=True))
     links = zip(spans["trace_id"].to_pylist(), spans["parent_span_id"].to_pylist(), strict=True)
     return sum(link[1] is not None and link not in there for link in links)
+
+
+def test_nothing_of_a_client_tells_an_attacker_from_a_user(tmp_path: Path) -> None:
+    _, train, test = simulated(tmp_path / "t", tiny(ATTACK | {"sources": 500}))
+    agents, nets = [], []
+    for spans in (train, test.filter(test["refused"])):
+        texts = calls(spans, "gateway", "POST /login")["attributes"].to_pylist()
+        clients = [json.loads(text) for text in texts]
+        agents.append({c["user_agent.original"] for c in clients})
+        nets.append({c["client.address"].split(".")[0] for c in clients})
+    assert agents[0] == agents[1]
+    assert len(nets[0] & nets[1]) > 100
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_does_not(tmp_path: Path) -> None:
@@ -225,6 +238,8 @@ def test_a_deploy_moves_traffic_and_versions_for_good(tmp_path: Path) -> None:
     assert set(calls(before, "auth", "GET /")["version"].to_pylist()) == {"v1"}
     assert set(calls(after, "auth", "GET /")["version"].to_pylist()) == {"v2"}
     assert label["flag"] == "legit"
+    assert label["guilty"].split("|")[0] == "*>auth:"
+    assert "gateway>keys:GET /keys" in label["guilty"].split("|")
 
 
 def test_a_canary_takes_its_share_and_goes(tmp_path: Path) -> None:

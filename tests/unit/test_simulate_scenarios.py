@@ -124,6 +124,10 @@ def test_a_scenario_is_read_from_a_path(tmp_path: Path) -> None:
             tiny(ATTACK | {"kind": "deploy", "patterns": []}),
             "event A1 must have service and version, or patterns and to",
         ),
+        (
+            tiny(ATTACK | {"kind": "deploy", "patterns": ["*"], "to": "browse"}),
+            "event A1 must name the patterns that become `to`, got ['*']",
+        ),
         (tiny(ATTACK | {"kind": "autoscaling"}), "event A1.service must be given"),
         (
             tiny(ATTACK | {"kind": "flash_sale", "patterns": []}),

@@ -16,6 +16,7 @@ from informer.simulate.happenings import (
     rates_with,
 )
 from informer.simulate.rates import STEP_NS, STEPS_PER_DAY, regular_rates
+from informer.simulate.read import guilty_call
 from informer.simulate.requests import Change, Spans, arrivals, calls_made, spans_of
 from informer.simulate.scenario import Scenario
 from informer.simulate.spans import Rows, table_of
@@ -111,7 +112,8 @@ def _malicious(sim: Simulation, a: int, attack: Campaign, starts: Ints, number: 
     slots = sim.scenario.patterns[attack.pattern].slots
     change = change_of(slots, event, attack.guilty, *attack.happening.covers(sim.from_ns))
     clients = sim.words.first_source[place] + rng.integers(0, event.sources, starts.size)
-    rows, spans = _rows(sim, attack.pattern, starts, [change], clients, rng)
+    changes = [*_faults(sim, attack.pattern), change]
+    rows, spans = _rows(sim, attack.pattern, starts, changes, clients, rng)
     sim.malicious[a] += int(change.slots[spans.slot].sum())
     return rows.where(_kept(sim, starts.size, rng)[spans.request])
 
@@ -161,9 +163,7 @@ def _faults(sim: Simulation, p: int) -> list[Change]:
     changes = []
     for it in sim.found:
         if it.event.kind == "retry_storm":
-            calls = np.array(
-                [f"{s.call.callee}: {s.call.method}" == it.event.guilty for s in slots]
-            )
+            calls = np.array([guilty_call(it.event, s.call.callee, s.call.method) for s in slots])
             changes.append(Change(calls, *it.covers(sim.from_ns), it.event.fail, it.event.refuse))
     return changes
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from informer.simulate.blocks import Simulation
 from informer.simulate.happenings import Campaign, Happening
-from informer.simulate.scenario import Scenario
+from informer.simulate.scenario import CHANGES, Event, Scenario
 
 COLUMNS = (
     *("event_id", "kind", "flag", "start_ns", "end_ns", "effect_end_ns", "guilty"),
@@ -39,6 +39,8 @@ def _label(sim: Simulation, it: Happening) -> dict[str, object]:
     if it.event.flag == "fault":
         label["effect_end_ns"] = end_ns + AFTER_MS * 1_000_000
         label["guilty"] = _met(sim.scenario, it.event.guilty)
+    if it.event.kind in CHANGES:
+        label["guilty"] = _changed(sim.scenario, it.event)
     if it.event.flag == "legit" and it.multiplier != 1:
         label["multiplier"] = it.multiplier
     for attack, malicious in zip(sim.attacks, sim.malicious, strict=True):
@@ -78,6 +80,15 @@ def _on_the_way(scenario: Scenario, attack: Campaign) -> list[tuple[str, str, st
         if rpc not in others and rpc not in found:
             found.append(rpc)
     return found
+
+
+def _changed(scenario: Scenario, event: Event) -> str:
+    """Calls of the service that is deployed, and rpcs that only one side of the change makes."""
+    slots = {p.name: {s.call.rpc for s in p.slots} for p in scenario.patterns}
+    after = slots.get(event.to, set())
+    changed = {rpc for name in event.patterns for rpc in slots[name] ^ after}
+    named = [_named(scenario, rpc) for rpc in sorted(changed)]
+    return "|".join([*([f"*>{event.service}:"] if event.service else []), *named])
 
 
 def _met(scenario: Scenario, guilty: str) -> str:

@@ -181,6 +181,12 @@ def _fits(event: Event, scenario: Scenario, where: str) -> None:
         raise InformerError(f"{where}.patterns must name what is in demand")
     if event.kind in CHANGES and not event.to and not (event.service and event.version):
         raise InformerError(f"{where} must have service and version, or patterns and to")
+    if event.kind in CHANGES and (
+        bool(event.to) != bool(event.patterns) or EVERY in event.patterns
+    ):
+        raise InformerError(
+            f"{where} must name the patterns that become `to`, got {event.patterns}"
+        )
     if event.kind == "autoscaling" and not event.service:
         raise InformerError(f"{where}.service must be given")
     if event.kind in CAMPAIGNS and not event.per_minute and not event.growth_per_day:

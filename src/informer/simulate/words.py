@@ -64,11 +64,11 @@ def words_of(scenario: Scenario, seed: int) -> Words:
     width = max(len(p.slots) for p in scenario.patterns)
     attributes = ["{}", _json({"db.system": "postgresql"})]
     first_client = len(attributes)
-    attributes += [_client(rng, "100") for _ in range(CLIENTS)]
+    attributes += [_client(rng) for _ in range(CLIENTS)]
     first_source = []
     for event in scenario.events:
         first_source.append(len(attributes))
-        attributes += [_client(rng, "45") for _ in range(event.sources)]
+        attributes += [_client(rng) for _ in range(event.sources)]
     pods = [
         _json({"k8s.pod.name": f"{template}-{_letters(rng, 5)}"})
         for template in [f"{service}-{_letters(rng, 9)}" for service in services]
@@ -136,8 +136,9 @@ def _operations(
     )
 
 
-def _client(rng: np.random.Generator, net: str) -> str:
-    address = ".".join([net, *(str(x) for x in rng.integers(1, 255, 3))])
+def _client(rng: np.random.Generator) -> str:
+    """Of a user or an attacker: nothing in it tells them apart."""
+    address = ".".join(str(x) for x in [rng.integers(11, 224), *rng.integers(1, 255, 3)])
     agent = AGENTS[int(rng.integers(len(AGENTS)))]
     return _json({"client.address": address, "user_agent.original": agent})
 
