@@ -87,3 +87,22 @@ def test_an_error_of_ours_keeps_its_name() -> None:
     with DuckDBEngine() as engine, pytest.raises(Exception, match="nonsense") as error:
         engine.query("select nonsense")
     assert not isinstance(error.value, InformerError)
+
+
+def test_a_transaction_that_fails_leaves_everything_as_it_was(tmp_path: Path) -> None:
+    with DuckDBEngine(tmp_path / "t.duckdb") as engine:
+        engine.write("t", pa.table({"n": [1]}))
+        with pytest.raises(InformerError), engine.transaction():
+            _replace_and_break_off(engine)
+        assert engine.query("select * from t").to_pylist() == [{"n": 1}]
+        assert not engine.has("new")
+        with engine.transaction():
+            engine.append("new", pa.table({"n": [2]}))
+    with DuckDBEngine(tmp_path / "t.duckdb") as engine:
+        assert engine.query("select * from new").to_pylist() == [{"n": 2}]
+
+
+def _replace_and_break_off(engine: DuckDBEngine) -> None:
+    engine.write("t", pa.table({"other": ["x"]}))
+    engine.append("new", pa.table({"n": [2]}))
+    raise InformerError("half way")

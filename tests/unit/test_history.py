@@ -14,6 +14,7 @@ from informer.core.types import Floats, Grid, PatternTraffic
 from informer.pipeline.history import (
     CONTEXT_DAYS,
     LONGEST_GAP_DAYS,
+    forget_other_steps,
     forgive,
     history,
     joined,
@@ -162,6 +163,17 @@ def test_a_rejected_incident_that_was_still_open_ends_with_its_last_step(home: W
     grid = keep(home, 0, [1.0, 2.0, 3.0, 4.0])
     home.save("incidents", INCIDENTS.of([incident("rejected", 1, 2, still_open=True)]))
     assert rejected_steps(home, grid)["p"].tolist() == [False, True, True, False]
+
+
+def test_steps_of_another_length_are_forgotten(home: Workspace) -> None:
+    home.put("trained", {"step_s": STEP_S})
+    grid = keep(home, 0, [1.0, 2.0])
+    keep_irregular(home, grid, {"p": np.array([True, True])})
+    forget_other_steps(home, STEP_S)
+    assert calls_of(kept(home)) == [None, None]
+    forget_other_steps(home, 60)
+    assert kept(home) is None
+    assert home.table("irregular_steps").num_rows == 0
 
 
 def test_a_step_marked_unseen_holds_zeros() -> None:

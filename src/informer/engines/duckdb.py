@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -84,6 +84,18 @@ class DuckDBEngine:
         """Whether the table exists."""
         names = self.query("select table_name from information_schema.tables")["table_name"]
         return table in names.to_pylist()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All that is written inside is kept, or nothing of it where it ends in an error."""
+        self.run("begin transaction")
+        try:
+            yield
+            self.run("commit")
+        except BaseException:
+            with suppress(duckdb.Error):  # it may be the disk that is full, or the file that went
+                self._connection.execute("rollback")
+            raise
 
     def close(self) -> None:
         """Write out what is pending and let the file go."""

@@ -35,7 +35,7 @@ class Decision:
 
 def accept_incident(workspace: str | Path, incident_id: str) -> Decision:
     """It was legitimate: its steps may teach, its news is known, its patterns learn again."""
-    with Workspace.open(Path(workspace)) as home:
+    with Workspace.open(Path(workspace)) as home, home.engine.transaction():
         incident = _incident(home, incident_id)
         _set_verdict(home, [incident_id], "accepted")
         until_ns = ends_ns(incident, int(home.get("trained")["step_s"]) * NS_PER_S)
@@ -46,14 +46,14 @@ def accept_incident(workspace: str | Path, incident_id: str) -> Decision:
 
 def reject_incident(workspace: str | Path, incident_id: str) -> None:
     """It was misuse: its steps stay out of training for good."""
-    with Workspace.open(Path(workspace)) as home:
+    with Workspace.open(Path(workspace)) as home, home.engine.transaction():
         _incident(home, incident_id)
         _set_verdict(home, [incident_id], "rejected")
 
 
 def accept_pattern(workspace: str | Path, pattern_id: str) -> Decision:
     """Whatever irregular traffic the pattern has is legitimate, but for rejected incidents."""
-    with Workspace.open(Path(workspace)) as home:
+    with Workspace.open(Path(workspace)) as home, home.engine.transaction():
         _check_pattern(home, pattern_id)
         forgive(home, [pattern_id], 0, EVER)
         learned: list[str] = []
@@ -67,7 +67,7 @@ def accept_pattern(workspace: str | Path, pattern_id: str) -> Decision:
 
 def reject_pattern(workspace: str | Path, pattern_id: str) -> None:
     """Whatever irregular traffic the pattern has and nobody accepted is misuse."""
-    with Workspace.open(Path(workspace)) as home:
+    with Workspace.open(Path(workspace)) as home, home.engine.transaction():
         _check_pattern(home, pattern_id)
         ids = [i["incident_id"] for i in _incidents_of(home, pattern_id) if i["verdict"] == "open"]
         _set_verdict(home, ids, "rejected")
@@ -78,7 +78,7 @@ def revert_pattern(workspace: str | Path, pattern_id: str) -> Decision:
 
     Errors: InformerError when it never had another.
     """
-    with Workspace.open(Path(workspace)) as home:
+    with Workspace.open(Path(workspace)) as home, home.engine.transaction():
         _check_pattern(home, pattern_id)
         runs = home.table("runs").sort_by("run_id").to_pylist()
         versions = [orjson.loads(run["models"]) for run in runs]

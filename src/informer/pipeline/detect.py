@@ -127,7 +127,8 @@ def _detect(home: Workspace, scratch: DuckDBEngine, read: Read, progress: Progre
     keep_examples(scratch, incidents, home.path)
     incidents = add_similar(incidents, home.incidents_between(0, grid.start_ns))
     expectations = _forecast_rows(run_id, traffic, forecasts, grid)
-    _keep(home, scratch, grid, table, found, incidents, expectations)
+    with home.engine.transaction():
+        _keep(home, scratch, grid, table, found, incidents, expectations)
     return DetectResult(
         home.incidents_between(grid.start_ns, grid.end_ns),
         found.detections,

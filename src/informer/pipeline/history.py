@@ -25,6 +25,13 @@ def keep_range(home: Workspace, grid: Grid, traffic: pa.Table, workloads: pa.Tab
         home.engine.append(name, rows.select(TABLES[name].names))
 
 
+def forget_other_steps(home: Workspace, step_s: int) -> None:
+    """Drop what was kept in steps of another length: counts of the two are not alike."""
+    if home.get("trained").get("step_s", step_s) != step_s:
+        for name in ("traffic", "workloads", "steps", "irregular_steps"):
+            home.engine.run(f'delete from "{name}"')
+
+
 def keep_irregular(home: Workspace, grid: Grid, irregular: dict[str, Bools]) -> None:
     """Mark steps that must not teach; they replace the marks of the range."""
     starts = grid.starts_ns()

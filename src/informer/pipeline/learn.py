@@ -26,7 +26,7 @@ from informer.forecasts.store import save_model
 from informer.incidents.attributes import learn_attributes
 from informer.patterns.find import find_patterns
 from informer.patterns.graphs import graphs_of
-from informer.pipeline.history import keep_range, rejected_steps, unseen
+from informer.pipeline.history import forget_other_steps, keep_range, rejected_steps, unseen
 from informer.pipeline.memory import (
     previous_patterns,
     remember,
@@ -119,20 +119,23 @@ def _learn(home: Workspace, scratch: DuckDBEngine, read: Read, progress: Progres
     progress("saving", 0, None)
     versions = {p: save_model(f.model, home.models / p) for p, f in fitted.items()}
     patterns = found.with_states([p for p, f in fitted.items() if f.backtest.first is not None])
-    home.save("rpcs", rpcs)
-    home.save("shapes", shapes)
-    home.save("patterns", patterns)
-    home.save("members", found.members)
-    home.save("pattern_edges", found.pattern_edges)
-    keep_range(home, grid, table, scratch.query("select * from workloads"))
-    home.save("attribute_values", usual)
-    home.put("templates", read.templates.to_json())
-    home.put("remote_entries", {"pairs": read.chains.remote_entries})
-    trained = {"start_ns": grid.start_ns, "end_ns": grid.end_ns, "step_s": grid.step_s}
-    home.put("trained", trained)
-    remember(home, learned)
-    backtests = {p: f.backtest.to_json() for p, f in fitted.items()}
-    add_run(home, run_id, (grid.start_ns, grid.end_ns), backtests, versions)
+    with home.engine.transaction():
+        home.save("rpcs", rpcs)
+        home.save("shapes", shapes)
+        home.save("patterns", patterns)
+        home.save("members", found.members)
+        home.save("pattern_edges", found.pattern_edges)
+        forget_other_steps(home, grid.step_s)
+        keep_range(home, grid, table, scratch.query("select * from workloads"))
+        home.save("attribute_values", usual)
+        home.put("templates", read.templates.to_json())
+        home.put("remote_entries", {"pairs": read.chains.remote_entries})
+        trained = {"start_ns": grid.start_ns, "end_ns": grid.end_ns, "step_s": grid.step_s}
+        home.put("trained", trained)
+        remember(home, learned)
+        backtests = {p: f.backtest.to_json() for p, f in fitted.items()}
+        add_run(home, run_id, (grid.start_ns, grid.end_ns), backtests, versions)
+    home.keep_settings()
     notes = (*read.notes, *_notes(learned.calibration, grid))
     return LearnResult(
         run_id, patterns, found.pattern_edges, rpcs, grid, read, learned.calibration, notes

@@ -9,7 +9,7 @@ from typing import Self
 import orjson
 import pyarrow as pa
 
-from informer.config.load import SETTINGS_FILE, read_settings, settings_in, write_settings
+from informer.config.load import SETTINGS_FILE, settings_in, write_settings
 from informer.config.settings import Settings
 from informer.core.errors import InformerError
 from informer.core.tables import TABLES
@@ -33,14 +33,13 @@ class Workspace:
     def create(cls, path: Path, settings: Settings | None = None) -> "Workspace":
         """Open a workspace to learn into, made when the folder is absent or empty.
 
-        Settings given here replace those of the folder. Errors: InformerError when the folder
-        holds something else, another version, or is in use.
+        Settings given here hold instead of those of the folder; `keep_settings` writes them.
+        Errors: InformerError when the folder holds something else, another version, or is in use.
         """
         if (path / TABLES_FILE).exists():
             workspace = cls.open(path)
             if settings is not None:
                 workspace.settings = settings
-                write_settings(settings, path / SETTINGS_FILE)
             return workspace
         if path.exists() and not path.is_dir():
             raise InformerError(f"workspace {path} must be a folder, it is a file")
@@ -57,7 +56,6 @@ class Workspace:
             raise InformerError(f"workspace {path} cannot be made: {error.strerror}") from error
         if settings is None:
             settings = settings_in(path)
-        write_settings(settings, path / SETTINGS_FILE)
         workspace = cls(path, _engine(path, settings), settings)
         for spec in TABLES.values():
             if spec.name != "spans":
@@ -74,7 +72,7 @@ class Workspace:
         """
         if not (path / TABLES_FILE).exists():
             raise InformerError(f"{path} is no workspace: `informer learn` makes one")
-        settings = read_settings(path / SETTINGS_FILE)
+        settings = settings_in(path)
         engine = _engine(path, settings)
         workspace = cls(path, engine, settings)
         version = workspace.get("format").get("version") if engine.has("notes") else None
@@ -99,6 +97,10 @@ class Workspace:
     def scratch(self) -> DuckDBEngine:
         """An engine in memory for the work itself; what does not fit spills into the folder."""
         return DuckDBEngine(spill=self.path / SPILL, memory_limit=self.settings.machine.memory)
+
+    def keep_settings(self) -> None:
+        """Write the settings into `informer.toml`: what worked is taken up by the next command."""
+        write_settings(self.settings, self.path / SETTINGS_FILE)
 
     def table(self, name: str) -> pa.Table:
         """All rows of a table."""
