@@ -15,6 +15,7 @@ from informer.core.errors import InformerError
 from informer.core.tables import SPANS
 from informer.core.types import Json
 from informer.simulate.read import scenario_of
+from informer.simulate.words import coded
 from informer.simulate.write import simulate
 from simulated_traffic import ATTACK, DAY_NS, FROM_NS, calls, simulated, tiny
 
@@ -68,6 +69,12 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_does_not(tmp_path: 
         simulated(tmp_path / name, given, seed)
     assert prints(tmp_path / "one") == prints(tmp_path / "two")
     assert prints(tmp_path / "one")["labels.csv"] != prints(tmp_path / "other")["labels.csv"]
+
+
+def test_a_text_stands_once_in_a_dictionary() -> None:
+    column = coded(np.array([0, 1, 2, -1]), ["v1", "v1", "v2"])
+    assert column.to_pylist() == ["v1", "v1", "v2", None]
+    assert column.dictionary.to_pylist() == ["v1", "v2"]
 
 
 def test_a_longer_simulation_begins_like_a_shorter_one(tmp_path: Path) -> None:

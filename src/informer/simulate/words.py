@@ -108,10 +108,18 @@ def words_of(scenario: Scenario, seed: int) -> Words:
 
 
 def coded(codes: Ints, texts: list[str]) -> pa.Array:
-    """Texts by their numbers, NONE = null, [r]."""
+    """Texts by their numbers, NONE = null, [r].
+
+    A text stands once in the dictionary: with repeated ones Parquet's bytes may differ from run
+    to run.
+    """
+    once = {text: place for place, text in enumerate(dict.fromkeys(texts))}
+    if len(once) < len(texts):
+        places = np.array([*(once[text] for text in texts), NONE])  # NONE, the last, stays
+        codes = places[codes]
     narrow = codes.astype(np.int32)
     missing = narrow < 0 if narrow.size and narrow.min() < 0 else None
-    return pa.DictionaryArray.from_arrays(pa.array(narrow, mask=missing), pa.array(texts))
+    return pa.DictionaryArray.from_arrays(pa.array(narrow, mask=missing), pa.array(list(once)))
 
 
 def _operations(
