@@ -117,7 +117,7 @@ def decide_incident(workspace: Path, incident_id: str, verdict: str, *, json_out
     else:
         decide.reject_incident(workspace, incident_id)
     if json_out:
-        print_json({"incident": incident_id, "verdict": verdict, "models": models})
+        print_json({"incident": incident_id, "verdict": f"{verdict}ed", "models": models})
         return
     what = "accepted: it was legitimate" if verdict == "accept" else "rejected: it was misuse"
     say(f"Incident {incident_id} {what}.")

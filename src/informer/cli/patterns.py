@@ -80,7 +80,7 @@ def decide_pattern(workspace: Path, pattern_id: str, verdict: str, *, json_out: 
     else:
         models = decide.revert_pattern(workspace, pattern_id).models
     if json_out:
-        print_json({"pattern": pattern_id, "verdict": verdict, "models": models})
+        print_json({"pattern": pattern_id, "verdict": f"{verdict}ed", "models": models})
         return
     say(f"Pattern {pattern_id} {DONE[verdict]}.")
     for changed, version in models.items():

@@ -98,7 +98,8 @@ def assign(shapes: pa.Table, rpcs: pa.Table, previous: Previous) -> pa.Table:
     live = previous.patterns.filter(pc.not_equal(previous.patterns["state"], "retired"))
     ids = live["pattern_id"].to_pylist()
     forms = Forms.of(_with_more(previous.shapes, shapes), rpcs)
-    learned = np.arange(len(forms.chains)) < previous.shapes.num_rows
+    # A shape that a person accepted is known, but no run has put it into a pattern.
+    learned = np.isin(forms.shape_ids, previous.members["shape_id"].to_pylist())
     clusters = join(forms, learned, _clusters(forms, previous, live))
     run_id = live["run_id"][0].as_py() if ids else ""
     members = _members(run_id, forms, clusters, ids)

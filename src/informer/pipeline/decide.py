@@ -7,7 +7,7 @@ from pathlib import Path
 import orjson
 
 from informer.core.errors import InformerError
-from informer.core.types import NOISE, NS_PER_S, Json
+from informer.core.types import NS_PER_S, Json
 from informer.detections.streams import Rates, learn_rates
 from informer.forecasts.fit import fit_all
 from informer.forecasts.store import save_model
@@ -136,18 +136,23 @@ def _put_in_force(
 
 
 def _learn_news(home: Workspace, incident: Json) -> list[str]:
-    """Make the incident's novel rpcs and shapes known ones."""
-    evidence = orjson.loads(incident["evidence"])
+    """Make the incident's novel rpcs and shapes known ones, and the shapes that these rpcs make."""
     learned = []
-    for thing in evidence["novel"]:
-        table, key = ("shapes", "shape_id") if thing["what"] == "shape" else ("rpcs", "rpc_id")
-        home.engine.run(
-            f"insert into {table} by name select * from met_{table} where {key} = $name "
-            f"and {key} not in (select {key} from {table})",
-            name=thing["name"],
-        )
-        learned.append(str(thing["name"]))
+    for thing in orjson.loads(incident["evidence"])["novel"]:
+        name = str(thing["name"])
+        if thing["what"] != "shape":
+            _know(home, "rpcs", "rpc_id", "rpc_id = $name", name)
+        _know(home, "shapes", "shape_id", "shape_id = $name or $name in rpc_ids", name)
+        learned.append(name)
     return learned
+
+
+def _know(home: Workspace, table: str, key: str, which: str, name: str) -> None:
+    home.engine.run(
+        f"insert into {table} by name select * from met_{table} where ({which}) "
+        f"and {key} not in (select {key} from {table})",
+        name=name,
+    )
 
 
 def _incident(home: Workspace, incident_id: str) -> Json:
@@ -162,7 +167,8 @@ def _incidents_of(home: Workspace, pattern_id: str) -> list[Json]:
 
 
 def _check_pattern(home: Workspace, pattern_id: str) -> None:
-    if pattern_id == NOISE or pattern_id not in home.table("patterns")["pattern_id"].to_pylist():
+    known = home.table("patterns").to_pylist()
+    if not any(p["pattern_id"] == pattern_id and p["state"] != "retired" for p in known):
         raise InformerError(f"pattern {pattern_id!r} is unknown: see `informer patterns list`")
 
 
