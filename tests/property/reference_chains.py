@@ -82,12 +82,13 @@ def chains_of(
         trees[trace_id] = _tree(rows, counts)
     if remote_entries is None:
         remote_entries = _remote_entries(trees, methods)
+    serving = {s.service for tree in trees.values() for s in tree if s.serving}
     for tree in trees.values():
         for s in _heads(tree):  # 3
             s.orphan = s.orphan and _named(s, methods) not in remote_entries
         counts["orphans"] += sum(s.orphan for s in tree)
         counts["roots"] += sum(s.parent is None and not s.orphan for s in tree)
-        _mark_calls(tree, methods)
+        _mark_calls(tree, methods, serving)
         calls += [s.call for s in tree if s.call is not None]
     counts["traces"] = len(traces)
     counts["calls"] = len(calls)
@@ -105,7 +106,7 @@ def _remote_entries(trees: dict[str, list[Span]], methods: dict[tuple[str, str],
     heads = Counter(_named(s, methods) for tree in trees.values() for s in _heads(tree))
     called: Counter[tuple[str, str]] = Counter()
     for tree in trees.values():
-        _mark_calls(tree, methods)
+        _mark_calls(tree, methods, set())
         called.update(_named(s, methods) for s in tree if s.call and not s.calling)
         for s in tree:
             s.call = None
@@ -201,7 +202,7 @@ def _has_db(row: Row) -> bool:
     return any(name.startswith("db.") for name in json.loads(row["attributes"]))
 
 
-def _mark_calls(tree: list[Span], methods: dict[tuple[str, str], str]) -> None:
+def _mark_calls(tree: list[Span], methods: dict[tuple[str, str], str], serving: set[str]) -> None:
     has_kinds = any(s.serving or s.calling for s in tree)
     callers = {s for s in tree if s.calling}
     for s in tree:  # 6: what has its callee's span, or a nearer calling span, below it
@@ -218,7 +219,7 @@ def _mark_calls(tree: list[Span], methods: dict[tuple[str, str], str]) -> None:
             caller, callee = _caller(s), s.service
         else:
             continue
-        s.call = _call(s, caller, callee, methods)
+        s.call = _call(s, caller, callee, methods, serving)
 
 
 def _caller(s: Span) -> str:
@@ -227,22 +228,32 @@ def _caller(s: Span) -> str:
     return str(s.row["peer"] or ("unknown" if s.orphan else "outside"))
 
 
-def _call(s: Span, caller: str, callee: str, methods: dict[tuple[str, str], str]) -> Row:
+def _call(
+    s: Span,
+    caller: str,
+    callee: str,
+    methods: dict[tuple[str, str], str],
+    serving: set[str],
+) -> Row:
     row, p = s.row, s.parent
     above = p is not None and p.calling and (s.serving or p.service == s.service)
     said = [row, p.row] if above and p is not None else [row]  # 8
     if row["kind"] in ("consumer", "producer"):
         kind = "messaging"
     elif row["kind"] == "client":
-        kind = "db" if _has_db(row) else "external"
+        lost = bool(row["peer"]) and row["peer"] in serving
+        kind = "db" if _has_db(row) else "rpc" if lost else "external"
     else:
         kind = "rpc"
+    method = methods.get((s.service, row["operation"]), row["operation"])
+    if row["kind"] == "client" and kind == "rpc":
+        method = methods.get((callee, row["operation"]), method)
     return {
         "trace_id": row["trace_id"],
         "span_id": row["span_id"],
         "caller": caller,
         "callee": callee,
-        "method": methods.get((s.service, row["operation"]), row["operation"]),
+        "method": method,
         "kind": kind,
         "start_ns": row["start_ns"],
         "duration_ns": row["duration_ns"],

@@ -10,7 +10,7 @@ from informer.chains.rpcs import mint_rpcs
 from informer.chains.shapes import shapes_of
 from informer.core.ports import Engine
 from informer.core.sql import read_sql
-from informer.core.tables import TEXT
+from informer.core.tables import RPCS, TEXT
 
 Pairs: TypeAlias = tuple[tuple[str, str], ...]  # (service, method)
 ENTRIES = pa.schema([("service", TEXT), ("method", TEXT)])
@@ -65,6 +65,7 @@ def build_chains(engine: Engine, *, key: bytes, remote_entries: Pairs | None = N
         engine.write("remote_entries", pa.Table.from_pylist(rows, schema=ENTRIES))
     _make(engine, "cut_spans")
     _make(engine, "rehung_spans")
+    engine.append("rpcs", RPCS.empty())
     _make(engine, "named_calls")
     rpcs = mint_rpcs(engine, key)
     engine.write("rpcs", rpcs)

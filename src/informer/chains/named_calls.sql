@@ -19,6 +19,12 @@ unanswered as (
     where s.kind in ('client', 'producer') and a.span_id is null
 ),
 
+instrumented as (
+    select service from cut_spans where kind in ('server', 'consumer')
+    union
+    select callee as service from rpcs where kind = 'rpc'
+),
+
 with_kinds as (
     select distinct trace_id
     from cut_spans
@@ -51,6 +57,7 @@ told as (
             when s.kind = 'producer' then 'messaging'
             when d.attributes like '%"db.%' and regexp_matches(d.attributes, '[{,] *"db[.]')
                 then 'db'
+            when i.service is not null then 'rpc'
             else 'external'
         end as call_kind,
         coalesce(s.up_kind in ('client', 'producer') and s.up_service = s.service, false)
@@ -58,6 +65,7 @@ told as (
     from unanswered as s
     inner join distinct_spans as d
         on d.trace_id = s.trace_id and d.span_id = s.span_id and d.twin = s.twin
+    left join instrumented as i on i.service = s.peer
     union all
     select
         s.*,
@@ -80,7 +88,7 @@ select
     c.twin,
     c.caller,
     c.callee,
-    coalesce(m.method, c.operation) as method,
+    coalesce(a.method, m.method, c.operation) as method,
     c.call_kind as kind,
     c.start_ns,
     c.duration_ns,
@@ -94,3 +102,5 @@ select
     c.up_twin
 from told as c
 left join methods as m on m.service = c.service and m.operation = c.operation
+left join methods as a
+    on a.service = c.callee and a.operation = c.operation and c.kind = 'client' and c.call_kind = 'rpc'

@@ -23,9 +23,8 @@ order by caller, callee, method, kind
 def mint_rpcs(engine: Engine, key: bytes) -> pa.Table:
     """The table `rpcs` with every rpc of `named_calls` in it, sorted by id.
 
-    An rpc that `rpcs` knows from before keeps its row. `rpcs` is made when absent.
+    An rpc that `rpcs` knows from before keeps its row.
     """
-    engine.append("rpcs", RPCS.empty())
     known = engine.query("select * from rpcs").to_pylist()
     rows = {row["rpc_id"]: row for row in known}
     names_known = {_names(row) for row in known}
