@@ -97,7 +97,7 @@ def _calm_from(scan: Scan, cells: _Cells, s: int, first: int, since: int) -> int
     """The first step after `first` from which the stream looks ordinary again.
 
     Calm must last until the event, had it gone on at the pace of its most telling window, would
-    almost certainly have shown: an abuse of one call in ten steps is not over after five quiet ones.
+    almost certainly have shown: an abuse of a call in ten steps is not over after five quiet ones.
     """
     steps = len(cells.score)
     step = np.arange(first + 1, steps, dtype=np.int64)
