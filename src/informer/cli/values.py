@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+LAST_NS = 2**63 - 1
 UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
@@ -33,15 +34,23 @@ class Moment(click.ParamType[int]):
         """Nanoseconds; a usage error for anything else."""
         if isinstance(value, int):
             return value
-        text = str(value).strip()
-        if re.fullmatch(r"\d{16,19}", text):
-            return int(text)
-        try:
-            moment = datetime.fromisoformat(text)
-        except ValueError:
+        time_ns = _moment_ns(str(value).strip())
+        if time_ns is None or not 0 <= time_ns <= LAST_NS:
             self.fail(
-                f"{value!r} must be a time such as 2026-06-15 or 2026-06-15T08:00", param, ctx
+                f"{value!r} must be a time from 1970 to 2262, such as 2026-06-15T08:00",
+                param,
+                ctx,
             )
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=UTC)
-        return round(moment.timestamp() * 1_000_000) * 1000
+        return time_ns
+
+
+def _moment_ns(text: str) -> int | None:
+    if re.fullmatch(r"\d{16,19}", text):
+        return int(text)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return round(moment.timestamp() * 1_000_000) * 1000
