@@ -135,7 +135,7 @@ def _told_plainly() -> Iterator[None]:
         yield
     except duckdb.OutOfMemoryException as error:
         raise InformerError(f"not enough memory or disk: {_first_line(error)}") from error
-    except duckdb.IOException as error:
+    except (duckdb.IOException, duckdb.TransactionException) as error:
         raise InformerError(f"cannot read or write: {_first_line(error)}") from error
 
 

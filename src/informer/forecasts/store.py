@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file, save
 
 from informer.core.errors import InformerError
 from informer.core.types import Model
@@ -25,7 +25,8 @@ def save_model(model: Model, folder: Path) -> str:
     folder.mkdir(parents=True, exist_ok=True)
     made = Path(tempfile.mkdtemp(prefix=".", dir=folder))
     try:
-        save_file({k: np.asarray(a, order="C") for k, a in model.arrays.items()}, made / ARRAYS)
+        arrays = {k: np.asarray(a, order="C") for k, a in model.arrays.items()}
+        (made / ARRAYS).write_bytes(save(arrays))
         document = {"format": FORMAT, "forecaster": model.forecaster, "settings": model.settings}
         (made / SETTINGS).write_text(json.dumps(document, indent=1, allow_nan=False) + "\n")
         made.chmod(0o755)
