@@ -1,5 +1,6 @@
 """How results look in a terminal: columns for people, one JSON document for programs."""
 
+import json
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,9 +14,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 
 def print_json(document: Any) -> None:
-    """One JSON document on stdout."""
+    """One JSON document on stdout; what could drive a terminal is escaped."""
     text = orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY)
-    click.echo(text.decode())
+    click.echo("\n".join(_escaped(line) for line in text.decode().split("\n")))
+
+
+def _escaped(line: str) -> str:
+    if line.isprintable():
+        return line
+    return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in line)
 
 
 def say(line: str) -> None:
