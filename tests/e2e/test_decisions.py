@@ -169,8 +169,11 @@ def test_rejected_traffic_does_not_teach_a_later_learning_run(
 ) -> None:
     stuffing = about(looked_at(shop, own_workspace), "auth")
     done("incidents", "reject", stuffing["id"], "-w", own_workspace)
+    before = done("patterns", "-w", own_workspace, "--json").json
     both = (shop.train, shop.attacked)
     done("learn", *both, "-w", own_workspace)
+    after = done("patterns", "-w", own_workspace, "--json").json
+    assert {p["id"]: p["label"] for p in after} == {p["id"]: p["label"] for p in before}
     with Workspace.open(own_workspace) as home:
         rates = home.get("rates")
     (login,) = [p["id"] for p in stuffing["patterns"]]

@@ -22,7 +22,7 @@ from informer.incidents.attributes import add_evidence
 from informer.incidents.build import Names, build_incidents
 from informer.incidents.similar import add_similar
 from informer.patterns.find import assign
-from informer.pipeline.examples import keep_examples
+from informer.pipeline.examples import forget_examples, keep_examples
 from informer.pipeline.history import (
     context_start_ns,
     history,
@@ -129,6 +129,7 @@ def _detect(home: Workspace, scratch: DuckDBEngine, read: Read, progress: Progre
     expectations = _forecast_rows(run_id, traffic, forecasts, grid)
     with home.engine.transaction():
         _keep(home, scratch, grid, table, found, incidents, expectations)
+    forget_examples(home.path, set(home.table("incidents")["incident_id"].to_pylist()))
     return DetectResult(
         home.incidents_between(grid.start_ns, grid.end_ns),
         found.detections,

@@ -1,5 +1,6 @@
 """Keeps the spans of a few example traces for every incident: `examples/INCIDENT.parquet`."""
 
+from collections.abc import Collection
 from pathlib import Path
 
 import orjson
@@ -39,6 +40,13 @@ def keep_examples(engine: Engine, incidents: pa.Table, workspace: Path) -> None:
     for incident_id, examples in wanted.items():
         inside = pc.is_in(spans["trace_id"], pa.array(examples, pa.string()))
         pq.write_table(spans.filter(inside), folder / f"{incident_id}.parquet", compression="zstd")
+
+
+def forget_examples(workspace: Path, known: Collection[str]) -> None:
+    """Drop the examples of incidents that another look did not find again."""
+    for file in (workspace / FOLDER).glob("*.parquet"):
+        if file.stem not in known:
+            file.unlink()
 
 
 def read_example(workspace: Path, incident_id: str, trace_id: str) -> list[Json]:
