@@ -7,7 +7,8 @@ import pytest
 
 from informer.core.errors import InformerError
 from informer.core.ports import Engine
-from informer.core.tables import TABLES, TableSpec
+from informer.core.table_spec import TableSpec
+from informer.core.tables import TABLES
 from informer.engines.duckdb import BATCH_ROWS, DuckDBEngine
 
 ENGINES: dict[str, Callable[[], DuckDBEngine]] = {"duckdb": lambda: DuckDBEngine(threads=2)}

@@ -9,7 +9,6 @@ from informer.web.views import Label
 
 MISUSE_EXCEPT = ("demand", "change")
 SLACK_STEPS = 3
-WORDS = {"attack": "attack", "legit": "legitimate", "fault": "fault"}
 
 
 def hold_against(path: Path, incidents: list[dict[str, Any]], step_ns: int) -> list[Label]:

@@ -142,7 +142,7 @@ def _told_plainly() -> Iterator[None]:
 def _noting(reader: pa.RecordBatchReader, failed: list[Exception]) -> Iterator[pa.RecordBatch]:
     try:
         yield from reader
-    except Exception as error:
+    except Exception as error:  # of whatever kind: it is kept and raised, not dealt with
         failed.append(error)
         raise
 

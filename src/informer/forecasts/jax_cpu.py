@@ -14,7 +14,7 @@ if "xla_cpu_multi_thread_eigen" not in os.environ.get("XLA_FLAGS", ""):
 
 
 def _configure(name: str, value: object) -> None:
-    jax.config.update(name, value)  # type: ignore[no-untyped-call]
+    jax.config.update(name, value)  # type: ignore[no-untyped-call]  # JAX gives it no types
 
 
 _configure("jax_platforms", "cpu")

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax  # type: ignore[import-untyped]
+import optax
 
 from informer.core.errors import InformerError
 from informer.core.types import Floats, Ints, PatternGraph
