@@ -246,6 +246,21 @@ def test_the_title_says_how_much_was_seen() -> None:
     assert incident["title"] == "4.0 times the expected calls: gateway > auth login-method"
 
 
+def test_severity_and_reason_go_by_the_limit_that_opened_the_incident() -> None:
+    """Once it is open, half of the limit is enough for a cell: that is not what the budget set."""
+    opening, going_on = cells("login", "login", first=10, last=11)
+    rows = [
+        opening | {"score": 4.5, "threshold": 4.0},
+        going_on | {"score": 7.0, "threshold": 2.0},
+    ]
+    (incident,) = told(rows)
+    evidence = incident["evidence"]
+    assert incident["score"] == 7.0
+    assert evidence["threshold"] == 4.0
+    assert any("limit at 4.0" in sentence for sentence in evidence["explanation"])
+    assert incident["severity"] == "medium"  # less than twice its limit
+
+
 def test_a_change_is_named_by_the_version_that_came_or_went() -> None:
     change = {"service": "reviews", "version": "v1", "what": "gone"}
     change |= {f"{k}_ns": START_NS + step * STEP_NS for k, step in (("since", 8), ("first", 10))}

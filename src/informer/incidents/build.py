@@ -63,7 +63,9 @@ def _row(
     rpcs = _rpcs(leading, stories, names)
     near = [_change_words(c) for c in changes if _near(c, opened_ns, ends_ns)]
     own = [_change_words(c) for c in changes if _concerns(c, stories, names, opened_ns, ends_ns)]
-    score, threshold = float(strongest["score"]), float(strongest["threshold"])
+    score = float(strongest["score"])
+    # The limit that opened the story: once it is open, less is enough for a cell to go on.
+    threshold = max(float(r["threshold"]) for r in leading.rows)
     patterns = list(dict.fromkeys(s.pattern_id for s in stories if s.pattern_id != NOISE))
     evidence = {
         "rpcs": rpcs,
