@@ -50,7 +50,7 @@ def writing_alone(name: str, folder: Path) -> tuple[int, float]:
     """Lines and seconds of writing one day that is ready in memory."""
     scenario = read_scenario(name)
     sim = simulation(scenario, 0, FROM_NS)
-    tables = [block(sim, number) for number in range(1440 // sim.steps_per_block)]
+    tables = [block(sim, number)[0] for number in range(1440 // sim.steps_per_block)]
     began = time.perf_counter()
     with parquet_writer(folder / f"{name}.parquet", tables[0].schema) as writer:
         for table in tables:

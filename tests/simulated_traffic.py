@@ -1,6 +1,7 @@
 """A tiny scenario, and what the simulator makes of it."""
 
 import copy
+import csv
 from pathlib import Path
 from typing import Any
 
@@ -64,3 +65,17 @@ def calls(spans: pa.Table, service: str, operation: str) -> pa.Table:
         pc.equal(spans["service"], service), pc.starts_with(spans["operation"], operation)
     )
     return spans.filter(mine)
+
+
+def labels(folder: Path) -> dict[str, dict[str, str]]:
+    """Rows of `labels.csv` by their event."""
+    with (folder / "labels.csv").open(encoding="utf-8") as file:
+        return {row["event_id"]: row for row in csv.DictReader(file)}
+
+
+def within(spans: pa.Table, label: dict[str, str]) -> pa.Table:
+    """Spans that begin in the window of an event."""
+    start = spans["start_ns"].to_numpy()
+    return spans.filter(
+        pa.array((start >= int(label["start_ns"])) & (start < int(label["end_ns"])))
+    )

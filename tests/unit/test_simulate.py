@@ -1,6 +1,5 @@
 """What the simulator writes is what the scenario says."""
 
-import csv
 import hashlib
 import json
 import math
@@ -17,22 +16,10 @@ from informer.core.types import Json
 from informer.simulate.read import scenario_of
 from informer.simulate.words import coded
 from informer.simulate.write import simulate
-from simulated_traffic import ATTACK, DAY_NS, FROM_NS, calls, simulated, tiny
+from simulated_traffic import ATTACK, DAY_NS, FROM_NS, calls, labels, simulated, tiny, within
 
 LOGINS_A_DAY = 4 * 1440
 AUTH = ("auth", "POST /v1/login")
-
-
-def labels(folder: Path) -> dict[str, dict[str, str]]:
-    with (folder / "labels.csv").open(encoding="utf-8") as file:
-        return {row["event_id"]: row for row in csv.DictReader(file)}
-
-
-def within(spans: pa.Table, label: dict[str, str]) -> pa.Table:
-    start = spans["start_ns"].to_numpy()
-    return spans.filter(
-        pa.array((start >= int(label["start_ns"])) & (start < int(label["end_ns"])))
-    )
 
 
 def prints(folder: Path) -> dict[str, str]:

@@ -19,11 +19,12 @@ from informer.simulate.rates import STEP_NS, STEPS_PER_DAY, regular_rates
 from informer.simulate.read import guilty_call
 from informer.simulate.requests import Change, Spans, arrivals, calls_made, spans_of
 from informer.simulate.scenario import Scenario
-from informer.simulate.spans import Rows, table_of
+from informer.simulate.spans import Rows, malicious_table, table_of
 from informer.simulate.traits import Traits, change_of
 from informer.simulate.words import CLIENTS, Words, words_of
 
 SPANS_PER_BLOCK = 2_000_000
+REGULAR = -1
 
 
 @dataclass(slots=True)
@@ -73,13 +74,17 @@ def simulation(scenario: Scenario, seed: int, from_ns: int) -> Simulation:
     )
 
 
-def block(sim: Simulation, number: int) -> pa.Table:
-    """All spans of the requests that begin in a block, in order of their start."""
+def block(sim: Simulation, number: int) -> tuple[pa.Table, pa.Table]:
+    """All spans of the requests that begin in a block, in order of their start, and the truth.
+
+    The truth is a row for every malicious request of which a span arrived: its event and trace.
+    """
     first = number * sim.steps_per_block
     begin_ns = sim.from_ns + first * STEP_NS
     end_ns = begin_ns + sim.steps_per_block * STEP_NS
     rates = sim.rates[first : first + sim.steps_per_block]
-    parts = []
+    parts: list[Rows] = []
+    events: list[int] = []  # of each part: the place of its event, or REGULAR
     for p, pattern in enumerate(sim.scenario.patterns):
         rng = np.random.default_rng([sim.seed, 5, p, number])
         if pattern.cron is None:
@@ -92,17 +97,21 @@ def block(sim: Simulation, number: int) -> pa.Table:
             clients = (CLIENTS * rng.random(starts.size) ** 2).astype(np.int64)
             clients += sim.words.first_client
             parts.append(_rows(sim, p, starts, _faults(sim, p), clients, rng)[0])
+            events.append(REGULAR)
     for a, attack in enumerate(sim.attacks):
         all_starts = sim.starts[a]
         starts = all_starts[(all_starts >= begin_ns) & (all_starts < end_ns)]
         if starts.size:
             parts.append(_malicious(sim, a, attack, starts, number))
+            events.append(attack.happening.place)
     rng = np.random.default_rng([sim.seed, 10, number])
     words, scenario = sim.words, sim.scenario
-    rows = with_losses(_joined(parts), scenario, sim.found, sim.from_ns, rng)
+    rows, event = _joined(parts, events)
+    rows = with_losses(rows, scenario, sim.found, sim.from_ns, rng)
     version, pod = who_answered(rows, scenario, sim.found, words, sim.from_ns, rng)
     rows.start_ns += sim.skew_ns[words.service[rows.slot]]
-    return table_of(rows, version, pod, words, scenario, number, sim.seed)
+    spans = table_of(rows, version, pod, words, scenario, number, sim.seed)
+    return spans, malicious_table(rows, event, scenario, number, sim.seed)
 
 
 def _malicious(sim: Simulation, a: int, attack: Campaign, starts: Ints, number: int) -> Rows:
@@ -139,13 +148,18 @@ def _rows(
     ), spans
 
 
-def _joined(parts: list[Rows]) -> Rows:
-    """Rows of all parts, their requests counted through, in order of their start."""
-    before = np.cumsum([0, *(int(part.request[-1]) + 1 for part in parts if part.request.size)])
-    parts = [part for part in parts if part.request.size]
+def _joined(parts: list[Rows], events: list[int]) -> tuple[Rows, Ints]:
+    """Rows of all parts, their requests counted through, in order of their start.
+
+    With the event of every request, [q].
+    """
+    there = [i for i, part in enumerate(parts) if part.request.size]
+    parts = [parts[i] for i in there]
     if not parts:
         none = np.empty(0, dtype=np.int64)
-        return Rows(none, none, none, none, none.astype(np.int8), none)
+        return Rows(none, none, none, none, none.astype(np.int8), none), none
+    sizes = [int(part.request[-1]) + 1 for part in parts]
+    before = np.cumsum([0, *sizes])
     joined = Rows(
         request=np.concatenate([x.request + n for x, n in zip(parts, before, strict=False)]),
         slot=np.concatenate([x.slot for x in parts]),
@@ -154,7 +168,8 @@ def _joined(parts: list[Rows]) -> Rows:
         outcome=np.concatenate([x.outcome for x in parts]),
         client=np.concatenate([x.client for x in parts]),
     )
-    return joined.where(np.argsort(joined.start_ns, kind="stable"))
+    event = np.repeat(np.array([events[i] for i in there], dtype=np.int64), sizes)
+    return joined.where(np.argsort(joined.start_ns, kind="stable")), event
 
 
 def _faults(sim: Simulation, p: int) -> list[Change]:

@@ -13,6 +13,7 @@ from informer.simulate.words import KINDS, Words, coded
 FIRST_VERSION = "v1"
 HEX = np.frombuffer("".join(f"{byte:02x}" for byte in range(256)).encode(), dtype=np.uint16)
 REQUESTS_PER_BLOCK = 2**40
+MALICIOUS = pa.schema([("event_id", pa.string()), ("trace_id", pa.string())])
 
 
 @dataclass(slots=True)
@@ -80,6 +81,24 @@ def table_of(
             ),
             "resource_attributes": coded(pod, words.pods),
         }
+    )
+
+
+def malicious_table(
+    rows: Rows, event: Ints, scenario: Scenario, prefix: int, seed: int
+) -> pa.Table:
+    """Event and trace of every malicious request that a span arrived of; `event` is [q], -1 = none.
+
+    Nothing in a span tells a malicious request from a regular one; this does.
+    """
+    arrived = np.zeros(event.size, dtype=bool)
+    if np.any(event >= 0):
+        arrived[rows.request] = True
+    requests = np.flatnonzero(arrived & (event >= 0))
+    ids = np.array([e.id for e in scenario.events], dtype=object)
+    return pa.table(
+        [pa.array(ids[event[requests]], pa.string()), _trace_ids(requests, prefix, seed)],
+        schema=MALICIOUS,
     )
 
 

@@ -14,6 +14,7 @@ from informer.simulate.blocks import Simulation, block, simulation
 from informer.simulate.labels import labels_csv
 from informer.simulate.rates import STEP_NS, STEPS_PER_DAY
 from informer.simulate.scenario import Scenario
+from informer.simulate.spans import MALICIOUS
 
 DAY_NS = STEPS_PER_DAY * STEP_NS
 TRAIN, TEST = "train", "test"
@@ -34,7 +35,7 @@ def simulate(
     from_ns: int,
     progress: Progress | None = None,
 ) -> Json:
-    """Write `train/` and `test/` (Parquet, one file a day), `labels.csv` and `scenario.json`.
+    """Write spans and the truth about them: see docs/how-to/simulate.md for what the folder holds.
 
     Nothing happens in `train/`; every event begins after it. The same scenario, seed and
     beginning give the same bytes. Gives what `scenario.json` holds.
@@ -46,12 +47,13 @@ def simulate(
         (folder / part).mkdir(parents=True)
     sim = simulation(scenario, seed, from_ns)
     spans = {TRAIN: 0, TEST: 0}
-    for day in range(scenario.head.days):
-        if progress is not None:
-            progress("simulating days", day, scenario.head.days)
-        part = TRAIN if day < scenario.head.train_days else TEST
-        name = datetime.fromtimestamp((from_ns + day * DAY_NS) // NS_PER_S, UTC)
-        spans[part] += _day(sim, day, folder / part / f"{name:%Y-%m-%d}.parquet")
+    with pq.ParquetWriter(folder / "malicious.parquet", MALICIOUS, compression="zstd") as truth:
+        for day in range(scenario.head.days):
+            if progress is not None:
+                progress("simulating days", day, scenario.head.days)
+            part = TRAIN if day < scenario.head.train_days else TEST
+            name = datetime.fromtimestamp((from_ns + day * DAY_NS) // NS_PER_S, UTC)
+            spans[part] += _day(sim, day, folder / part / f"{name:%Y-%m-%d}.parquet", truth)
     (folder / "labels.csv").write_text(labels_csv(sim), encoding="utf-8")
     facts = _facts(sim, spans)
     (folder / "scenario.json").write_bytes(orjson.dumps(facts, option=orjson.OPT_INDENT_2))
@@ -66,13 +68,15 @@ def parquet_writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
     )
 
 
-def _day(sim: Simulation, day: int, path: Path) -> int:
-    """Write the blocks of a day, a row group each; how many spans they hold."""
+def _day(sim: Simulation, day: int, path: Path, truth: pq.ParquetWriter) -> int:
+    """Write the blocks of a day, a row group each, and the truth; how many spans they hold."""
     blocks = STEPS_PER_DAY // sim.steps_per_block
     writer = None
     spans = 0
     for number in range(day * blocks, (day + 1) * blocks):
-        table = block(sim, number)
+        table, malicious = block(sim, number)
+        if malicious.num_rows:
+            truth.write_table(malicious)
         if writer is None:
             writer = parquet_writer(path, table.schema)
         writer.write_table(table)
