@@ -9,7 +9,7 @@ import numpy as np
 from scipy import stats
 
 from informer.core.types import Bools, Floats, Ints, Json
-from informer.detections.scan import CALM_SHAPE, WINDOWS, Scan, score_all
+from informer.detections.scan import CALM_SHAPE, WINDOWS, Scan
 from informer.detections.streams import Watched
 
 SECONDS_A_DAY = 86_400
@@ -105,15 +105,17 @@ def calibrate(
 
 def exceedances(scan: Scan, watched: Watched) -> Floats:
     """Scores of all cells, 0 where the evidence is too thin to tell anybody; [t, s]."""
-    steps, streams = watched.observed.shape
-    scored = score_all(scan, steps, streams)
-    stream = np.tile(np.arange(streams, dtype=np.int64), steps)
+    scored = scan.score_all()
+    stream = np.arange(len(watched.streams))
     worth = worth_telling(watched, stream, scored.observed, scored.high)
-    return np.where(worth, scored.score, 0.0).reshape(steps, streams)
+    return np.where(worth, scored.score, 0.0)
 
 
 def worth_telling(watched: Watched, stream: Ints, observed: Floats, high: Bools) -> Bools:
-    """Whether there is enough to show a person, [m]: three refusals, four calls."""
+    """Whether there is enough to show a person: three refusals, four calls.
+
+    `observed` and `high` are [m] or [t, m], `stream` [m].
+    """
     rates = np.array([x.signal in ("failures", "refusals") for x in watched.streams])
     least = np.where(rates[stream], LEAST_HITS, LEAST_CALLS)
     return np.asarray(~high | (observed >= least))

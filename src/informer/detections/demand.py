@@ -57,20 +57,58 @@ def demand_of_others(
     `event_prior` [m] is what the steps before say of an event that is going on.
     """
     rows = np.arange(len(own))
-    observed, expected = observed.copy(), expected.copy()
-    observed[rows, own] = 0
-    expected[rows, own] = 0
+    rest = (
+        observed.sum(axis=1) - observed[rows, own],
+        expected.sum(axis=1) - expected[rows, own],
+    )  # [m] each
     if observed.shape[1] > 2:
         standing_out = (observed - expected) / np.sqrt(expected + 1)  # [m, u]
+        standing_out[rows, own] = -np.inf
         most = standing_out.argmax(axis=1)
-        out = rows[standing_out[rows, most] > STANDS_OUT]
-        total = (observed.sum(axis=1) + 1) / (expected.sum(axis=1) + 1)
-        # A unit that merely follows the common rise does not stand out.
-        own_rise = (observed[rows, most] + 1) / (expected[rows, most] + 1)
-        out = out[own_rise[out] > 1.3 * total[out]]
-        observed[out, most[out]] = 0
-        expected[out, most[out]] = 0
-    return _posterior(observed.sum(axis=1), expected.sum(axis=1), calm_shape, event_prior)
+        out = (standing_out[rows, most], observed[rows, most], expected[rows, most])
+        rest = _without(*rest, *out)
+    return _posterior(*rest, calm_shape, event_prior)
+
+
+def demand_of_each(
+    observed: Floats, expected: Floats, calm_shape: float, event_prior: Floats
+) -> Demand:
+    """Posteriors for every unit, as `demand_of_others` gives them; all [t, u], fields [t * u, c].
+
+    The two units that stand out most are found once for a step, not once for each unit.
+    """
+    units = observed.shape[1]
+    rest = (
+        observed.sum(axis=1, keepdims=True) - observed,
+        expected.sum(axis=1, keepdims=True) - expected,
+    )  # [t, u] each
+    if units > 2:
+        rows = np.arange(len(observed))[:, None]
+        standing_out = (observed - expected) / np.sqrt(expected + 1)
+        first, second = np.argsort(-standing_out, axis=1, kind="stable")[:, :2].T[:, :, None]
+        most = np.where(first == np.arange(units), second, first)  # [t, u]
+        out = (standing_out[rows, most], observed[rows, most], expected[rows, most])
+        rest = _without(*rest, *out)
+    return _posterior(rest[0].ravel(), rest[1].ravel(), calm_shape, event_prior.ravel())
+
+
+def _without(
+    observed: Floats,
+    expected: Floats,
+    standing_out: Floats,
+    its_observed: Floats,
+    its_expected: Floats,
+) -> tuple[Floats, Floats]:
+    """Sums of the others without the one that stands out most, where it does; any shape."""
+    total = (observed + 1) / (expected + 1)
+    # A unit that merely follows the common rise does not stand out.
+    own_rise = (its_observed + 1) / (its_expected + 1)
+    out = (standing_out > STANDS_OUT) & (own_rise > 1.3 * total)
+    # Differences of sums of floats: what is left of nothing may be a little below it.
+    return (
+        np.where(out, np.maximum(observed - its_observed, 0), observed),
+        np.where(out, np.maximum(expected - its_expected, 0), expected),
+    )
 
 
 def _posterior(

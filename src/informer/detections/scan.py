@@ -8,18 +8,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from informer.core.types import Bools, Floats, Ints
-from informer.detections.demand import demand_of_others
+from informer.detections.demand import demand_of_each, demand_of_others
 from informer.detections.streams import Watched
-from informer.detections.tails import log_tail
+from informer.detections.tails import surprise
 
 WINDOWS = (1, 2, 3, 6, 12, 24, 48)  # steps
 EVENT_WINDOWS = (3, 6, 12)  # steps that tell whether a crowd is under way
+CELLS_AT_ONCE = 500_000  # keeps temporary arrays in a few megabytes
 CALM_SHAPE = 200.0  # until a calibration knows better, demand swings by 7 % on ordinary days
 
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """Scores of cells and what they rest on, all [m]."""
+    """Scores of cells and what they rest on, all of one shape."""
 
     score: Floats  # -log10 p
     high: Bools  # too much, else too little
@@ -53,40 +54,51 @@ class Scan:
         self._unit_observed = _sums(watched.unit_observed)
         self._unit_expected = _sums(watched.unit_expected)
         self.event = self._events_under_way()  # [t, u]
+        self._demands = [self._demand_grid(w) for w in range(len(WINDOWS))]
 
     def score(self, step: Ints, stream: Ints, since: Ints, longest: int = WINDOWS[-1]) -> Scored:
         """Score cells (step, stream), [m]; windows begin no earlier than `since`, [m]."""
-        best = Scored(
-            np.full(len(step), -1.0),
-            np.ones(len(step), dtype=bool),
-            np.ones(len(step), dtype=np.int64),
-            np.zeros(len(step)),
-            np.zeros(len(step)),
-            np.ones(len(step)),
-        )
-        for w, window in enumerate(WINDOWS):
-            if window > min(longest, self._longest):
-                break
+        best = _nothing(len(step))
+        for w, window in self._windows(longest):
             first = np.maximum(step + 1 - window, since)
             observed, expected, variance, factor = self._moments(step, stream, first, w)
             variance = variance * self._inflation[stream, w]
-            high = log_tail(observed, expected, variance, high=True)
-            low = log_tail(observed, expected, variance, high=False)
-            low = np.where(self._watched.two_sided[stream], low, -1.0)
-            found = Scored(
-                np.maximum(high, low), high >= low, step + 1 - first, observed, expected, factor
-            )
+            score, high = surprise(observed, expected, variance, self._watched.two_sided[stream])
+            found = Scored(score, high, step + 1 - first, observed, expected, factor)
             best = _merge(best, found, found.score > best.score)
         return best
 
+    def score_all(self) -> Scored:
+        """Score every cell with windows as long as they come; fields are [t, s]."""
+        steps, streams = self._watched.observed.shape
+        parts = []
+        for of in np.array_split(np.arange(streams), max(1, steps * streams // CELLS_AT_ONCE)):
+            best = _nothing((steps, len(of)))
+            two_sided = np.broadcast_to(self._watched.two_sided[of], (steps, len(of)))
+            for w, window in self._windows(WINDOWS[-1]):
+                observed, expected, variance, factor = self._whole_moments(of, w)
+                variance *= self._inflation[of, w]
+                score, high = surprise(observed, expected, variance, two_sided)
+                length = np.minimum(np.arange(1, steps + 1), window)[:, None]
+                length = np.broadcast_to(length, score.shape)
+                found = Scored(score, high, length, observed, expected, factor)
+                best = _merge(best, found, found.score > best.score)
+            parts.append(best)
+        return Scored(
+            *(np.concatenate([getattr(p, f) for p in parts], axis=1) for f in Scored.__slots__)
+        )
+
     def residuals(self, w: int) -> tuple[Floats, Floats, Floats]:
         """Observed, expected and variance of every window of one length, each [t, s]."""
-        steps, streams = self._watched.observed.shape
-        step, stream = _grid(steps, streams)
-        first = np.maximum(step + 1 - WINDOWS[w], 0)
-        observed, expected, variance, _ = self._moments(step, stream, first, w)
-        shape = (steps, streams)
-        return observed.reshape(shape), expected.reshape(shape), variance.reshape(shape)
+        observed, expected, variance, _ = self._whole_moments(
+            np.arange(len(self._watched.streams)), w
+        )
+        return observed, expected, variance
+
+    def _windows(self, longest: int) -> list[tuple[int, int]]:
+        """Place and length of the windows that are looked at."""
+        longest = min(longest, self._longest)
+        return [(w, window) for w, window in enumerate(WINDOWS) if window <= longest]
 
     def _moments(
         self, step: Ints, stream: Ints, first: Ints, w: int
@@ -99,6 +111,22 @@ class Scan:
         factor, doubt = self._demand(first, last, self._watched.unit[stream], w)
         expected = plain * factor
         variance = spread * factor + (plain**2) * (doubt + self._watched.doubt[stream])
+        return observed, expected, variance, factor
+
+    def _whole_moments(self, of: Ints, w: int) -> tuple[Floats, Floats, Floats, Floats]:
+        """The same for all windows of one length that end at any step, of some streams; [t, s]."""
+        window = WINDOWS[w]
+        observed, plain, spread = (
+            _trailing(sums[:, of], window)
+            for sums in (self._observed, self._expected, self._variance)
+        )
+        unit = self._watched.unit[of]
+        factor, doubt = (
+            np.where(unit >= 0, grid[:, np.maximum(unit, 0)], neutral)
+            for grid, neutral in zip(self._demands[w], (1.0, 0.0), strict=True)
+        )
+        expected = plain * factor
+        variance = spread * factor + plain**2 * (doubt + self._watched.doubt[of])
         return observed, expected, variance, factor
 
     def _demand(self, first: Ints, last: Ints, unit: Ints, w: int) -> tuple[Floats, Floats]:
@@ -115,48 +143,60 @@ class Scan:
         factor[judged], doubt[judged] = demand.mean, demand.variance
         return factor, doubt
 
+    def _demand_grid(self, w: int) -> tuple[Floats, Floats]:
+        """Mean and variance of the shared factor for every step and unit; [t, u] each."""
+        demand = demand_of_each(
+            _trailing(self._unit_observed, WINDOWS[w]),
+            _trailing(self._unit_expected, WINDOWS[w]),
+            float(self._calm_shape[w]),
+            self.event,
+        )
+        shape = self.event.shape
+        return demand.mean.reshape(shape), demand.variance.reshape(shape)
+
     def _events_under_way(self) -> Floats:
         """How sure the last steps make each unit that something moves all others; [t, u].
 
         One step holds too few calls to tell a crowd from chance; the windows that already tell
         lend it their certainty.
         """
-        steps, units = self._watched.unit_observed.shape
-        step, unit = _grid(steps, units)
-        surest = np.zeros(len(step))
+        shape = self._watched.unit_observed.shape
+        surest = np.zeros(shape)
         for w, window in enumerate(WINDOWS):
             if window not in EVENT_WINDOWS:
                 continue
-            first = np.maximum(step + 1 - window, 0)
-            demand = demand_of_others(
-                self._unit_observed[step + 1] - self._unit_observed[first],
-                self._unit_expected[step + 1] - self._unit_expected[first],
-                unit,
+            demand = demand_of_each(
+                _trailing(self._unit_observed, window),
+                _trailing(self._unit_expected, window),
                 float(self._calm_shape[w]),
-                np.zeros(len(step)),
+                np.zeros(shape),
             )
-            surest = np.maximum(surest, demand.event)
-        return surest.reshape(steps, units)
-
-
-def score_all(scan: Scan, steps: int, streams: int) -> Scored:
-    """Score every cell with windows as long as they come; fields are [t * s], step-major."""
-    step, stream = _grid(steps, streams)
-    parts = []
-    for chunk in np.array_split(np.arange(len(step)), max(1, len(step) // 200_000)):
-        parts.append(scan.score(step[chunk], stream[chunk], np.zeros(len(chunk), dtype=np.int64)))
-    return Scored(*(np.concatenate([getattr(p, f) for p in parts]) for f in Scored.__slots__))
-
-
-def _grid(steps: int, streams: int) -> tuple[Ints, Ints]:
-    step = np.repeat(np.arange(steps, dtype=np.int64), streams)
-    stream = np.tile(np.arange(streams, dtype=np.int64), steps)
-    return step, stream
+            surest = np.maximum(surest, demand.event.reshape(shape))
+        return surest
 
 
 def _sums(values: Floats) -> Floats:
     """Running sums with a zero in front, so that a window is a difference; [t + 1, ...]."""
     return np.concatenate([np.zeros((1, values.shape[1])), np.cumsum(values, axis=0)])
+
+
+def _trailing(sums: Floats, window: int) -> Floats:
+    """Sums over the window that ends at each step, shorter at the beginning; [t, ...]."""
+    steps = len(sums) - 1
+    whole = sums[1:].copy()
+    whole[window:] -= sums[1 : steps + 1 - window]
+    return whole
+
+
+def _nothing(shape: int | tuple[int, int]) -> Scored:
+    return Scored(
+        np.full(shape, -1.0),
+        np.ones(shape, dtype=bool),
+        np.ones(shape, dtype=np.int64),
+        np.zeros(shape),
+        np.zeros(shape),
+        np.ones(shape),
+    )
 
 
 def _merge(best: Scored, found: Scored, better: Bools) -> Scored:

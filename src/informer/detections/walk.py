@@ -10,12 +10,13 @@ import numpy as np
 
 from informer.core.types import Bools, Floats, Ints
 from informer.detections.calibrate import worth_telling
-from informer.detections.scan import Scan, score_all
+from informer.detections.scan import WINDOWS, Scan
 from informer.detections.streams import Watched
 
 CALM_STEPS = (6, 24)  # so long must a stream look ordinary before an event ends
 SURELY_SHOWN = 4.6  # calls to expect of an event, for it to show in 99 of 100 cases
 CALM_SCORE = 1.3  # ordinary: chance alone would do it one time in twenty
+LOOK_AHEAD = 128  # steps to look at once for the end of an event
 IN_A_CROWD = 2.0  # added to the threshold of volume: units follow a crowd unevenly
 
 
@@ -56,17 +57,12 @@ class _Cells:
 def walk(scan: Scan, watched: Watched, seen: Bools, threshold: float) -> Walked:
     """Find the events of every stream; `seen` [t] masks what was not covered."""
     steps, streams = watched.observed.shape
-    scored = score_all(scan, steps, streams)
-    stream = np.tile(np.arange(streams, dtype=np.int64), steps)
-    worth = worth_telling(watched, stream, scored.observed, scored.high)
-    score = np.where(seen[:, None], scored.score.reshape(steps, streams), 0.0)
-    told = np.where(worth.reshape(steps, streams), score, 0.0)
-    high = scored.high.reshape(steps, streams)
-    window = scored.window.reshape(steps, streams)
+    scored = scan.score_all()
+    worth = worth_telling(watched, np.arange(streams), scored.observed, scored.high)
+    score = np.where(seen[:, None], scored.score, 0.0)
+    told = np.where(worth, score, 0.0)
     limit = _limits(scan, watched, threshold)
-    observed = scored.observed.reshape(steps, streams)
-    expected = scored.expected.reshape(steps, streams)
-    cells = _Cells(score, told, high, window, observed, expected)
+    cells = _Cells(score, told, scored.high, scored.window, scored.observed, scored.expected)
     events: list[Event] = []
     for s in np.flatnonzero((told >= limit).any(axis=0)):
         since = 0
@@ -77,12 +73,12 @@ def walk(scan: Scan, watched: Watched, seen: Bools, threshold: float) -> Walked:
             first = since + int(over[0])
             calm = _calm_from(scan, cells, int(s), first, since)
             peak = float(told[first:calm, s].max())
-            events.append(Event(int(s), first, calm - 1, bool(high[first, s]), peak))
+            events.append(Event(int(s), first, calm - 1, bool(cells.high[first, s]), peak))
             since = calm
             if since >= steps:
                 break
             _rescore(scan, watched, int(s), since, cells, seen)
-    return Walked(score, limit, observed, expected, tuple(events))
+    return Walked(score, limit, cells.observed, cells.expected, tuple(events))
 
 
 def _limits(scan: Scan, watched: Watched, threshold: float) -> Floats:
@@ -100,19 +96,22 @@ def _calm_from(scan: Scan, cells: _Cells, s: int, first: int, since: int) -> int
     almost certainly have shown: an abuse of a call in ten steps is not over after five quiet ones.
     """
     steps = len(cells.score)
-    step = np.arange(first + 1, steps, dtype=np.int64)
     highest = np.maximum.accumulate(cells.told[first:, s])
     peak = np.maximum.accumulate(
         np.where(cells.told[first:, s] >= highest, np.arange(len(highest)), 0)
     )
-    at = first + peak[1:]
-    excess = np.abs(cells.observed[at, s] - cells.expected[at, s])
-    patience = np.ceil(SURELY_SHOWN * cells.window[at, s] / np.maximum(excess, 1e-9))
-    begin = np.maximum(step + 1 - np.clip(patience, *CALM_STEPS).astype(np.int64), since)
-    recent = scan.score(step, np.full(len(step), s), begin, longest=CALM_STEPS[1])
-    ordinary = (recent.score < CALM_SCORE) | (recent.high != cells.high[first, s])
-    found = np.flatnonzero(ordinary)
-    return int(step[found[0]]) if len(found) else steps
+    for begins in range(first + 1, steps, LOOK_AHEAD):
+        step = np.arange(begins, min(begins + LOOK_AHEAD, steps), dtype=np.int64)
+        at = first + peak[step - first]
+        excess = np.abs(cells.observed[at, s] - cells.expected[at, s])
+        patience = np.ceil(SURELY_SHOWN * cells.window[at, s] / np.maximum(excess, 1e-9))
+        since_calm = np.maximum(step + 1 - np.clip(patience, *CALM_STEPS).astype(np.int64), since)
+        recent = scan.score(step, np.full(len(step), s), since_calm, longest=CALM_STEPS[1])
+        ordinary = (recent.score < CALM_SCORE) | (recent.high != cells.high[first, s])
+        found = np.flatnonzero(ordinary)
+        if len(found):
+            return int(step[found[0]])
+    return steps
 
 
 def _rescore(
@@ -123,14 +122,14 @@ def _rescore(
     cells: _Cells,
     seen: Bools,
 ) -> None:
-    """Score the rest of a stream with windows that begin at `since` or later."""
-    step: Ints = np.arange(since, len(seen), dtype=np.int64)
+    """Score the steps of a stream whose windows reached before `since` with shorter ones."""
+    step: Ints = np.arange(since, min(since + WINDOWS[-1], len(seen)), dtype=np.int64)
     stream = np.full(len(step), s, dtype=np.int64)
     again = scan.score(step, stream, np.full(len(step), since, dtype=np.int64))
     worth = worth_telling(watched, stream, again.observed, again.high)
-    cells.score[since:, s] = np.where(seen[since:], again.score, 0.0)
-    cells.told[since:, s] = np.where(worth, cells.score[since:, s], 0.0)
-    cells.high[since:, s] = again.high
-    cells.window[since:, s] = again.window
-    cells.observed[since:, s] = again.observed
-    cells.expected[since:, s] = again.expected
+    cells.score[step, s] = np.where(seen[step], again.score, 0.0)
+    cells.told[step, s] = np.where(worth, cells.score[step, s], 0.0)
+    cells.high[step, s] = again.high
+    cells.window[step, s] = again.window
+    cells.observed[step, s] = again.observed
+    cells.expected[step, s] = again.expected
