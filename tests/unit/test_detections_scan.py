@@ -176,6 +176,16 @@ def test_scoring_in_parts_gives_what_scoring_at_once_gives() -> None:
     np.testing.assert_allclose(found.score[:, own], alone.score, rtol=1e-6, atol=1e-9)
 
 
+@pytest.mark.parametrize("steps", [1, 2, 5, 37, 47, 48, 49])
+def test_a_range_may_be_shorter_than_the_windows(steps: int) -> None:
+    watched = watched_of(clean(steps, seed=2), RATES)
+    found = scan_of(watched).score_all()
+    own = stream_of(watched, "calls", "c")
+    alone = scores(watched, "calls", "c")
+    np.testing.assert_allclose(found.observed[:, own], alone.observed)
+    np.testing.assert_allclose(found.score[:, own], alone.score, rtol=1e-6, atol=1e-9)
+
+
 def test_a_family_that_moves_together_is_seen_where_its_members_are_too_small() -> None:
     rng = np.random.default_rng(4)
     steps = 300

@@ -184,7 +184,7 @@ def _trailing(sums: Floats, window: int) -> Floats:
     """Sums over the window that ends at each step, shorter at the beginning; [t, ...]."""
     steps = len(sums) - 1
     whole = sums[1:].copy()
-    whole[window:] -= sums[1 : steps + 1 - window]
+    whole[window:] -= sums[1 : max(steps - window, 0) + 1]
     return whole
 
 
