@@ -25,9 +25,10 @@ def traffic_of(
     *,
     failures: Mapping[str, Floats] | None = None,
     refusals: Mapping[str, Floats] | None = None,
+    latency_ms: Mapping[str, Floats] | None = None,
     seen: Bools | None = None,
 ) -> PatternTraffic:
-    """A pattern by the calls of its rpcs, [t] each, the entry first."""
+    """A pattern by the calls of its rpcs, [t] each, the entry first; 10 ms each if not given."""
 
     def stacked(given: Mapping[str, Floats]) -> Floats:
         steps = len(next(iter(calls.values())))
@@ -39,8 +40,13 @@ def traffic_of(
     series = Series(
         graph_of(pattern_id, *calls), START_NS, STEP_S, values * mask[:, None], mask.copy()
     )
+    steps = np.full(len(values), 10.0)
+    took_ms = stacked({rpc_id: steps for rpc_id in calls} | dict(latency_ms or {}))
     return PatternTraffic(
-        series, stacked(failures or {}) * mask[:, None], stacked(refusals or {}) * mask[:, None]
+        series,
+        stacked(failures or {}) * mask[:, None],
+        stacked(refusals or {}) * mask[:, None],
+        np.where((values > 0) & mask[:, None], took_ms, np.nan),
     )
 
 

@@ -1,6 +1,7 @@
 """A workspace remembers the traffic it looked at, and which of it may teach."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,7 @@ def keep(home: Workspace, first: int, calls: list[float], seen: list[bool] | Non
             "refusals": n / 10,
             "latency_p50_ms": None,
             "latency_p95_ms": None,
+            "latency_mean_ms": 5.0,
             "seen": bool(covered),
         }
         for start_ns, n, covered in zip(grid.starts_ns(), calls, grid.seen, strict=True)
@@ -186,15 +188,15 @@ def test_a_step_marked_unseen_holds_zeros() -> None:
     found = unseen(given, np.array([False, True, False]))
     assert calls_of(found) == [5.0, None, 7.0]
     assert found.series.calls[1, 0] == found.failures[1, 0] == found.refusals[1, 0] == 0
+    assert np.isnan(found.latency_ms[:, 0]).tolist() == [False, True, False]
     assert calls_of(given) == [5.0, 6.0, 7.0]
 
 
 def steps(values: Floats, first: int) -> PatternTraffic:
-    given = traffic_of("p", {"in": values}).series
-    moved = type(given)(
-        given.graph, given.start_ns + first * STEP_NS, STEP_S, given.calls, given.seen
-    )
-    return PatternTraffic(moved, np.zeros_like(given.calls), np.zeros_like(given.calls))
+    given = traffic_of("p", {"in": values})
+    s = given.series
+    moved = type(s)(s.graph, s.start_ns + first * STEP_NS, STEP_S, s.calls, s.seen)
+    return replace(given, series=moved)
 
 
 def test_a_range_is_joined_to_what_came_before_it() -> None:

@@ -139,12 +139,26 @@ def test_latency_quantiles_lie_within_a_bucket_of_the_exact_ones(engine: DuckDBE
         assert exact / bucket <= row[column] <= exact * bucket
 
 
+def test_mean_latency_is_geometric_and_moves_when_only_some_calls_are_slow(
+    engine: DuckDBEngine,
+) -> None:
+    took_ms = np.array([5.0] * 20 + [500.0] * 10)
+    load(engine, *[chain(0, call(duration_ns=int(ms * 1e6))) for ms in took_ms])
+    bin_traffic(engine, step_s=60)
+    (row,) = rows(engine)
+    assert row["latency_p50_ms"] == pytest.approx(5.0, rel=0.1)
+    exact = float(np.exp(np.log(took_ms).mean()))
+    assert row["latency_mean_ms"] == pytest.approx(exact, rel=0.05)
+
+
 def test_latency_of_sampled_calls_is_weighted(engine: DuckDBEngine) -> None:
     slow = call(duration_ns=80_000_000, weight=30.0)
     load(engine, *[chain(0, call()) for _ in range(10)], chain(0, slow, weight=30.0))
     bin_traffic(engine, step_s=60)
     (row,) = rows(engine)
     assert row["latency_p50_ms"] == pytest.approx(80.0, rel=0.1)
+    exact = float(np.exp((30 * np.log(80.0) + 10 * np.log(1.0)) / 40))
+    assert row["latency_mean_ms"] == pytest.approx(exact, rel=0.1)
 
 
 def test_a_call_without_duration_has_the_smallest_latency(engine: DuckDBEngine) -> None:

@@ -26,6 +26,7 @@ def traffic(*cells: tuple[str, str, int, float]) -> pa.Table:
                 "refusals": calls / 4,
                 "latency_p50_ms": None,
                 "latency_p95_ms": None,
+                "latency_mean_ms": 5.0,
                 "seen": True,
             }
             for pattern_id, rpc_id, step, calls in cells
@@ -39,6 +40,12 @@ def test_every_node_has_every_step_of_the_grid() -> None:
     assert made.failures.tolist() == [[0, 0], [0, 4], [0, 0], [0, 0]]
     assert made.refusals.tolist() == [[0, 0], [0, 2], [0, 0], [0, 0]]
     assert list(made.series.step_starts_ns()) == list(GRID.starts_ns())
+
+
+def test_latency_is_known_where_there_were_calls() -> None:
+    made = to_series(traffic(("p", "db", 1, 8.0), ("p", "in", 2, 1.0)), [GRAPH], GRID)["p"]
+    nan = np.nan
+    np.testing.assert_array_equal(made.latency_ms, [[nan, nan], [nan, 5], [nan, nan], [nan, nan]])
 
 
 def test_a_step_that_was_not_seen_holds_zeros() -> None:

@@ -143,6 +143,7 @@ TRAFFIC = TableSpec(
         Column("refusals", REAL, "weighted count of refused calls"),
         Column("latency_p50_ms", REAL, "from the fixed logarithmic histogram", nullable=True),
         Column("latency_p95_ms", REAL, "from the fixed logarithmic histogram", nullable=True),
+        Column("latency_mean_ms", REAL, "geometric mean of the same histogram", nullable=True),
         Column("seen", BOOL, "the step was covered: zero calls are then a zero, not a gap"),
     ),
 )

@@ -108,14 +108,18 @@ class Grid:
 
 @dataclass(frozen=True, slots=True)
 class PatternTraffic:
-    """Calls, failures and refusals of one pattern, every step of a grid."""
+    """Calls, failures, refusals and latency of one pattern, every step of a grid."""
 
     series: Series
     failures: Floats  # [t, n], weighted counts
     refusals: Floats  # [t, n], weighted counts
+    latency_ms: Floats  # [t, n], geometric mean of the step's calls; NaN where there were none
 
     def slice(self, first: int, last: int) -> "PatternTraffic":
         """Steps first..last-1."""
         return PatternTraffic(
-            self.series.slice(first, last), self.failures[first:last], self.refusals[first:last]
+            self.series.slice(first, last),
+            self.failures[first:last],
+            self.refusals[first:last],
+            self.latency_ms[first:last],
         )

@@ -122,7 +122,12 @@ def unseen(traffic: PatternTraffic, steps: Bools) -> PatternTraffic:
     """The same traffic with more steps, [t], marked as not seen: they hold zeros."""
     s, kept = traffic.series, ~steps[:, None]
     series = Series(s.graph, s.start_ns, s.step_s, s.calls * kept, s.seen & ~steps)
-    return PatternTraffic(series, traffic.failures * kept, traffic.refusals * kept)
+    return PatternTraffic(
+        series,
+        traffic.failures * kept,
+        traffic.refusals * kept,
+        np.where(kept, traffic.latency_ms, np.nan),
+    )
 
 
 def context_start_ns(start_ns: int) -> int:

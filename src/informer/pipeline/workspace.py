@@ -16,7 +16,7 @@ from informer.core.tables import TABLES
 from informer.core.types import Json
 from informer.engines.duckdb import DuckDBEngine
 
-FORMAT = 1
+FORMAT = 2
 TABLES_FILE = "workspace.duckdb"
 SPILL = "tmp"
 

@@ -9,6 +9,7 @@ select
     coalesce(t.refusals, 0.0) as refusals,
     t.latency_p50_ms,
     t.latency_p95_ms,
+    t.latency_mean_ms,
     s.seen
 from (select distinct pattern_id, rpc_id from traffic_called) as p
 cross join steps as s

@@ -7,22 +7,24 @@ import pyarrow as pa
 
 from informer.core.types import Floats, Grid, PatternGraph, PatternTraffic, Series
 
+COLUMNS = ("calls", "failures", "refusals", "latency_mean_ms")
+
 
 def to_series(
     traffic: pa.Table, graphs: Iterable[PatternGraph], grid: Grid
 ) -> dict[str, PatternTraffic]:
-    """Calls, failures and refusals [t, n] of every graph on the grid, by pattern id.
+    """Calls, failures, refusals and latency [t, n] of every graph on the grid, by pattern id.
 
     Rows of rpcs that a graph does not know, and steps outside the grid, are left out.
     """
     graphs = list(graphs)
     row_of = {g.pattern_id: {r: i for i, r in enumerate(g.rpc_ids)} for g in graphs}
     steps = len(grid.seen)
-    arrays = {g.pattern_id: np.zeros((3, steps, len(g.rpc_ids))) for g in graphs}
+    arrays = {g.pattern_id: np.zeros((len(COLUMNS), steps, len(g.rpc_ids))) for g in graphs}
 
     called = traffic.filter(_called(traffic))
     step = (called["step_start_ns"].to_numpy() - grid.start_ns) // grid.step_ns
-    values = np.stack([called[c].to_numpy() for c in ("calls", "failures", "refusals")])
+    values = np.stack([called[c].to_numpy() for c in COLUMNS])
     names = zip(called["pattern_id"].to_pylist(), called["rpc_id"].to_pylist(), strict=True)
     for i, (pattern_id, rpc_id) in enumerate(names):
         node = row_of.get(pattern_id, {}).get(rpc_id)
@@ -36,6 +38,9 @@ def _called(traffic: pa.Table) -> pa.Array:
 
 
 def _traffic_of(graph: PatternGraph, arrays: Floats, grid: Grid) -> PatternTraffic:
-    calls, failures, refusals = arrays * grid.seen[None, :, None]  # [3, t, n]
-    series = Series(graph, grid.start_ns, grid.step_s, calls, grid.seen)
-    return PatternTraffic(series, failures, refusals)
+    seen = grid.seen[:, None]
+    calls, failures, refusals, latency_ms = arrays  # [t, n] each
+    known = seen & (calls > 0)
+    series = Series(graph, grid.start_ns, grid.step_s, calls * seen, grid.seen)
+    latency_ms = np.where(known, latency_ms, np.nan)
+    return PatternTraffic(series, failures * seen, refusals * seen, latency_ms)

@@ -35,6 +35,7 @@ select
     0.001 * power(2, (min(case when calls_up_to >= 0.50 * calls_in_cell then bucket end) + 0.5) / 8)
         as latency_p50_ms,
     0.001 * power(2, (min(case when calls_up_to >= 0.95 * calls_in_cell then bucket end) + 0.5) / 8)
-        as latency_p95_ms
+        as latency_p95_ms,
+    0.001 * power(2, (sum(calls * bucket) / sum(calls) + 0.5) / 8) as latency_mean_ms
 from ranked
 group by pattern_id, rpc_id, step_start_ns;
