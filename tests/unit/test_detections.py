@@ -9,16 +9,20 @@ from informer.core.tables import DETECTIONS
 from informer.core.types import Floats, Grid
 from informer.detections.calibrate import Calibration
 from informer.detections.detect import STAYING, Detected, Learned, Observed, detect
-from informer.detections.novelty import Novel, NoveltyRule
+from informer.detections.novelty import LEAST_CALLS, News, Novel
 from informer.detections.scan import WINDOWS
 from informer.detections.streams import Rates
+from informer.detections.tail import Tail
 from pattern_traffic import START_NS, STEP_S, expecting, traffic_of
 
 STEPS, FIRST, LAST = 200, 120, 130
 RATES = {"login": 12.0, "browse": 40.0, "pay": 25.0, "search": 30.0}
 THRESHOLD = 6.0
 SHARED = "gateway"  # all chains begin here
-RULES = {k: NoveltyRule(n, 0.05) for k, n in {"edge": 1, "method": 2, "shape": 5}.items()}
+NEWS = {  # so many calls are rare enough
+    what: News(tuple(9.0 if least < enough else 0.05 for least in LEAST_CALLS))
+    for what, enough in {"edge": 1, "method": 2, "shape": 5}.items()
+}
 STEP_NS = STEP_S * 10**9
 
 
@@ -49,9 +53,11 @@ def found_in(
         for rpc_id in (SHARED, inner):
             rates.calls[pattern_id, rpc_id] = 1e5
             rates.hits["refusals", pattern_id, rpc_id] = 1e3
-    calibration = Calibration(THRESHOLD, 5.0, WINDOWS[-1], (2000.0,) * len(WINDOWS), {})
+    calibration = Calibration(
+        Tail(THRESHOLD, 0.01, 1.0), 5.0, WINDOWS[-1], (2000.0,) * len(WINDOWS), {}
+    )
     learned = Learned(
-        calibration, rates, RULES, {"auth": {"v1": 1.0}}, {"login": frozenset({"auth"})}
+        calibration, rates, NEWS, {"auth": {"v1": 1.0}}, {"login": frozenset({"auth"})}, 1.0
     )
     given = Observed(Grid(START_NS, STEP_S, mask), [], {}, {"auth": ("login", "login-rpc")}, {})
     return detect(traffic, forecasts, learned, replace(given, **observed))
@@ -145,7 +151,7 @@ def novel(what: str, *steps: int, pattern_id: str = "login") -> Novel:
 
 def test_news_is_told_from_the_call_that_is_enough() -> None:
     told = {
-        what: [r["step"] for r in rows(found_in(novel=[novel(what, 50, 60, 70)]))] for what in RULES
+        what: [r["step"] for r in rows(found_in(novel=[novel(what, 50, 60, 70)]))] for what in NEWS
     }
     assert told == {"edge": [50, 60, 70], "method": [60, 70], "shape": []}
 

@@ -1,15 +1,13 @@
-"""The alert budget becomes a threshold that clean traffic keeps."""
+"""What clean traffic scores becomes a threshold that keeps the alert budget."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from scipy.stats import poisson
 
 from informer.core.types import Floats
 from informer.detections.calibrate import (
     LARGEST_SQUARE,
-    MERGE_STEPS,
     Calibration,
     calibrate,
     exceedances,
@@ -17,6 +15,7 @@ from informer.detections.calibrate import (
 )
 from informer.detections.scan import WINDOWS, Scan
 from informer.detections.streams import Rates, Watched, watch
+from informer.detections.tail import MERGE_STEPS, Tail
 from informer.detections.walk import walk
 from pattern_traffic import DAY, STEP_S, expecting, traffic_of, watched_of
 
@@ -62,16 +61,15 @@ def clean(days: int, seed: int, *, spread: float = 0.0, demand_swing: float = 0.
     return watch(traffic, forecasts, known)
 
 
-def calibrated(watched: Watched, budget: float = 1.0) -> Calibration:
-    seen = np.ones(watched.steps, dtype=bool)
-    return calibrate(watched, seen, step_s=STEP_S, budget_per_day=budget)
+def calibrated(watched: Watched) -> Calibration:
+    return calibrate(watched, np.ones(watched.steps, dtype=bool), step_s=STEP_S)
 
 
-def false_incidents(watched: Watched, calibration: Calibration) -> int:
+def false_incidents(watched: Watched, calibration: Calibration, budget: float = 1.0) -> int:
     """Events on clean traffic; those of one pattern that are close in time are one incident."""
     scan = Scan(watched, calibration.inflation_of(watched), np.array(calibration.calm_shape))
     seen = np.ones(watched.steps, dtype=bool)
-    events = walk(scan, watched, seen, calibration.threshold).events
+    events = walk(scan, watched, seen, calibration.tail.level(budget)).events
     found, last = 0, dict.fromkeys(PATTERNS, -MERGE_STEPS)
     for event in sorted(events, key=lambda e: e.first):
         (pattern_id,) = watched.streams[event.stream].pattern_ids
@@ -80,52 +78,47 @@ def false_incidents(watched: Watched, calibration: Calibration) -> int:
     return found
 
 
-def allowed(budget: float, days: int) -> float:
-    """So many come by chance, one time in twenty, where `budget` a day is kept on average."""
-    return float(poisson.ppf(0.95, budget * days))
+HABITS: dict[str, dict[str, float]] = {
+    "plain": {},
+    "uneven": {"spread": 0.05},
+    "swinging": {"demand_swing": 0.08},
+}
 
 
-@pytest.mark.parametrize(
-    "habits", [{}, {"spread": 0.05}, {"demand_swing": 0.08}], ids=["plain", "uneven", "swinging"]
-)
-def test_fresh_clean_days_keep_the_budget(habits: dict[str, float]) -> None:
+@pytest.mark.parametrize("habits", HABITS.values(), ids=HABITS)
+@pytest.mark.parametrize("budget", [1.0, 5.0])
+def test_clean_days_bring_about_as_many_incidents_as_the_budget(
+    budget: float, habits: dict[str, float]
+) -> None:
+    """Over many calibrations; one alone rests on a few days and may be off by chance."""
+    seeds = 6
     found = 0
-    for seed in range(3):
+    for seed in range(seeds):
         calibration = calibrated(clean(CALIBRATED, seed, **habits))
-        found += false_incidents(clean(FRESH, 1000 + seed, **habits), calibration)
-    assert found <= allowed(1.0, 3 * FRESH)
+        found += false_incidents(clean(FRESH, 1000 + seed, **habits), calibration, budget)
+    a_day = found / (seeds * FRESH)
+    assert budget / 1.7 < a_day < 1.5 * budget
 
 
 def test_levels_at_which_everything_alerts_say_nothing_about_the_threshold() -> None:
     """There incidents run into each other: few are counted though all the time is irregular."""
     calibration = calibrated(clean(CALIBRATED, seed=0))
-    assert 3.5 < calibration.threshold < 5.0
+    assert 3.0 < calibration.tail.level(1.0) < 5.0
 
 
 def test_a_larger_budget_makes_a_lower_threshold() -> None:
-    watched = clean(CALIBRATED, seed=0)
-    thresholds = [calibrated(watched, b).threshold for b in (0.1, 1.0, 5.0, 20.0)]
+    tail = calibrated(clean(CALIBRATED, seed=0)).tail
+    thresholds = [tail.level(b) for b in (0.1, 1.0, 5.0, 20.0)]
     assert thresholds == sorted(thresholds, reverse=True)
     assert thresholds[0] > thresholds[1] > thresholds[-1]
-
-
-def test_a_larger_budget_brings_more_false_alarms() -> None:
-    watched, fresh = clean(CALIBRATED, seed=0), clean(FRESH, seed=1000)
-    few, many = (false_incidents(fresh, calibrated(watched, b)) for b in (0.1, 5.0))
-    assert few < many
-
-
-def test_fewer_clean_days_leave_more_doubt_and_so_a_higher_threshold() -> None:
-    short, long = (calibrated(clean(days, seed=0)).threshold for days in (1, 12))
-    assert short > long
 
 
 @pytest.mark.parametrize("steps", [0, 30])
 def test_without_clean_traffic_the_number_of_cells_makes_the_threshold(steps: int) -> None:
     watched = clean(1, seed=0)
     seen = np.arange(watched.steps) < steps
-    found = calibrate(watched, seen, step_s=STEP_S, budget_per_day=2.0)
-    assert found.threshold == pytest.approx(np.log10(3 * len(watched.streams) * DAY / 2.0))
+    found = calibrate(watched, seen, step_s=STEP_S)
+    assert found.tail.level(2.0) == pytest.approx(np.log10(3 * len(watched.streams) * DAY / 2.0))
     assert np.isfinite(found.inflation_of(watched)).all()
 
 
@@ -160,7 +153,7 @@ def test_a_stream_never_calibrated_takes_what_its_signal_has_in_common() -> None
 
 
 def test_a_signal_never_calibrated_is_taken_as_the_model_says() -> None:
-    none = Calibration(5.0, 0.0, WINDOWS[-1], (200.0,) * len(WINDOWS), {})
+    none = Calibration(Tail(5.0, 1.0, 1.0), 0.0, WINDOWS[-1], (200.0,) * len(WINDOWS), {})
     fresh = watched_of({"new": np.full(10, 5.0)}, {"new": 5.0})
     assert (none.inflation_of(fresh) == 1.0).all()
 

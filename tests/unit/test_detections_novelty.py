@@ -10,9 +10,9 @@ from informer.detections.novelty import (
     Novel,
     NoveltyRule,
     learn_novelty,
+    news_from_json,
+    news_to_json,
     novel_steps,
-    rules_from_json,
-    rules_to_json,
 )
 
 DAY_NS = 86_400 * 10**9
@@ -21,7 +21,8 @@ LATE_NS = 10 * DAY_NS  # in the second half of training
 
 
 def learned(*news: tuple[str, int, float], budget: float = 1.0) -> dict[str, NoveltyRule]:
-    return learn_novelty(news, from_ns=0, until_ns=DAYS * DAY_NS, budget=budget)
+    found = learn_novelty(news, from_ns=0, until_ns=DAYS * DAY_NS)
+    return {what: x.rule(budget) for what, x in found.items()}
 
 
 def test_where_edges_never_change_one_call_is_enough() -> None:
@@ -57,10 +58,10 @@ def test_news_without_end_needs_the_most_calls_there_are() -> None:
 
 
 def test_after_minutes_of_training_a_new_edge_is_still_news() -> None:
-    found = learn_novelty([], from_ns=0, until_ns=20 * 60 * 10**9, budget=1.0)
+    found = learn_novelty([], from_ns=0, until_ns=20 * 60 * 10**9)
     assert set(found) == set(PRIORS)
-    assert found["edge"].least_calls == 1
-    assert found["shape"].least_calls > 1
+    assert found["edge"].rule(1.0).least_calls == 1
+    assert found["shape"].rule(1.0).least_calls > 1
 
 
 def test_the_rarer_the_news_the_higher_its_score() -> None:
@@ -77,6 +78,6 @@ def test_a_new_thing_is_told_from_the_call_that_is_enough_while_it_goes_on() -> 
     assert novel_steps(novel, NoveltyRule(10, 0.1)).tolist() == []
 
 
-def test_saved_rules_are_the_same() -> None:
-    rules = learned(("edge", LATE_NS, 3.0))
-    assert rules_from_json(rules_to_json(rules)) == rules
+def test_saved_news_are_the_same() -> None:
+    news = learn_novelty([("shape", LATE_NS, 7.0)], from_ns=0, until_ns=DAYS * DAY_NS)
+    assert news_from_json(news_to_json(news)) == news

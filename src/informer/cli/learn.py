@@ -51,7 +51,7 @@ def print_learned(result: LearnResult, patterns: list[dict[str, Any]]) -> None:
     print_patterns(patterns)
     say(
         f"Trained on {when(result.grid.start_ns)} to {when(result.grid.end_ns)} UTC in steps of "
-        f"{result.grid.step_s} s; an alert needs a score of {result.calibration.threshold:.1f}."
+        f"{result.grid.step_s} s; an alert needs a score of {result.learned.threshold:.1f}."
     )
 
 
@@ -61,7 +61,7 @@ def _document(result: LearnResult, patterns: list[dict[str, Any]]) -> dict[str, 
         "from_ns": result.grid.start_ns,
         "until_ns": result.grid.end_ns,
         "step_s": result.grid.step_s,
-        "threshold": result.calibration.threshold,
+        "threshold": result.learned.threshold,
         "formats": result.read.formats,
         "spans": result.read.chains.spans,
         "chains": result.read.chains.chains,

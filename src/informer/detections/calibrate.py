@@ -1,4 +1,4 @@
-"""From an alert budget to a threshold, on steps that no forecaster was trained on.
+"""What clean traffic scores, on steps that no forecaster was trained on.
 
 Axes: t step, s stream, u unit, w window.
 """
@@ -6,17 +6,13 @@ Axes: t step, s stream, u unit, w window.
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
 from informer.core.types import Bools, Floats, Ints, Json
 from informer.detections.scan import CALM_SHAPE, WINDOWS, Scan
 from informer.detections.streams import Watched
+from informer.detections.tail import Tail, fit_tail, guessed_tail
 
 SECONDS_A_DAY = 86_400
-MERGE_STEPS = 12  # exceedances closer than this would have been told as one incident
-CONFIDENCE = 0.95  # that clean traffic keeps the budget: it caps false alarms
-SATURATED = 0.5  # of the most incidents; where more pass, they run into each other and count as few
-DECAY = 0.7  # scores are -log10 p: ten times rarer is one more, or more where traffic is uneven
 LEAST_CALLS = 4.0  # fewer calls than this are no volume
 LEAST_HITS = 3.0  # fewer failures or refusals than this are no rise
 LARGEST_SQUARE = 16.0  # of a standardised residual: what is irregular must not widen the tails
@@ -27,11 +23,14 @@ SHARES = ("share", "failures", "refusals")  # signals that no forecast makes
 PRIOR_WINDOWS = 10.0  # of pooled evidence that every stream's inflation starts from
 
 
+LEAST_DAYS = 0.25  # of clean traffic; from less, nothing is to be learned about rare scores
+
+
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """What clean traffic looked like to the detector, and the threshold that follows."""
+    """What clean traffic looked like to the detector."""
 
-    threshold: float
+    tail: Tail  # how many misuse incidents a clean day brings at which score
     days: float  # of clean traffic it rests on
     longest: int  # window in steps that there was clean traffic enough to calibrate
     calm_shape: tuple[float, ...]  # [w]
@@ -49,7 +48,7 @@ class Calibration:
     def to_json(self) -> Json:
         """As a JSON object."""
         return {
-            "threshold": self.threshold,
+            "tail": self.tail.to_json(),
             "days": self.days,
             "longest": self.longest,
             "calm_shape": list(self.calm_shape),
@@ -60,7 +59,7 @@ class Calibration:
     def from_json(cls, value: Json) -> "Calibration":
         """Back from the JSON object."""
         return cls(
-            float(value["threshold"]),
+            Tail.from_json(value["tail"]),
             float(value["days"]),
             int(value["longest"]),
             tuple(value["calm_shape"]),
@@ -73,16 +72,14 @@ def calibrate(
     seen: Bools,
     *,
     step_s: int,
-    budget_per_day: float,
     trained: tuple[Watched, Bools] | None = None,
 ) -> Calibration:
-    """Fit inflation, calm demand and the threshold on clean out-of-sample traffic.
+    """Fit inflation, calm demand and the tail of scores on clean out-of-sample traffic.
 
     What is expected of shares follows from the calls there were and from no forecast, so their
     scatter may be learned from all that was `trained` on (streams and seen steps), where given.
 
-    `budget_per_day` is how many misuse incidents a clean day may bring, novelty not counted. With
-    little or no clean traffic the threshold comes from the number of cells alone.
+    With little or no clean traffic the tail comes from the number of cells alone.
     """
     days = float(seen.sum()) * step_s / SECONDS_A_DAY
     calm_shape = _calm_shape(watched, seen)
@@ -94,13 +91,14 @@ def calibrate(
     longest = max(fitting, default=WINDOWS[0])
     scan = Scan(watched, inflation, calm_shape, longest)
     scores = exceedances(scan, watched) * seen[:, None]  # [t, s]
-    by_unit = _by_unit(scores, watched)  # [t, u]
     cells_a_day = len(watched.streams) * SECONDS_A_DAY / step_s * 3
-    threshold = _threshold(by_unit, days, budget_per_day, cells_a_day)
+    enough = days >= LEAST_DAYS
+    tail = fit_tail(_by_unit(scores, watched), days) if enough else guessed_tail(cells_a_day)
     named = {
         x.key: tuple(map(float, row)) for x, row in zip(watched.streams, inflation, strict=True)
     }
-    return Calibration(threshold, days, longest, tuple(map(float, calm_shape)), named | pooled)
+    shape = tuple(map(float, calm_shape))
+    return Calibration(tail, days, longest, shape, named | pooled)
 
 
 def exceedances(scan: Scan, watched: Watched) -> Floats:
@@ -189,28 +187,3 @@ def _by_unit(scores: Floats, watched: Watched) -> Floats:
     unit = np.array([unit_of[x.pattern_ids[0]] for x in watched.streams])
     units = len(watched.unit_patterns)
     return np.stack([scores[:, unit == u].max(axis=1) for u in range(units)], axis=1)
-
-
-def _threshold(by_unit: Floats, days: float, budget: float, cells_a_day: float) -> float:
-    """The lowest score that clean traffic passes at most `budget` times a day, with confidence."""
-    by_count = float(np.log10(cells_a_day / budget))
-    if days < 0.25:
-        return by_count
-    levels = np.arange(1.5, 20.0, 0.05)
-    passed = np.array([_incidents(by_unit >= level) for level in levels])
-    peak = int(passed.argmax())
-    clear = np.flatnonzero(passed[peak:] <= SATURATED * passed[peak])
-    first = peak + int(clear[0]) if len(clear) else peak
-    per_day = stats.gamma.ppf(CONFIDENCE, passed[first:] + 1) / days
-    beyond = np.maximum(np.log10(per_day / budget), 0.0) / DECAY
-    return float((levels[first:] + beyond).min())
-
-
-def _incidents(passed: Bools) -> int:
-    """How many incidents exceedances of units, [t, u], would have been."""
-    return sum(_clusters(np.flatnonzero(column)) for column in passed.T)
-
-
-def _clusters(steps: Ints) -> int:
-    """How many incidents the exceedances at these steps would have been."""
-    return int(len(steps) > 0) + int((np.diff(steps) > MERGE_STEPS).sum())

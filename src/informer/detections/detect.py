@@ -12,7 +12,7 @@ from informer.detections.calibrate import Calibration
 from informer.detections.changes import Change, find_changes
 from informer.detections.explain import AROUND_A_CHANGE, kind_of
 from informer.detections.guilt import Guilt
-from informer.detections.novelty import Novel, NoveltyRule, novel_steps
+from informer.detections.novelty import PRIORS, SHARE_OF_BUDGET, News, Novel, novel_steps
 from informer.detections.scan import Scan
 from informer.detections.streams import Rates, Watched, watch
 from informer.detections.walk import Event, Walked, walk
@@ -28,9 +28,17 @@ class Learned:
 
     calibration: Calibration
     rates: Rates
-    novelty: dict[str, NoveltyRule]
+    novelty: dict[str, News]
     version_shares: dict[str, dict[str, float]]
     services_of: dict[str, frozenset[str]]  # services on the chains of each pattern
+    budget_per_day: float  # of misuse incidents on clean days, novelty included
+
+    @property
+    def threshold(self) -> float:
+        """The score that clean traffic passes as often as the budget leaves room beside news."""
+        return self.calibration.tail.level(
+            self.budget_per_day * (1 - SHARE_OF_BUDGET * len(PRIORS))
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,16 +73,16 @@ def detect(
     calibration = learned.calibration
     inflation = calibration.inflation_of(watched)
     scan = Scan(watched, inflation, np.array(calibration.calm_shape), calibration.longest)
-    walked = walk(scan, watched, observed.grid.seen, calibration.threshold)
+    walked = walk(scan, watched, observed.grid.seen, learned.threshold)
     changes = find_changes(observed.workloads, learned.version_shares)
     guilt = Guilt(traffic, forecasts)
     rows = _Rows(observed.grid)
     for event in walked.events:
         kind = kind_of(event, walked.events, watched, learned.services_of, observed.ends, changes)
         _add_event(rows, event, kind, watched, walked, guilt)
-    _add_crowds(rows, scan, watched, observed.grid, calibration.threshold)
+    _add_crowds(rows, scan, watched, observed.grid, learned.threshold)
     _add_changes(rows, changes, observed, learned)
-    _add_novel(rows, observed, learned.novelty, changes, learned.services_of)
+    _add_novel(rows, observed, learned, changes)
     scores = _scores(watched, walked, observed.grid)
     return Detected(rows.table(), scores, changes, _irregular(watched, walked, scan))
 
@@ -163,7 +171,7 @@ def _add_crowds(rows: _Rows, scan: Scan, watched: Watched, grid: Grid, threshold
 
 def _add_changes(rows: _Rows, changes: list[Change], observed: Observed, learned: Learned) -> None:
     """Calls of a version since it changed, against those it would have had by its share."""
-    threshold = learned.calibration.threshold
+    threshold = learned.threshold
     for change in changes:
         if change.service not in observed.rpc_of_service:
             continue
@@ -184,14 +192,14 @@ def _add_changes(rows: _Rows, changes: list[Change], observed: Observed, learned
 def _add_novel(
     rows: _Rows,
     observed: Observed,
-    rules: dict[str, NoveltyRule],
+    learned: Learned,
     changes: list[Change],
-    services_of: dict[str, frozenset[str]],
 ) -> None:
     step_s = observed.grid.step_s
+    rules = {what: news.rule(learned.budget_per_day) for what, news in learned.novelty.items()}
     for novel in observed.novel:
         rule = rules[novel.what]
-        services = services_of.get(novel.pattern_id, frozenset())
+        services = learned.services_of.get(novel.pattern_id, frozenset())
         for step in novel_steps(novel, rule):
             explained = any(
                 c.service in services and c.since <= step and c.what == "appeared" for c in changes

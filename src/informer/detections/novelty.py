@@ -42,10 +42,24 @@ class Novel:
     calls: Floats  # [t]
 
 
+@dataclass(frozen=True, slots=True)
+class News:
+    """How often clean days brought new things of one class, by the least calls they had."""
+
+    per_day: tuple[float, ...]  # one for each of LEAST_CALLS
+
+    def rule(self, budget: float) -> NoveltyRule:
+        """The fewest calls at which new things take no more than their part of the budget."""
+        for least, per_day in zip(LEAST_CALLS, self.per_day, strict=True):
+            if per_day <= SHARE_OF_BUDGET * budget:
+                return NoveltyRule(least, per_day)
+        return NoveltyRule(LEAST_CALLS[-1], self.per_day[-1])
+
+
 def learn_novelty(
-    first_seen: Iterable[tuple[str, int, float]], *, from_ns: int, until_ns: int, budget: float
-) -> dict[str, NoveltyRule]:
-    """Rules from the things first seen in the second half of training.
+    first_seen: Iterable[tuple[str, int, float]], *, from_ns: int, until_ns: int
+) -> dict[str, News]:
+    """News of each class, from the things first seen in the second half of training.
 
     `first_seen` holds (class, first_seen_ns, calls) of everything learned.
     """
@@ -55,19 +69,15 @@ def learn_novelty(
     for what, seen_ns, calls in first_seen:
         if seen_ns >= middle_ns:
             late[what].append(calls)
-    return {what: _rule(late[what], days, budget, *PRIORS[what]) for what in PRIORS}
+    return {what: _news(late[what], days, *PRIORS[what]) for what in PRIORS}
 
 
-def _rule(
-    late: list[float], days: float, budget: float, prior: float, prior_days: float
-) -> NoveltyRule:
-    rule = NoveltyRule(1, 0.0)
+def _news(late: list[float], days: float, prior: float, prior_days: float) -> News:
+    rates = []
     for least in LEAST_CALLS:
         found = sum(calls >= least for calls in late)
-        rule = NoveltyRule(least, (found + prior / least) / (days + prior_days))
-        if rule.per_day <= SHARE_OF_BUDGET * budget:
-            break
-    return rule
+        rates.append((found + prior / least) / (days + prior_days))
+    return News(tuple(rates))
 
 
 def novel_steps(novel: Novel, rule: NoveltyRule) -> Ints:
@@ -76,11 +86,11 @@ def novel_steps(novel: Novel, rule: NoveltyRule) -> Ints:
     return np.asarray(np.flatnonzero(enough & (novel.calls > 0)))
 
 
-def rules_to_json(rules: dict[str, NoveltyRule]) -> Json:
-    """The rules as a JSON object."""
-    return {k: {"least_calls": r.least_calls, "per_day": r.per_day} for k, r in rules.items()}
+def news_to_json(news: dict[str, News]) -> Json:
+    """The news as a JSON object."""
+    return {what: list(x.per_day) for what, x in news.items()}
 
 
-def rules_from_json(value: Json) -> dict[str, NoveltyRule]:
+def news_from_json(value: Json) -> dict[str, News]:
     """Back from the JSON object."""
-    return {k: NoveltyRule(int(r["least_calls"]), float(r["per_day"])) for k, r in value.items()}
+    return {what: News(tuple(per_day)) for what, per_day in value.items()}

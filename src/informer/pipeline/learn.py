@@ -18,7 +18,7 @@ from informer.core.types import NS_PER_S, Forecast, Grid, Json, PatternTraffic
 from informer.detections.calibrate import SECONDS_A_DAY, Calibration, calibrate
 from informer.detections.changes import learned_shares
 from informer.detections.detect import Learned
-from informer.detections.novelty import PRIORS, SHARE_OF_BUDGET, learn_novelty
+from informer.detections.novelty import learn_novelty
 from informer.detections.streams import Watched, learn_rates, watch
 from informer.engines.duckdb import DuckDBEngine
 from informer.forecasts.fit import Fitted, fit_all
@@ -53,7 +53,7 @@ class LearnResult:
     rpcs: pa.Table  # RPCS
     grid: Grid
     read: Read
-    calibration: Calibration
+    learned: Learned
     notes: tuple[str, ...]
 
 
@@ -137,9 +137,7 @@ def _learn(home: Workspace, scratch: DuckDBEngine, read: Read, progress: Progres
         add_run(home, run_id, (grid.start_ns, grid.end_ns), backtests, versions)
     home.keep_settings()
     notes = (*read.notes, *_notes(learned.calibration, grid))
-    return LearnResult(
-        run_id, patterns, found.pattern_edges, rpcs, grid, read, learned.calibration, notes
-    )
+    return LearnResult(run_id, patterns, found.pattern_edges, rpcs, grid, read, learned, notes)
 
 
 def next_run_id(home: Workspace, until_ns: int) -> str:
@@ -193,7 +191,6 @@ def _calibrate(
     rpcs: pa.Table,
 ) -> Learned:
     """Everything that detection needs, fitted on steps that no backtest forecast was trained on."""
-    budget = settings.alerts.budget_per_day
     firsts = [f.backtest.first for f in fitted.values() if f.backtest.first is not None]
     first = max(firsts, default=0)
     trained = np.arange(len(grid.seen)) < (first or len(grid.seen))
@@ -206,7 +203,6 @@ def _calibrate(
         watched,
         seen,
         step_s=grid.step_s,
-        budget_per_day=budget * (1 - SHARE_OF_BUDGET * len(PRIORS)),
         trained=(_shares(traffic, grid), grid.seen),
     )
     first_seen = scratch.query(read_sql("informer.detections", "first_seen")).to_pylist()
@@ -214,7 +210,6 @@ def _calibrate(
         [(r["what"], r["first_seen_ns"], r["calls"]) for r in first_seen],
         from_ns=grid.start_ns,
         until_ns=grid.end_ns,
-        budget=budget,
     )
     workloads = workload_series(scratch.query("select * from workloads"), grid)
     recent = RECENT_DAYS * SECONDS_A_DAY // grid.step_s
@@ -225,6 +220,7 @@ def _calibrate(
         novelty,
         learned_shares(workloads, recent),
         services_of(graphs, rpcs),
+        settings.alerts.budget_per_day,
     )
 
 

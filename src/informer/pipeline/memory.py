@@ -7,7 +7,7 @@ import pyarrow as pa
 from informer.core.types import OUTSIDE, UNKNOWN, Floats, Grid, Json, Model, PatternGraph
 from informer.detections.calibrate import Calibration
 from informer.detections.detect import Learned
-from informer.detections.novelty import rules_from_json, rules_to_json
+from informer.detections.novelty import news_from_json, news_to_json
 from informer.detections.streams import Rates
 from informer.forecasts.store import load_model
 from informer.patterns.find import Previous
@@ -48,19 +48,20 @@ def remember(workspace: Workspace, learned: Learned) -> None:
     """Write what detection needs from learning."""
     workspace.put("calibration", learned.calibration.to_json())
     workspace.put("rates", rates_to_json(learned.rates))
-    workspace.put("novelty", rules_to_json(learned.novelty))
+    workspace.put("novelty", news_to_json(learned.novelty))
     workspace.put("versions", learned.version_shares)
     workspace.put("services", {k: sorted(v) for k, v in learned.services_of.items()})
 
 
 def recall(workspace: Workspace) -> Learned:
-    """Read it back."""
+    """Read it back, with the alert budget of today's settings."""
     return Learned(
         Calibration.from_json(workspace.get("calibration")),
         rates_from_json(workspace.get("rates")),
-        rules_from_json(workspace.get("novelty")),
+        news_from_json(workspace.get("novelty")),
         workspace.get("versions"),
         {k: frozenset(v) for k, v in workspace.get("services").items()},
+        workspace.settings.alerts.budget_per_day,
     )
 
 
