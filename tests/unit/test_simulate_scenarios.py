@@ -73,10 +73,12 @@ def test_cells_have_services_of_their_own() -> None:
 
 def test_the_scenarios_of_the_docs_hold() -> None:
     page = (DOCS / "how-to" / "simulate.md").read_text(encoding="utf-8")
-    like, own = re.findall(r"```text\n(.*?)```", page, re.DOTALL)
+    like, own, graft = re.findall(r"```text\n(.*?)```", page, re.DOTALL)
     assert len(scenario_of(tomllib.loads(like), "like").patterns) == 4 * 43
     scenario = scenario_of(tomllib.loads(own), "own")
     assert [p.name for p in scenario.patterns] == ["login", "cleanup"]
+    scenario = scenario_of(tomllib.loads(own + graft), "both")
+    assert [e.id for e in scenario.events] == ["A1", "A2"]
 
 
 def test_a_scenario_is_read_from_a_path(tmp_path: Path) -> None:
@@ -129,6 +131,27 @@ def test_a_scenario_is_read_from_a_path(tmp_path: Path) -> None:
             "event A1 must name the patterns that become `to`, got ['*']",
         ),
         (tiny(ATTACK | {"kind": "autoscaling"}), "event A1.service must be given"),
+        (tiny(ATTACK | {"kind": "slow"}), "event A1.times_slower must be > 1, got 1.0"),
+        (
+            tiny(ATTACK | {"kind": "slow", "guilty": "x"}),
+            "guilty must be `callee: METHOD` of login",
+        ),
+        (
+            tiny(ATTACK | {"kind": "slow", "times_slower": 2, "below": "auth: POST /v1/login"}),
+            "event A1.below is for attacks, got 'auth: POST /v1/login'",
+        ),
+        (
+            tiny(ATTACK | {"below": "gateway: GET /"}),
+            "event A1.below must be `callee: METHOD` of login, got 'gateway: GET /'",
+        ),
+        (
+            tiny(ATTACK | {"below": "gateway: POST /login"}),
+            "event A1.guilty must be a call that `below` does not make, got 'auth: POST /v1/login'",
+        ),
+        (
+            tiny(ATTACK | {"below": "gateway: POST /login", "guilty": "auth"}),
+            "event A1.guilty must be `callee: METHOD`, got 'auth'",
+        ),
         (
             tiny(ATTACK | {"kind": "flash_sale", "patterns": []}),
             "event A1.patterns must name what is in demand",

@@ -16,9 +16,8 @@ from informer.simulate.happenings import (
     rates_with,
 )
 from informer.simulate.rates import STEP_NS, STEPS_PER_DAY, regular_rates
-from informer.simulate.read import guilty_call
 from informer.simulate.requests import Change, Spans, arrivals, calls_made, spans_of
-from informer.simulate.scenario import Scenario
+from informer.simulate.scenario import CALL_FAULTS, Scenario
 from informer.simulate.spans import Rows, malicious_table, table_of
 from informer.simulate.traits import Traits, change_of
 from informer.simulate.words import CLIENTS, Words, words_of
@@ -83,8 +82,7 @@ def block(sim: Simulation, number: int) -> tuple[pa.Table, pa.Table]:
     begin_ns = sim.from_ns + first * STEP_NS
     end_ns = begin_ns + sim.steps_per_block * STEP_NS
     rates = sim.rates[first : first + sim.steps_per_block]
-    parts: list[Rows] = []
-    events: list[int] = []  # of each part: the place of its event, or REGULAR
+    parts: list[tuple[Rows, Ints]] = []  # with the event of every request, or REGULAR
     for p, pattern in enumerate(sim.scenario.patterns):
         rng = np.random.default_rng([sim.seed, 5, p, number])
         if pattern.cron is None:
@@ -92,39 +90,76 @@ def block(sim: Simulation, number: int) -> tuple[pa.Table, pa.Table]:
         else:
             steps = np.repeat(np.arange(len(rates)), rates[:, p].astype(np.int64))
             starts = np.sort(begin_ns + steps * STEP_NS + rng.integers(0, STEP_NS, steps.size))
+        for a in _grafts_on(sim, p):
+            taken = _taken(sim, a, starts, number)
+            if taken.any():
+                clients = _clients(sim, int(taken.sum()), rng)
+                parts.append(_malicious(sim, a, starts[taken], clients, number))
+                starts = starts[~taken]
         starts = starts[_kept(sim, starts.size, rng)]
         if starts.size:
-            clients = (CLIENTS * rng.random(starts.size) ** 2).astype(np.int64)
-            clients += sim.words.first_client
-            parts.append(_rows(sim, p, starts, _faults(sim, p), clients, rng)[0])
-            events.append(REGULAR)
+            clients = _clients(sim, starts.size, rng)
+            rows = _rows(sim, p, starts, _faults(sim, p, starts), clients, rng)[0]
+            parts.append((rows, np.full(starts.size, REGULAR)))
     for a, attack in enumerate(sim.attacks):
         all_starts = sim.starts[a]
         starts = all_starts[(all_starts >= begin_ns) & (all_starts < end_ns)]
         if starts.size:
-            parts.append(_malicious(sim, a, attack, starts, number))
-            events.append(attack.happening.place)
+            event, place = attack.happening.event, attack.happening.place
+            rng = np.random.default_rng([sim.seed, 12, place, number])
+            clients = sim.words.first_source[place] + rng.integers(0, event.sources, starts.size)
+            parts.append(_malicious(sim, a, starts, clients, number))
     rng = np.random.default_rng([sim.seed, 10, number])
     words, scenario = sim.words, sim.scenario
-    rows, event = _joined(parts, events)
+    rows, events = _joined(parts)
     rows = with_losses(rows, scenario, sim.found, sim.from_ns, rng)
     version, pod = who_answered(rows, scenario, sim.found, words, sim.from_ns, rng)
     rows.start_ns += sim.skew_ns[words.service[rows.slot]]
     spans = table_of(rows, version, pod, words, scenario, number, sim.seed)
-    return spans, malicious_table(rows, event, scenario, number, sim.seed)
+    return spans, malicious_table(rows, events, scenario, number, sim.seed)
 
 
-def _malicious(sim: Simulation, a: int, attack: Campaign, starts: Ints, number: int) -> Rows:
-    """Requests of an attack, its calls counted before telemetry loses any."""
+def _malicious(
+    sim: Simulation, a: int, starts: Ints, clients: Ints, number: int
+) -> tuple[Rows, Ints]:
+    """Requests of an attack, its calls counted before telemetry loses any.
+
+    With the event of every request: of a graft, only of those that came to make the call.
+    """
+    attack = sim.attacks[a]
     event, place = attack.happening.event, attack.happening.place
     rng = np.random.default_rng([sim.seed, 9, place, number])
     slots = sim.scenario.patterns[attack.pattern].slots
     change = change_of(slots, event, attack.guilty, *attack.happening.covers(sim.from_ns))
-    clients = sim.words.first_source[place] + rng.integers(0, event.sources, starts.size)
-    changes = [*_faults(sim, attack.pattern), change]
+    changes = [*_faults(sim, attack.pattern, starts), change]
     rows, spans = _rows(sim, attack.pattern, starts, changes, clients, rng)
-    sim.malicious[a] += int(change.slots[spans.slot].sum())
-    return rows.where(_kept(sim, starts.size, rng)[spans.request])
+    guilty = change.slots[spans.slot]
+    sim.malicious[a] += int(guilty.sum())
+    events = np.full(starts.size, REGULAR if event.below else place)
+    events[spans.request[guilty]] = place
+    return rows.where(_kept(sim, starts.size, rng)[spans.request]), events
+
+
+def _grafts_on(sim: Simulation, p: int) -> list[int]:
+    """Attacks that use running chains of a pattern."""
+    return [
+        a
+        for a, attack in enumerate(sim.attacks)
+        if attack.pattern == p and attack.happening.event.below
+    ]
+
+
+def _taken(sim: Simulation, a: int, starts: Ints, number: int) -> Bools:
+    """Regular requests that an attack uses, [n]."""
+    it = sim.attacks[a].happening
+    begin, end = it.covers(sim.from_ns)
+    rng = np.random.default_rng([sim.seed, 13, it.place, number])
+    return (starts >= begin) & (starts < end) & (rng.random(starts.size) < it.event.share)
+
+
+def _clients(sim: Simulation, n: int, rng: np.random.Generator) -> Ints:
+    """Who makes regular requests: few make many, [n]."""
+    return sim.words.first_client + (CLIENTS * rng.random(n) ** 2).astype(np.int64)
 
 
 def _rows(
@@ -137,7 +172,7 @@ def _rows(
 ) -> tuple[Rows, Spans]:
     slots = sim.scenario.patterns[p].slots
     made, outcome = calls_made(slots, starts, changes, rng)
-    spans = spans_of(slots, starts, made, outcome, rng)
+    spans = spans_of(slots, starts, made, outcome, changes, rng)
     return Rows(
         request=spans.request,
         slot=sim.words.first[p] + spans.slot,
@@ -148,38 +183,42 @@ def _rows(
     ), spans
 
 
-def _joined(parts: list[Rows], events: list[int]) -> tuple[Rows, Ints]:
+def _joined(parts: list[tuple[Rows, Ints]]) -> tuple[Rows, Ints]:
     """Rows of all parts, their requests counted through, in order of their start.
 
     With the event of every request, [q].
     """
-    there = [i for i, part in enumerate(parts) if part.request.size]
-    parts = [parts[i] for i in there]
     if not parts:
         none = np.empty(0, dtype=np.int64)
         return Rows(none, none, none, none, none.astype(np.int8), none), none
-    sizes = [int(part.request[-1]) + 1 for part in parts]
-    before = np.cumsum([0, *sizes])
+    before = np.cumsum([0, *(events.size for _, events in parts)])
+    rows = [part for part, _ in parts]
     joined = Rows(
-        request=np.concatenate([x.request + n for x, n in zip(parts, before, strict=False)]),
-        slot=np.concatenate([x.slot for x in parts]),
-        start_ns=np.concatenate([x.start_ns for x in parts]),
-        duration_ns=np.concatenate([x.duration_ns for x in parts]),
-        outcome=np.concatenate([x.outcome for x in parts]),
-        client=np.concatenate([x.client for x in parts]),
+        request=np.concatenate([x.request + n for x, n in zip(rows, before, strict=False)]),
+        slot=np.concatenate([x.slot for x in rows]),
+        start_ns=np.concatenate([x.start_ns for x in rows]),
+        duration_ns=np.concatenate([x.duration_ns for x in rows]),
+        outcome=np.concatenate([x.outcome for x in rows]),
+        client=np.concatenate([x.client for x in rows]),
     )
-    event = np.repeat(np.array([events[i] for i in there], dtype=np.int64), sizes)
-    return joined.where(np.argsort(joined.start_ns, kind="stable")), event
+    events = np.concatenate([events for _, events in parts])
+    return joined.where(np.argsort(joined.start_ns, kind="stable")), events
 
 
-def _faults(sim: Simulation, p: int) -> list[Change]:
-    """What retry storms make of the calls of a pattern: whoever makes the call meets it."""
+def _faults(sim: Simulation, p: int, starts: Ints) -> list[Change]:
+    """What faults make of the calls of a pattern: whoever makes the call meets them.
+
+    `starts` of the requests are sorted; faults at other times are left out.
+    """
     slots = sim.scenario.patterns[p].slots
     changes = []
     for it in sim.found:
-        if it.event.kind == "retry_storm":
-            calls = np.array([guilty_call(it.event, s.call.callee, s.call.method) for s in slots])
-            changes.append(Change(calls, *it.covers(sim.from_ns), it.event.fail, it.event.refuse))
+        event = it.event
+        if event.kind in CALL_FAULTS:
+            met = np.array([event.is_about(s.call) for s in slots])
+            window = it.covers(sim.from_ns)
+            if starts[0] < window[1] and starts[-1] >= window[0]:
+                changes.append(Change(met, *window, event.fail, event.refuse, event.times_slower))
     return changes
 
 

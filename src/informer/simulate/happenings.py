@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from informer.core.types import Floats
+from informer.simulate.chain import Slot
+from informer.simulate.grafts import grafted_rpc
 from informer.simulate.rates import STEP_NS, STEPS_PER_DAY
-from informer.simulate.read import guilty_call
 from informer.simulate.scenario import CAMPAIGNS, CHANGES, DEMANDS, EVERY, Event, Scenario
 from informer.simulate.traits import Traits
 
@@ -84,7 +85,7 @@ class Campaign:
     pattern: int
     guilty: tuple[str, str, str]  # caller, callee, method
     background: float  # expected regular calls of the guilty rpc in the window
-    rates: Floats  # malicious requests a step, [t of the window]
+    rates: Floats  # malicious requests a step, [t of the window]; a graft makes none of its own
 
 
 def campaigns(
@@ -99,10 +100,12 @@ def campaigns(
             continue
         pattern = names.index(event.patterns[0])
         slots = scenario.patterns[pattern].slots
-        guilty = next(s.call.rpc for s in slots if guilty_call(event, s.call.callee, s.call.method))
+        guilty = _guilty_rpc(event, slots)
         window = rates[it.first : it.last]
         background = window @ traits.calls_of(guilty)  # [t]
-        if event.per_minute:
+        if event.below:
+            wanted = np.zeros(len(window))
+        elif event.per_minute:
             wanted = np.full(len(window), event.per_minute)
         else:
             beyond = np.full(len(window), it.multiplier - 1)
@@ -129,6 +132,12 @@ def campaign_starts(campaign: Campaign, rng: np.random.Generator) -> Floats:
         counts = rng.poisson(rates)
         steps = np.repeat(np.arange(rates.size), counts) + rng.random(int(counts.sum()))
     return np.asarray(np.sort(campaign.happening.first + steps))
+
+
+def _guilty_rpc(event: Event, slots: tuple[Slot, ...]) -> tuple[str, str, str]:
+    if event.below:
+        return grafted_rpc(event)
+    return next(s.call.rpc for s in slots if event.is_about(s.call))
 
 
 def _ends(value: object) -> tuple[float, float]:

@@ -7,6 +7,7 @@ import re
 import numpy as np
 
 from informer.simulate.blocks import Simulation
+from informer.simulate.grafts import regular_rpcs
 from informer.simulate.happenings import Campaign, Happening
 from informer.simulate.scenario import CHANGES, Event, Scenario
 
@@ -64,12 +65,17 @@ def _campaign(scenario: Scenario, attack: Campaign, malicious: int) -> dict[str,
 
 
 def _on_the_way(scenario: Scenario, attack: Campaign) -> list[tuple[str, str, str]]:
-    """The guilty rpc, then its callers in the chain that no other regular pattern makes."""
+    """The guilty rpc, then its callers in the chain that no other regular pattern makes.
+
+    Of a graft it alone: its callers are made as often as ever.
+    """
     slots = scenario.patterns[attack.pattern].slots
+    if attack.happening.event.below:
+        return [attack.guilty]
     others = {
-        s.call.rpc
+        rpc
         for i, p in enumerate(scenario.patterns)
-        for s in p.slots
+        for rpc in regular_rpcs(p)
         if i != attack.pattern and (p.per_minute or p.cron)
     }
     at = next(i for i, s in enumerate(slots) if s.call.rpc == attack.guilty)
@@ -84,9 +90,9 @@ def _on_the_way(scenario: Scenario, attack: Campaign) -> list[tuple[str, str, st
 
 def _changed(scenario: Scenario, event: Event) -> str:
     """Calls of the service that is deployed, and rpcs that only one side of the change makes."""
-    slots = {p.name: {s.call.rpc for s in p.slots} for p in scenario.patterns}
-    after = slots.get(event.to, set())
-    changed = {rpc for name in event.patterns for rpc in slots[name] ^ after}
+    rpcs = {p.name: regular_rpcs(p) for p in scenario.patterns}
+    after = rpcs.get(event.to, set())
+    changed = {rpc for name in event.patterns for rpc in rpcs[name] ^ after}
     named = [_named(scenario, rpc) for rpc in sorted(changed)]
     return "|".join([*([f"*>{event.service}:"] if event.service else []), *named])
 

@@ -9,12 +9,10 @@ from typing import Any
 from informer.core.errors import InformerError
 from informer.core.types import OUTSIDE
 from informer.simulate.chain import Call, parse_chain
+from informer.simulate.fits import check_event
+from informer.simulate.grafts import with_grafts
 from informer.simulate.reading import made
 from informer.simulate.scenario import (
-    CAMPAIGNS,
-    CHANGES,
-    DEMANDS,
-    EVERY,
     Batch,
     Calendar,
     Defects,
@@ -94,8 +92,8 @@ def scenario_of(given: dict[str, Any], name: str) -> Scenario:
     if not any(p.per_minute or p.cron for p in scenario.patterns):
         raise InformerError(f"{name}: a pattern must have per_minute or cron")
     for event in scenario.events:
-        _fits(event, scenario, f"{name}: event {event.id}")
-    return in_days(in_cells(scenario), scenario.head.days)
+        check_event(event, scenario, f"{name}: event {event.id}")
+    return in_days(in_cells(with_grafts(scenario)), scenario.head.days)
 
 
 def in_cells(scenario: Scenario) -> Scenario:
@@ -158,48 +156,6 @@ def _pattern(values: Any, seasons: dict[str, Season], where: str) -> Pattern:
         made(Batch, keys.cron, f"{where}.cron") if keys.cron is not None else None,
         parse_chain(keys.chain, where),
     )
-
-
-def _fits(event: Event, scenario: Scenario, where: str) -> None:
-    """Whether the event has what its kind needs, and every name in it is there."""
-    patterns = {p.name: p for p in scenario.patterns}
-    for name in (*event.patterns, *([event.to] if event.to else [])):
-        if name not in patterns and name != EVERY:
-            raise InformerError(f"{where}: there is no pattern {name}")
-    if event.service and event.service not in scenario.services:
-        raise InformerError(f"{where}: there is no service {event.service}")
-    one = event.kind in CAMPAIGNS or event.kind == "retry_storm"
-    if one and (len(event.patterns) != 1 or EVERY in event.patterns):
-        raise InformerError(f"{where}.patterns must name one pattern, got {event.patterns}")
-    if one and not any(
-        guilty_call(event, s.call.callee, s.call.method) for s in patterns[event.patterns[0]].slots
-    ):
-        raise InformerError(
-            f"{where}.guilty must be `callee: METHOD` of {event.patterns[0]}, got {event.guilty!r}"
-        )
-    if event.kind in DEMANDS and not event.patterns:
-        raise InformerError(f"{where}.patterns must name what is in demand")
-    if event.kind in CHANGES and not event.to and not (event.service and event.version):
-        raise InformerError(f"{where} must have service and version, or patterns and to")
-    if event.kind in CHANGES and (
-        bool(event.to) != bool(event.patterns) or EVERY in event.patterns
-    ):
-        raise InformerError(
-            f"{where} must name the patterns that become `to`, got {event.patterns}"
-        )
-    if event.kind == "autoscaling" and not event.service:
-        raise InformerError(f"{where}.service must be given")
-    if event.kind in CAMPAIGNS and not event.per_minute and not event.growth_per_day:
-        least = event.multiplier[0] if isinstance(event.multiplier, list) else event.multiplier
-        if least <= 1:
-            raise InformerError(f"{where}.multiplier must be > 1, got {event.multiplier}")
-        if not patterns[event.patterns[0]].per_minute:
-            raise InformerError(f"{where}.per_minute must be given: the pattern has no traffic")
-
-
-def guilty_call(event: Event, callee: str, method: str) -> bool:
-    """Whether this is the call that an event is about."""
-    return f"{callee}: {method}" == event.guilty
 
 
 def _listed(given: dict[str, Any], section: str, name: str) -> list[Any]:

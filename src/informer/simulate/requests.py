@@ -24,8 +24,14 @@ class Change:
     slots: Bools  # [s]
     from_ns: int
     until_ns: int
-    fail: float
-    refuse: float
+    fail: float = 0.0  # 0 = as ever, as is `refuse`
+    refuse: float = 0.0
+    times_slower: float = 1.0
+    makes: bool = False  # calls that are never made otherwise
+
+    def inside(self, starts_ns: Ints) -> Bools:
+        """Requests of the window, [n]."""
+        return (starts_ns >= self.from_ns) & (starts_ns < self.until_ns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +81,9 @@ def calls_made(
             possible = made[up] & ~stopped[up] if up >= 0 else np.ones(n, dtype=bool)
             if slot.copy == 0:
                 copies[up, slot.first] = _copies(slot, n, rng)
+                for change in changes:
+                    if change.makes and change.slots[s]:
+                        copies[up, slot.first] = change.inside(starts_ns).astype(np.int64)
             made[s] = possible & (copies[up, slot.first] > slot.copy)
         fail, refuse = _odds(s, slot, starts_ns, changes)
         if np.any(fail) or np.any(refuse):
@@ -98,6 +107,7 @@ def spans_of(
     starts_ns: Ints,
     made: Bools,
     outcome: Outcomes,
+    changes: list[Change],
     rng: np.random.Generator,
 ) -> Spans:
     """Spans of the calls that were made: callers wait for their callees, one after the other."""
@@ -108,6 +118,9 @@ def spans_of(
         own = np.exp(SPREAD * rng.standard_normal(n, dtype=np.float32))
         own *= np.float32(slots[s].call.ms if slots[s].kind != "producer" else 1.0)
         took[s] = own + waits[s]
+        for change in changes:
+            if change.times_slower > 1 and change.slots[s] and slots[s].kind != "producer":
+                took[s] *= np.where(change.inside(starts_ns), np.float32(change.times_slower), 1)
         if slots[s].parent >= 0 and slots[s].kind != "consumer":
             waits[slots[s].parent] += made[s] * took[s]
     begins = np.zeros((len(slots), n), dtype=np.float32)  # ms after the request
@@ -138,6 +151,8 @@ def _copies(slot: Slot, n: int, rng: np.random.Generator) -> Ints:
     low, high = call.times
     times = rng.integers(low, high + 1, n, dtype=np.int8) if high > low else np.full(n, low)
     p = call.p * (1 - call.cache)
+    if p == 0:
+        return np.zeros(n, dtype=np.int64)
     return np.asarray(times * (rng.random(n, dtype=np.float32) < p) if p < 1 else times)
 
 
@@ -151,7 +166,7 @@ def _odds(
     refuse: Floats | float = slot.call.refuse
     for change in changes:
         if change.slots[s]:
-            inside = (starts_ns >= change.from_ns) & (starts_ns < change.until_ns)
+            inside = change.inside(starts_ns)
             if change.fail:
                 fail = np.where(inside, change.fail, fail)
             if change.refuse:

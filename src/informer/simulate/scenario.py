@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from informer.simulate.chain import Slot
+from informer.simulate.chain import Call, Slot
 from informer.simulate.reading import (
     ANY_TEXT,
     DAYS,
@@ -28,7 +28,8 @@ CAMPAIGNS = (
 )
 DEMANDS = ("flash_sale",)
 CHANGES = ("deploy", "deploy_canary")
-FAULTS = ("retry_storm", "collector_outage")
+CALL_FAULTS = ("retry_storm", "slow")
+FAULTS = (*CALL_FAULTS, "collector_outage")
 KINDS = (*CAMPAIGNS, *DEMANDS, *CHANGES, "autoscaling", *FAULTS)
 EVERY = "*"
 MOMENT = r"(\d+)d (\d\d):(\d\d)"
@@ -120,8 +121,10 @@ class Event:
     burst_minutes: int = key(whole(1, 1440), 10)
     sources: int = key(whole(1, 5000), 20)
     guilty: str = key(ANY_TEXT, "")
+    below: str = key(ANY_TEXT, "")
     refuse: float = key(number(0, 1), 0.0)
     fail: float = key(number(0, 1), 0.0)
+    times_slower: float = key(number(1, 1000), 1.0)
     service: str = key(ANY_TEXT, "")
     version: str = key(ANY_TEXT, "")
     to: str = key(ANY_TEXT, "")
@@ -137,6 +140,10 @@ class Event:
         """Its beginning, in minutes after training."""
         day, hour, minute = (int(x) for x in re.findall(r"\d+", self.at))
         return day * 1440 + hour * 60 + minute
+
+    def is_about(self, call: Call) -> bool:
+        """Whether a call is the guilty one, whoever makes it."""
+        return f"{call.callee}: {call.method}" == self.guilty
 
 
 @dataclass(frozen=True, slots=True)

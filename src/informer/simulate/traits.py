@@ -44,8 +44,9 @@ class Traits:
 def change_of(
     slots: tuple[Slot, ...], event: Event, rpc: tuple[str, str, str], from_ns: int, until_ns: int
 ) -> Change:
-    """What an event makes of the calls of one rpc."""
-    return Change(_places(slots, rpc), from_ns, until_ns, event.fail, event.refuse)
+    """What an attack makes of the calls of one rpc."""
+    makes = bool(event.below)
+    return Change(_places(slots, rpc), from_ns, until_ns, event.fail, event.refuse, makes=makes)
 
 
 def _places(slots: tuple[Slot, ...], rpc: tuple[str, str, str]) -> Bools:
