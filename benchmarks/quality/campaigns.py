@@ -15,7 +15,7 @@ from informer.simulate.read import read_scenario, scenario_of
 from informer.simulate.scenario import Scenario
 from quality.drawn import Drawn, named, toml
 from quality.ordinary import Ordinary
-from quality.targets import Background, Target, targets, unused_patterns
+from quality.targets import Background, Target, new_edges, targets, unused_patterns
 
 BASES = ("shop", "bank", "social")
 FROM_NS = 1_780_272_000 * NS_PER_S  # Monday 2026-06-01: simulate from here, or z is another
@@ -24,6 +24,7 @@ A_DAY = (2, 5)  # campaigns, the upper end excluded
 BANDS = (((3.0, 5.0), 0.08), ((5.0, 8.0), 0.33), ((8.0, 60.0), 0.59))  # oracle z, and their share
 LEAST, MOST = 1.05, 10.0  # multiplier
 NEW_EDGES = 0.12  # share of campaigns that go over an edge never seen
+MOST_GRAFTED = 0.5  # share of the requests that one of them uses
 POISON_A_DAY = 0.05  # growth
 APART = 60  # minutes between two campaigns on one pattern
 BEFORE_OUTAGE = 60  # minutes in which no attack begins
@@ -52,10 +53,10 @@ STYLES = (
     Style("registration", 0.9, (60, 480), (1.2, MOST), (20, 300), rhythm="metronome"),
     Style("scraping", 1.2, (60, 480), (LEAST, MOST), (1, 40)),
     Style("scraping", 0.8, (60, 480), (LEAST, MOST), (1, 40), rhythm="metronome"),
-    Style("denial_of_service", 1.2, (10, 45), (3, MOST), (500, 3000), fail=(0.1, 0.4)),
+    Style("denial_of_service", 3.0, (10, 45), (3, MOST), (500, 3000), fail=(0.1, 0.4)),
     Style("token_replay", 1.5, (20, 180), (1.2, MOST), (1, 50), (0.0, 0.3)),
     Style("exfiltration", 1.5, (180, 720), (LEAST, 3), (1, 3)),
-    Style("poisoning", 0.3, (2880, 5760), (LEAST, 1.5), (50, 500)),
+    Style("poisoning", 1.5, (2880, 5760), (LEAST, 1.5), (50, 500)),
 )
 
 
@@ -73,9 +74,9 @@ def write_scenario(
 ) -> None:
     """Write a scenario like a shipped one, with other events in its days after training.
 
-    `attacks` and `legit` leave out what they name, and what stays keeps its place; faults go with
-    `legit`. Clean days have neither. Strengths are drawn for the telemetry of the base: with
-    other `defects` the campaigns stay as they are, and less of them shows.
+    `attacks` and `legit` leave out what they name, and what stays is the same; faults and
+    holidays go with `legit`. Clean days have neither. Strengths are drawn for the telemetry of
+    the base: with other `defects` the campaigns stay as they are, and less of them shows.
     """
     given: Json = {
         "like": base,
@@ -90,17 +91,17 @@ def write_scenario(
     ordinary = Ordinary(scenario, np.random.default_rng([seed, BASES.index(base), 1]))
     changes, faults = ordinary.events()
     calendar = ordinary.calendar()
-    given["calendar"] = calendar if legit else calendar | {"holidays": []}
-    around = [*named(changes, "L"), *named(faults, "F")] if legit else []
-    drawn: list[Drawn] = []
+    around = [*named(changes, "L"), *named(faults, "F")]
+    drawn: list[Json] = []
     if attacks:
-        regular = scenario_of(given | {"event": around}, base)
+        regular = scenario_of(given | {"calendar": calendar, "event": around}, base)
         rng = np.random.default_rng([seed, BASES.index(base), 2])
         outages = [f for f in faults if f.kind == "collector_outage"]
-        drawn = Campaigns(scenario, regular, outages, rng).events()
+        drawn = named(Campaigns(scenario, regular, outages, rng).events(), "A")
+    given["calendar"] = calendar if legit else calendar | {"holidays": []}
     if defects:
         given["defects"] = defects
-    path.write_text(toml(given | {"event": [*around, *named(drawn, "A")]}), encoding="utf-8")
+    path.write_text(toml(given | {"event": [*(around if legit else []), *drawn]}), encoding="utf-8")
 
 
 class Campaigns:
@@ -117,6 +118,7 @@ class Campaigns:
         self._days = scenario.head.days - scenario.head.train_days
         self._targets = targets(scenario)
         self._unused = list(unused_patterns(scenario))
+        self._new_edges = list(new_edges(scenario))
         self._background = Background(regular, self._targets, FROM_NS)
         self._outages = outages
         kinds = {t.kind for t in self._targets}
@@ -129,15 +131,18 @@ class Campaigns:
         """About three campaigns a day; two on one pattern are never at the same time."""
         for day in range(self._days):
             for _ in range(int(self._rng.integers(*A_DAY))):
-                if self._unused and self._rng.random() < NEW_EDGES:
-                    event = self._over_a_new_edge(day)
-                else:
+                if self._rng.random() >= NEW_EDGES:
                     event = self._of_strength(day)
+                elif self._unused and self._rng.random() < 0.5:
+                    event = self._in_new_chains(day)
+                else:
+                    event = self._grafted(day)
                 if event is not None:
                     self._found.append(event)
         return self._found
 
-    def _over_a_new_edge(self, day: int) -> Drawn | None:
+    def _in_new_chains(self, day: int) -> Drawn | None:
+        """An entry of its own, and from there over an edge never seen."""
         pattern, guilty = self._unused.pop(int(self._rng.integers(len(self._unused))))
         for _ in range(TRIES):
             first, minutes = self._window(day, 30, 180)
@@ -145,6 +150,20 @@ class Campaigns:
                 keys: Json = {"patterns": [pattern], "guilty": guilty}
                 keys["per_minute"] = round(_loguniform(self._rng, 8, 60) / minutes, 3)
                 keys["sources"] = int(self._rng.integers(1, 4))
+                return Drawn("lateral_movement", first, minutes, keys)
+        return None
+
+    def _grafted(self, day: int) -> Drawn | None:
+        """Within regular requests: a few of them make one call over an edge never seen."""
+        for _ in range(TRIES):
+            edge = self._new_edges[int(self._rng.integers(len(self._new_edges)))]
+            first, minutes = self._window(day, 30, 180)
+            calls = _loguniform(self._rng, 8, 60)
+            requests = self._background.requests(edge.pattern, first, minutes)
+            if self._fits(edge.pattern, first, minutes) and calls < MOST_GRAFTED * requests:
+                self._new_edges = [e for e in self._new_edges if e.services != edge.services]
+                keys: Json = {"patterns": [edge.pattern], "below": edge.below}
+                keys |= {"guilty": edge.guilty, "share": round(calls / requests, 4)}
                 return Drawn("lateral_movement", first, minutes, keys)
         return None
 

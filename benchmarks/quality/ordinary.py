@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from informer.core.types import Json
-from informer.simulate.scenario import CHANGES, EVERY, Scenario
+from informer.simulate.scenario import CHANGES, EVERY, FAULTS, Scenario
 from quality.drawn import Drawn
 
 LEGIT = {"flash_sale": 0.35, "deploy": 0.25, "deploy_canary": 0.22, "autoscaling": 0.18}
@@ -15,6 +15,7 @@ MINUTES = {  # least and most
     "deploy_canary": (60, 300),
     "autoscaling": (60, 360),
     "retry_storm": (15, 60),
+    "slow": (15, 120),
     "collector_outage": (10, 40),
 }
 EVENTS_A_DAY = (0, 1, 1, 1, 2)
@@ -41,6 +42,14 @@ class Ordinary:
                 for p in scenario.patterns
                 for s in p.slots
                 if p.per_minute and s.call.retry
+            }
+        )
+        self._called = sorted(
+            {
+                (p.name, f"{s.call.callee}: {s.call.method}")
+                for p in scenario.patterns
+                for s in p.slots
+                if p.per_minute and s.kind == "server" and s.parent >= 0
             }
         )
         self._turns = [e for e in scenario.events if e.kind in CHANGES and e.to]
@@ -95,14 +104,18 @@ class Ordinary:
         return change
 
     def _fault(self, day: int) -> Drawn:
-        if not self._tried_again or self._rng.random() < 0.5:
+        kind = str(self._rng.choice(FAULTS))
+        if kind == "collector_outage":
             share = float(self._rng.choice([0.5, 0.8, 1.0]))
-            return self._drawn("collector_outage", day, {"share": share})
-        pattern, guilty = self._tried_again[int(self._rng.integers(len(self._tried_again)))]
-        fail = round(float(self._rng.uniform(0.4, 0.8)), 2)
-        return self._drawn(
-            "retry_storm", day, {"patterns": [pattern], "guilty": guilty, "fail": fail}
-        )
+            return self._drawn(kind, day, {"share": share})
+        calls = self._tried_again if kind == "retry_storm" else self._called
+        pattern, guilty = calls[int(self._rng.integers(len(calls)))]
+        keys: Json = {"patterns": [pattern], "guilty": guilty}
+        if kind == "retry_storm":
+            keys["fail"] = round(float(self._rng.uniform(0.4, 0.8)), 2)
+        else:
+            keys["times_slower"] = round(float(self._rng.uniform(5, 40)), 1)
+        return self._drawn(kind, day, keys)
 
     def _drawn(self, kind: str, day: int, keys: Json) -> Drawn:
         least, most = MINUTES[kind]

@@ -9,6 +9,7 @@ import pytest
 
 from informer.core.types import Floats
 from informer.simulate.blocks import simulation
+from informer.simulate.grafts import grafted_rpc
 from informer.simulate.happenings import Happening, happenings
 from informer.simulate.read import read_scenario
 from informer.simulate.scenario import Scenario
@@ -110,6 +111,7 @@ def test_most_kinds_and_styles_are_drawn(tmp_path: Path) -> None:
         *("token_replay", "exfiltration", "lateral_movement"),
     }
     assert max(kinds.count(kind) for kind in set(kinds)) < 0.4 * len(kinds)
+    assert {bool(e.below) for e in found if e.kind == "lateral_movement"} == {True, False}
     assert {event.rhythm for event in found} == {"chance", "metronome", "bursts"}
 
 
@@ -122,14 +124,23 @@ def test_what_is_left_out_leaves_the_rest_in_place(tmp_path: Path, base: str) ->
     assert calm.events == tuple(e for e in whole.events if e.flag != "attack")
     assert calm.calendar == whole.calendar
     assert (clean.events, clean.calendar.holidays) == ((), [])
-    assert {e.flag for e in alone.events} == {"attack"}
-    assert alone.patterns == clean.patterns == whole.patterns
+    assert alone.events == tuple(e for e in whole.events if e.flag == "attack")
+    assert (alone.calendar, alone.head) == (clean.calendar, whole.head)
 
 
 def test_other_telemetry_sees_the_same_campaigns(tmp_path: Path) -> None:
     sampled = drawn(tmp_path, "shop", 1, defects={"sampling": 0.1})
     assert sampled.defects.sampling == 0.1
     assert sampled.events == drawn(tmp_path, "shop", 1).events
+
+
+def test_no_graft_goes_over_an_edge_that_is_known_or_was_used_before(tmp_path: Path) -> None:
+    for base, seed in EVERY_DRAW:
+        known = {s.call.rpc[:2] for p in read_scenario(base).patterns for s in p.slots if s.call.p}
+        grafts = [it.event for it in attacks(drawn(tmp_path, base, seed)) if it.event.below]
+        edges = [grafted_rpc(event)[:2] for event in grafts]
+        assert not known & set(edges)
+        assert len(set(edges)) == len(edges)
 
 
 def test_with_more_volume_attacks_of_the_same_strength_multiply_less(tmp_path: Path) -> None:
