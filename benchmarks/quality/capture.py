@@ -1,0 +1,170 @@
+"""A capture of spans becomes a world, and Informer's own word on it for any alert budget."""
+
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from informer.config.settings import Settings
+from informer.core.types import Bools, Floats, Grid, Json, Model, PatternTraffic
+from informer.detections.detect import Detected, Learned
+from informer.engines.duckdb import DuckDBEngine
+from informer.incidents.build import Names
+from informer.pipeline.history import history
+from informer.pipeline.judge import Gathered, gather, incidents_of, judge, names_of
+from informer.pipeline.learn import learn
+from informer.pipeline.memory import models_in_force, pattern_graphs, previous_patterns, recall
+from informer.pipeline.progress import silent
+from informer.pipeline.read import read_chains, sources_of
+from informer.pipeline.workspace import Workspace
+from informer.spans.templates import Templates
+from quality.world import Event, World, read_events
+
+MALICIOUS_STEPS = """
+select m.pattern_id, h.start_ns // $step_ns * $step_ns as step_start_ns, count(*) as chains
+from chains as h join malicious using (trace_id) left join members as m using (shape_id)
+group by 1, 2
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """What a detector says of a world at an alert budget."""
+
+    incidents: list[Json]
+    scores: dict[str, Floats]  # by pattern, [t]: the highest score of its cells
+
+
+@dataclass(frozen=True, slots=True)
+class Capture:
+    """A world, and what Informer needs to judge it again and again."""
+
+    world: World
+    gathered: Gathered
+    models: dict[str, Model]
+    learned: Learned
+    names: Names
+    learn_s: float
+    read_s: float
+    spans: int
+
+    def word(self, budget: float) -> Word:
+        """Informer's incidents at a budget of misuse incidents a day, and its scores."""
+        learned = replace(self.learned, budget_per_day=budget)
+        found = judge(self.gathered, self.models, learned).found
+        incidents = as_json(incidents_of(self.gathered, found, self.names))
+        return Word(incidents, pattern_scores(found, self.world))
+
+
+def build(
+    folder: Path, name: str, workspace: Path, *, settings: Settings, labels: Path | None = None
+) -> Capture:
+    """Learn `train/`, read `test/`; labels.csv and malicious.parquet in the folder say the truth.
+
+    A folder without the latter takes an attack's steps as malicious in every pattern that makes
+    its guilty call.
+    """
+    started = time.process_time()
+    learn([folder / "train"], workspace, settings=settings)
+    learned_s = time.process_time()
+    with Workspace.open(workspace) as home, home.scratch() as scratch:
+        read = read_chains(
+            scratch,
+            home,
+            sources_of([folder / "test"], settings),
+            Templates.from_json(home.get("templates")),
+            silent,
+            learn_templates=False,
+        )
+        gathered = gather(home, scratch, silent)
+        events = read_events(labels or folder / "labels.csv")
+        learned = recall(home)
+        names = names_of(gathered.rpcs, home.table("patterns"), learned)
+        train_grid, train = _train(home)
+        truth = folder / "malicious.parquet"
+        if truth.exists():
+            malicious = _malicious(scratch, truth, gathered)
+        else:
+            malicious = _guilty_steps(events, gathered, names)
+        return Capture(
+            World(
+                name=name,
+                train_grid=train_grid,
+                test_grid=gathered.grid,
+                train={p: train[p] for p in gathered.traffic},
+                test=gathered.traffic,
+                rpcs=names.rpcs,
+                labels=names.labels,
+                services_of=learned.services_of,
+                events=events,
+                malicious=malicious,
+            ),
+            gathered,
+            models_in_force(home)[1],
+            learned,
+            names,
+            learned_s - started,
+            time.process_time() - learned_s,
+            read.chains.spans,
+        )
+
+
+def as_json(incidents: pa.Table) -> list[Json]:
+    """Incidents with their rpcs, as `judge` of the metrics wants them."""
+    return [
+        {
+            **{k: row[k] for k in ("kind", "opened_ns", "resolved_ns", "title", "score")},
+            "rpcs": orjson.loads(row["evidence"])["rpcs"],
+        }
+        for row in incidents.to_pylist()
+    ]
+
+
+def pattern_scores(found: Detected, world: World) -> dict[str, Floats]:
+    """The highest score of each pattern at every step, [t]; 0 where it was not seen."""
+    highest = found.scores.group_by(["pattern_id", "step_start_ns"]).aggregate([("score", "max")])
+    scores = {p: np.zeros(len(world.test_grid.seen)) for p in world.test}
+    step = highest["step_start_ns"].to_numpy() - world.test_grid.start_ns
+    step //= world.test_grid.step_ns
+    for p, t, score in zip(
+        highest["pattern_id"].to_pylist(), step, highest["score_max"].to_numpy(), strict=True
+    ):
+        scores[p][t] = score
+    return scores
+
+
+def _train(home: Workspace) -> tuple[Grid, dict[str, PatternTraffic]]:
+    trained = home.get("trained")
+    graphs = pattern_graphs(previous_patterns(home))
+    train = history(home, graphs, trained["step_s"], trained["start_ns"], trained["end_ns"])
+    seen = next(iter(train.values())).series.seen
+    return Grid(trained["start_ns"], trained["step_s"], seen), train
+
+
+def _malicious(scratch: DuckDBEngine, truth: Path, gathered: Gathered) -> dict[str, Bools]:
+    grid = gathered.grid
+    scratch.write("malicious", pq.read_table(truth))
+    marked = {p: np.zeros(len(grid.seen), dtype=bool) for p in gathered.traffic}
+    for row in scratch.query(MALICIOUS_STEPS, step_ns=grid.step_ns).to_pylist():
+        step = (row["step_start_ns"] - grid.start_ns) // grid.step_ns
+        if row["pattern_id"] in marked and 0 <= step < len(grid.seen):
+            marked[row["pattern_id"]][step] = True
+    return marked
+
+
+def _guilty_steps(events: tuple[Event, ...], gathered: Gathered, names: Names) -> dict[str, Bools]:
+    grid = gathered.grid
+    starts = grid.starts_ns()
+    marked = {}
+    for pattern_id, traffic in gathered.traffic.items():
+        steps = np.zeros(len(grid.seen), dtype=bool)
+        rpcs = [names.rpcs[r] for r in traffic.series.graph.rpc_ids]
+        for event in events:
+            if event.flag == "attack" and any(event.is_guilty(r) for r in rpcs):
+                steps |= (starts + grid.step_ns > event.start_ns) & (starts < event.end_ns)
+        marked[pattern_id] = steps
+    return marked
