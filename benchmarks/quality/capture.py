@@ -83,7 +83,7 @@ def build(
         gathered = gather(home, scratch, silent)
         events = read_events(labels or folder / "labels.csv")
         learned = recall(home)
-        names = names_of(gathered.rpcs, home.table("patterns"), learned)
+        names = names_of(scratch.query("select * from rpcs"), home.table("patterns"), learned)
         train_grid, train = _train(home)
         truth = folder / "malicious.parquet"
         if truth.exists():

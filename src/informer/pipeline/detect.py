@@ -73,7 +73,8 @@ def detect(
 
 def _detect(home: Workspace, scratch: DuckDBEngine, read: Read, progress: Progress) -> DetectResult:
     gathered = gather(home, scratch, progress)
-    grid, rpcs, table = gathered.grid, gathered.rpcs, gathered.table
+    grid = gathered.grid
+    rpcs, table = (scratch.query(f"select * from {name}") for name in ("rpcs", "traffic"))
     progress("scoring", 0, None)
     run_id, models = models_in_force(home)
     learned = recall(home)

@@ -33,8 +33,6 @@ class Gathered:
     """All that a range holds for detection, before anything is judged."""
 
     grid: Grid
-    table: pa.Table  # TRAFFIC
-    rpcs: pa.Table  # RPCS
     traffic: dict[str, PatternTraffic]  # of every pattern with a model
     past: dict[str, PatternTraffic]  # what was kept of the days before
     observed: Observed
@@ -62,7 +60,7 @@ def gather(home: Workspace, scratch: DuckDBEngine, progress: Progress) -> Gather
     graphs = [t.series.graph for t in traffic.values()]
     past = history(home, graphs, grid.step_s, context_start_ns(grid.start_ns), grid.start_ns)
     observed = _observed(home, scratch, grid, traffic, rpcs, known)
-    return Gathered(grid, table, rpcs, traffic, past, observed)
+    return Gathered(grid, traffic, past, observed)
 
 
 def judge(gathered: Gathered, models: dict[str, Model], learned: Learned) -> Judged:

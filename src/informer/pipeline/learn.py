@@ -5,7 +5,6 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
 import orjson
 import pyarrow as pa
 
@@ -14,18 +13,19 @@ from informer.config.settings import Settings
 from informer.core.errors import InformerError
 from informer.core.sql import read_sql
 from informer.core.tables import RUNS
-from informer.core.types import NS_PER_S, Forecast, Grid, Json, PatternTraffic
-from informer.detections.calibrate import SECONDS_A_DAY, Calibration, calibrate
+from informer.core.types import NS_PER_S, Grid, Json, PatternTraffic
+from informer.detections.calibrate import SECONDS_A_DAY, Calibration
 from informer.detections.changes import learned_shares
 from informer.detections.detect import Learned
 from informer.detections.novelty import learn_novelty
-from informer.detections.streams import Watched, learn_rates, watch
+from informer.detections.streams import learn_rates
 from informer.engines.duckdb import DuckDBEngine
 from informer.forecasts.fit import Fitted, fit_all
 from informer.forecasts.store import save_model
 from informer.incidents.attributes import learn_attributes
 from informer.patterns.find import find_patterns
 from informer.patterns.graphs import graphs_of
+from informer.pipeline.held_out import calibrate_held_out
 from informer.pipeline.history import forget_other_steps, keep_range, rejected_steps, unseen
 from informer.pipeline.memory import (
     previous_patterns,
@@ -190,21 +190,7 @@ def _calibrate(
     grid: Grid,
     rpcs: pa.Table,
 ) -> Learned:
-    """Everything that detection needs, fitted on steps that no backtest forecast was trained on."""
-    firsts = [f.backtest.first for f in fitted.values() if f.backtest.first is not None]
-    first = max(firsts, default=0)
-    trained = np.arange(len(grid.seen)) < (first or len(grid.seen))
-    late = {p: t.slice(first, len(grid.seen)) for p, t in traffic.items()}
-    forecasts = {p: _held_out(f, traffic[p], first) for p, f in fitted.items()}
-    watched = watch(late, forecasts, learn_rates(traffic, grid.seen & trained))
-    # Without held-out steps there is nothing to calibrate on: no step counts as seen.
-    seen = grid.seen[first:] & bool(firsts)
-    calibration = calibrate(
-        watched,
-        seen,
-        step_s=grid.step_s,
-        trained=(_shares(traffic, grid), grid.seen),
-    )
+    """Everything that detection needs, besides the models."""
     first_seen = scratch.query(read_sql("informer.detections", "first_seen")).to_pylist()
     novelty = learn_novelty(
         [(r["what"], r["first_seen_ns"], r["calls"]) for r in first_seen],
@@ -215,35 +201,13 @@ def _calibrate(
     recent = RECENT_DAYS * SECONDS_A_DAY // grid.step_s
     graphs = {p: t.series.graph for p, t in traffic.items()}
     return Learned(
-        calibration,
+        calibrate_held_out(traffic, fitted, grid),
         learn_rates(traffic, grid.seen),
         novelty,
         learned_shares(workloads, recent),
         services_of(graphs, rpcs),
         settings.alerts.budget_per_day,
     )
-
-
-def _shares(traffic: dict[str, PatternTraffic], grid: Grid) -> Watched:
-    """All streams of the training range; only those that no forecast makes are of use."""
-    none = {p: _level(t, 0) for p, t in traffic.items()}
-    return watch(traffic, none, learn_rates(traffic, grid.seen))
-
-
-def _level(traffic: PatternTraffic, first: int) -> Forecast:
-    """The mean of the steps from `first` on, where there is no forecast to be had."""
-    calls = traffic.series.calls[first:]
-    expected = np.broadcast_to(np.maximum(calls.mean(axis=0), 1e-3), calls.shape).copy()
-    return Forecast(expected, np.zeros_like(expected))
-
-
-def _held_out(fitted: Fitted, traffic: PatternTraffic, first: int) -> Forecast:
-    """Forecasts of steps from `first` on, by the backtest; by nothing better when it has none."""
-    backtest = fitted.backtest
-    if backtest.first is None or backtest.forecast is None:
-        return _level(traffic, first)
-    skip = first - backtest.first
-    return Forecast(backtest.forecast.expected[skip:], backtest.forecast.spread[skip:])
 
 
 def _notes(calibration: Calibration, grid: Grid) -> list[str]:

@@ -1,0 +1,45 @@
+"""Calibrating on held-out steps: those that no backtest forecast was trained on."""
+
+import numpy as np
+
+from informer.core.types import Forecast, Grid, PatternTraffic
+from informer.detections.calibrate import Calibration, calibrate
+from informer.detections.streams import Watched, learn_rates, watch
+from informer.forecasts.fit import Fitted
+
+
+def calibrate_held_out(
+    traffic: dict[str, PatternTraffic], fitted: dict[str, Fitted], grid: Grid
+) -> Calibration:
+    """What clean traffic scores, from the steps that every backtest held out."""
+    firsts = [f.backtest.first for f in fitted.values() if f.backtest.first is not None]
+    first = max(firsts, default=0)
+    trained = np.arange(len(grid.seen)) < (first or len(grid.seen))
+    late = {p: t.slice(first, len(grid.seen)) for p, t in traffic.items()}
+    forecasts = {p: _held_out(f, traffic[p], first) for p, f in fitted.items()}
+    watched = watch(late, forecasts, learn_rates(traffic, grid.seen & trained))
+    # Without held-out steps there is nothing to calibrate on: no step counts as seen.
+    seen = grid.seen[first:] & bool(firsts)
+    return calibrate(watched, seen, step_s=grid.step_s, trained=(_shares(traffic, grid), grid.seen))
+
+
+def _shares(traffic: dict[str, PatternTraffic], grid: Grid) -> Watched:
+    """All streams of the training range; only those that no forecast makes are of use."""
+    none = {p: _level(t, 0) for p, t in traffic.items()}
+    return watch(traffic, none, learn_rates(traffic, grid.seen))
+
+
+def _level(traffic: PatternTraffic, first: int) -> Forecast:
+    """The mean of the steps from `first` on, where there is no forecast to be had."""
+    calls = traffic.series.calls[first:]
+    expected = np.broadcast_to(np.maximum(calls.mean(axis=0), 1e-3), calls.shape).copy()
+    return Forecast(expected, np.zeros_like(expected))
+
+
+def _held_out(fitted: Fitted, traffic: PatternTraffic, first: int) -> Forecast:
+    """Forecasts of steps from `first` on, by the backtest; by nothing better when it has none."""
+    backtest = fitted.backtest
+    if backtest.first is None or backtest.forecast is None:
+        return _level(traffic, first)
+    skip = first - backtest.first
+    return Forecast(backtest.forecast.expected[skip:], backtest.forecast.spread[skip:])
