@@ -150,11 +150,11 @@ def test_an_attack_inside_a_crowd_is_seen() -> None:
 
 def test_scores_say_which_window_they_rest_on() -> None:
     calls = {p: np.full(100, rate) for p, rate in RATES.items()}
-    calls["c"][60:72] = 18.0
+    calls["c"][59:72] = 18.0
     found = scores(watched_of(calls, RATES), "calls", "c")
-    assert found.window[71] == 12
-    assert found.observed[71] == 12 * 18.0
-    assert found.expected[71] == pytest.approx(12 * 12.0, rel=0.02)
+    assert found.window[71] == 13
+    assert found.observed[71] == 13 * 18.0
+    assert found.expected[71] == pytest.approx(13 * 12.0, rel=0.02)
 
 
 def test_windows_do_not_reach_before_since() -> None:

@@ -16,6 +16,7 @@ SECONDS_A_DAY = 86_400
 LEAST_CALLS = 4.0  # fewer calls than this are no volume
 LEAST_HITS = 3.0  # fewer failures or refusals than this are no rise
 LARGEST_SQUARE = 16.0  # of a standardised residual: what is irregular must not widen the tails
+LONGEST_S, LEAST_LONGEST = 12 * 3600, 48  # what adds up for longer is for the level to tell
 FEWEST_WINDOWS = 8  # of a length that clean traffic must hold before windows of it are scored
 # A service that answers from another source for a while calls nobody then: shares leap.
 LARGEST_SQUARE_OF_SHARES = 100.0
@@ -83,12 +84,11 @@ def calibrate(
     """
     days = float(seen.sum()) * step_s / SECONDS_A_DAY
     calm_shape = _calm_shape(watched, seen)
+    longest = _longest(int(seen.sum()), step_s)
     flat = np.ones((len(watched.streams), len(WINDOWS)))
-    inflation, pooled = _inflation(watched, seen, Scan(watched, flat, calm_shape))
+    inflation, pooled = _inflation(watched, seen, Scan(watched, flat, calm_shape, longest))
     if trained is not None:
-        _take_over_shares(inflation, pooled, watched, *trained)
-    fitting = [w for w in WINDOWS if w * FEWEST_WINDOWS <= int(seen.sum())]
-    longest = max(fitting, default=WINDOWS[0])
+        _take_over_shares(inflation, pooled, watched, *trained, longest)
     scan = Scan(watched, inflation, calm_shape, longest)
     scores = exceedances(scan, watched) * seen[:, None]  # [t, s]
     cells_a_day = len(watched.streams) * SECONDS_A_DAY / step_s * 3
@@ -119,6 +119,13 @@ def worth_telling(watched: Watched, stream: Ints, observed: Floats, high: Bools)
     return np.asarray(~high | (observed >= least))
 
 
+def _longest(steps: int, step_s: int) -> int:
+    """The longest window that so many clean steps can calibrate, in steps."""
+    most = max(LEAST_LONGEST, LONGEST_S // step_s)
+    fitting = [w for w in WINDOWS if w * FEWEST_WINDOWS <= steps and w <= most]
+    return max(fitting, default=WINDOWS[0])
+
+
 def _calm_shape(watched: Watched, seen: Bools) -> Floats:
     """Gamma shape of the shared factor on ordinary days, for every window; [w]."""
     shapes = []
@@ -147,6 +154,8 @@ def _inflation(
     inflation = np.ones((len(streams), len(WINDOWS)))
     pooled: dict[str, list[float]] = {}
     for w, window in enumerate(WINDOWS):
+        if window > scan.longest:
+            continue
         observed, expected, variance = (x[seen] for x in scan.residuals(w))  # [t, s]
         square = (observed - expected) ** 2 / np.maximum(variance, 1e-9)
         weight = np.minimum(expected, 1.0) / window  # a window counts once, a thin one less
@@ -159,7 +168,7 @@ def _inflation(
             prior = float((mean[of].sum() + PRIOR_WINDOWS) / (total[of].sum() + PRIOR_WINDOWS))
             one = (mean[of] + PRIOR_WINDOWS * prior) / (total[of] + PRIOR_WINDOWS)
             inflation[of, w] = np.maximum(one, 1.0)
-            pooled.setdefault(signal, []).append(max(prior, 1.0))
+            pooled.setdefault(signal, [1.0] * len(WINDOWS))[w] = max(prior, 1.0)
     return inflation, {k: tuple(v) for k, v in pooled.items()}
 
 
@@ -169,10 +178,11 @@ def _take_over_shares(
     watched: Watched,
     trained: Watched,
     seen: Bools,
+    longest: int,
 ) -> None:
     """Replace the inflation of streams without a forecast by that of the whole training range."""
     flat = np.ones((len(trained.streams), len(WINDOWS)))
-    scan = Scan(trained, flat, np.full(len(WINDOWS), CALM_SHAPE))
+    scan = Scan(trained, flat, np.full(len(WINDOWS), CALM_SHAPE), longest)
     whole, whole_pooled = _inflation(trained, seen, scan)
     row = {x.key: i for i, x in enumerate(trained.streams)}
     for i, stream in enumerate(watched.streams):

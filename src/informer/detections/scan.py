@@ -12,8 +12,9 @@ from informer.detections.demand import demand_of_each, demand_of_others
 from informer.detections.streams import Watched
 from informer.detections.tails import surprise
 
-WINDOWS = (1, 2, 3, 6, 12, 24, 48)  # steps
-EVENT_WINDOWS = (3, 6, 12)  # steps that tell whether a crowd is under way
+# Steps; each half as long again as the one before, so that no campaign falls far between two.
+WINDOWS = (1, 2, 3, 4, 6, 9, 13, 18, 27, 40, 60, 90, 144, 216, 324, 480, 720)
+EVENT_WINDOWS = (3, 6, 13)  # steps that tell whether a crowd is under way
 CELLS_AT_ONCE = 500_000  # keeps temporary arrays in a few megabytes
 CALM_SHAPE = 200.0  # until a calibration knows better, demand swings by 7 % on ordinary days
 
@@ -44,7 +45,7 @@ class Scan:
 
         No window is longer than `longest` steps.
         """
-        self._longest = longest
+        self.longest = longest
         self._watched = watched
         self._inflation = inflation
         self._calm_shape = calm_shape
@@ -54,7 +55,7 @@ class Scan:
         self._unit_observed = _sums(watched.unit_observed)
         self._unit_expected = _sums(watched.unit_expected)
         self.event = self._events_under_way()  # [t, u]
-        self._demands = [self._demand_grid(w) for w in range(len(WINDOWS))]
+        self._demands = [self._demand_grid(w) for w, _ in self._windows(longest)]
 
     def score(self, step: Ints, stream: Ints, since: Ints, longest: int = WINDOWS[-1]) -> Scored:
         """Score cells (step, stream), [m]; windows begin no earlier than `since`, [m]."""
@@ -97,7 +98,7 @@ class Scan:
 
     def _windows(self, longest: int) -> list[tuple[int, int]]:
         """Place and length of the windows that are looked at."""
-        longest = min(longest, self._longest)
+        longest = min(longest, self.longest)
         return [(w, window) for w, window in enumerate(WINDOWS) if window <= longest]
 
     def _moments(

@@ -10,7 +10,7 @@ import numpy as np
 
 from informer.core.types import Bools, Floats, Ints
 from informer.detections.calibrate import worth_telling
-from informer.detections.scan import WINDOWS, Scan
+from informer.detections.scan import Scan
 from informer.detections.streams import Watched
 
 CALM_STEPS = (6, 24)  # so long must a stream look ordinary before an event ends
@@ -105,8 +105,11 @@ def _calm_from(scan: Scan, cells: _Cells, s: int, first: int, since: int) -> int
         at = first + peak[step - first]
         excess = np.abs(cells.observed[at, s] - cells.expected[at, s])
         patience = np.ceil(SURELY_SHOWN * cells.window[at, s] / np.maximum(excess, 1e-9))
-        since_calm = np.maximum(step + 1 - np.clip(patience, *CALM_STEPS).astype(np.int64), since)
-        recent = scan.score(step, np.full(len(step), s), since_calm, longest=CALM_STEPS[1])
+        # Nor is what only half a day of steps could tell over after a few of them.
+        most = np.maximum(CALM_STEPS[1], cells.window[at, s] // 2)
+        calm = np.clip(patience, CALM_STEPS[0], most).astype(np.int64)
+        since_calm = np.maximum(step + 1 - calm, since)
+        recent = scan.score(step, np.full(len(step), s), since_calm)
         ordinary = (recent.score < CALM_SCORE) | (recent.high != cells.high[first, s])
         found = np.flatnonzero(ordinary)
         if len(found):
@@ -123,7 +126,7 @@ def _rescore(
     seen: Bools,
 ) -> None:
     """Score the steps of a stream whose windows reached before `since` with shorter ones."""
-    step: Ints = np.arange(since, min(since + WINDOWS[-1], len(seen)), dtype=np.int64)
+    step: Ints = np.arange(since, min(since + scan.longest, len(seen)), dtype=np.int64)
     stream = np.full(len(step), s, dtype=np.int64)
     again = scan.score(step, stream, np.full(len(step), since, dtype=np.int64))
     worth = worth_telling(watched, stream, again.observed, again.high)
