@@ -1,0 +1,163 @@
+"""Holds incidents against what is known to have happened: the figures of the event metrics.
+
+An attack is found when a misuse incident (any kind but demand and change) opens in its window and
+names a guilty rpc among its first three. False are misuse incidents that open in the window of no
+attack and no fault, and each one beyond two for one event: an operator is told of one thing once.
+What is legitimate excuses no alarm.
+
+Axes: k campaign, d day.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from informer.core.types import Floats, Ints, Json
+from quality.world import Event, World
+
+NO_MISUSE = ("demand", "change")
+NAMED = 3  # rpcs that an operator looks at
+VISIBLE_Z, STRONG_Z = 5.0, 8.0  # of malicious calls / sqrt(expected calls)
+ENOUGH = 2  # incidents for one event
+DAY_NS = 86_400 * 10**9
+
+
+@dataclass(frozen=True, slots=True)
+class Campaign:
+    """How one attack was told."""
+
+    name: str
+    kind: str
+    oracle_z: float | None  # None: over an rpc that is new
+    found: bool
+    found_any: bool  # some misuse incident opened in it, whatever it named
+    rank: int | None  # best place of a guilty rpc, from 1; None where none was named
+    delay_steps: float  # from the step in which z reaches 5 to the one that opens; inf = missed
+
+    @property
+    def visible(self) -> bool:
+        """Whether a detector that knew the exact rate could see it."""
+        return self.oracle_z is None or self.oracle_z >= VISIBLE_Z
+
+
+@dataclass(frozen=True, slots=True)
+class EventFigures:
+    """Campaigns and false incidents of one world, or of several."""
+
+    campaigns: tuple[Campaign, ...]
+    false_by_day: Ints  # [d]
+    days: float  # that were covered
+
+    @property
+    def false_per_day(self) -> float:
+        """False incidents a covered day."""
+        return float(self.false_by_day.sum()) / self.days if self.days else float("nan")
+
+    def statistics(self, drawn: Ints | None = None, days: Ints | None = None) -> dict[str, float]:
+        """Every figure, NaN where there is nothing to count; of the campaigns and days drawn."""
+        kept = [self.campaigns[k] for k in range(len(self.campaigns)) if drawn is None]
+        if drawn is not None:
+            kept = [self.campaigns[k] for k in drawn]
+        false = self.false_by_day if days is None else self.false_by_day[days]
+        visible = [c for c in kept if c.visible]
+        seen = [c for c in kept if c.found_any]
+        delays = np.array([c.delay_steps for c in visible])
+        recall = _share([c.found for c in visible])
+        found = sum(c.found for c in kept)
+        alarms = found + float(false.sum())
+        precision = found / alarms if alarms else float("nan")
+        known = [(c.oracle_z, c.found) for c in kept if c.oracle_z is not None]
+        return {
+            "precision": precision,
+            "recall": recall,
+            "f1": _harmonic(precision, recall),
+            "recall_z8": _share([f for z, f in known if z >= STRONG_Z]),
+            "recall_z5_8": _share([f for z, f in known if VISIBLE_Z <= z < STRONG_Z]),
+            "recall_novel": _share([c.found for c in kept if c.oracle_z is None]),
+            "false_per_day": float(false.sum()) / self.days if self.days else float("nan"),
+            "delay_steps": _median(delays),
+            "delay_steps_found": _median(delays[np.isfinite(delays)]),
+            "guilty_1": _share([c.rank == 1 for c in seen]),
+            "guilty_3": _share([c.rank is not None and c.rank <= NAMED for c in seen]),
+        }
+
+
+def judge(incidents: Sequence[Json], world: World) -> EventFigures:
+    """Incidents, as `informer detect --json` lists them, against the events of a world."""
+    step_ns, start_ns = world.test_grid.step_ns, world.test_grid.start_ns
+    misuse = sorted(
+        (i for i in incidents if i["kind"] not in NO_MISUSE), key=lambda i: i["opened_ns"]
+    )
+    excusing = [e for e in world.events if e.flag != "legit"]
+    false = [i for i in misuse if not any(e.opens(i, step_ns) for e in excusing)]
+    for event in excusing:
+        false += [i for i in misuse if event.opens(i, step_ns)][ENOUGH:]
+    days = -(-(world.test_grid.end_ns - start_ns) // DAY_NS)
+    by_day = np.zeros(max(days, 1), dtype=np.int64)
+    for incident in false:
+        by_day[min(max((incident["opened_ns"] - start_ns) // DAY_NS, 0), days - 1)] += 1
+    campaigns = tuple(_campaign(e, misuse, world) for e in world.events if e.flag == "attack")
+    return EventFigures(campaigns, by_day, world.test_days)
+
+
+def pooled(figures: Sequence[EventFigures]) -> EventFigures:
+    """The figures of several worlds as those of one."""
+    return EventFigures(
+        tuple(c for f in figures for c in f.campaigns),
+        np.concatenate([f.false_by_day for f in figures]),
+        sum(f.days for f in figures),
+    )
+
+
+def rank_of(event: Event, incident: Json) -> int | None:
+    """Place, from 1, of the first guilty rpc that an incident names."""
+    for place, rpc in enumerate(incident["rpcs"], start=1):
+        if event.is_guilty(rpc):
+            return place
+    return None
+
+
+def _campaign(event: Event, misuse: list[Json], world: World) -> Campaign:
+    inside = [i for i in misuse if event.opens(i, world.test_grid.step_ns)]
+    ranks = [rank_of(event, i) for i in inside]
+    telling = [i for i, r in zip(inside, ranks, strict=True) if r is not None and r <= NAMED]
+    return Campaign(
+        name=event.name,
+        kind=event.kind,
+        oracle_z=event.oracle_z,
+        found=bool(telling),
+        found_any=bool(inside),
+        rank=min((r for r in ranks if r is not None), default=None),
+        delay_steps=_delay_steps(event, telling[0], world) if telling else float("inf"),
+    )
+
+
+def _delay_steps(event: Event, incident: Json, world: World) -> float:
+    """Steps from the one in which the cumulative oracle z reaches 5 to the one that opens.
+
+    Malicious calls are taken as uniform over the window, so that z grows with the root of time.
+    """
+    z = event.oracle_z or float("inf")
+    length_ns = event.end_ns - event.start_ns
+    reached_ns = event.start_ns + length_ns * min(1.0, (VISIBLE_Z / z) ** 2)
+    first, opened = (
+        (t - world.test_grid.start_ns) // world.test_grid.step_ns
+        for t in (int(reached_ns), incident["opened_ns"])
+    )
+    return float(max(opened - first, 0))
+
+
+def _share(those: list[bool]) -> float:
+    return float(np.mean(those)) if those else float("nan")
+
+
+def _harmonic(a: float, b: float) -> float:
+    if np.isnan(b):
+        return float("nan")
+    return 2 * a * b / (a + b) if a > 0 and b > 0 else 0.0
+
+
+def _median(values: Floats) -> float:
+    """The middle one; of two middle ones the mean, infinite where one of them is."""
+    return float(np.median(values)) if len(values) else float("nan")
