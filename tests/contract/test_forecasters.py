@@ -206,3 +206,44 @@ def test_a_model_refuses_other_rpcs_and_another_step(
         forecaster.forecast(model, series_of(np.ones((10, 2))))
     with pytest.raises(InformerError, match="step_s its model learned, 1800, got 60"):
         forecaster.forecast(model, replace(daily(1), step_s=60))
+
+
+def test_a_leap_that_is_known_bends_neither_the_day_nor_the_spread(forecaster: Forecaster) -> None:
+    before, after, since = daily(8, rate=12.0), daily(8, rate=36.0, seed=1), 7 * DAY
+    early = np.arange(8 * DAY)[:, None] < since
+    leapt = replace(
+        after,
+        calls=np.where(early, before.calls, after.calls),
+        level=np.where(early, 1 / 3, 1.0) * np.ones(3),
+    )
+    today = after.slice(since, 8 * DAY)
+    truth = 36.0 * np.exp(np.sin(2 * np.pi * np.arange(DAY) / DAY))
+    models = [forecaster.fit(series, seed=3) for series in (leapt, after)]
+    off = [
+        np.abs(forecaster.forecast(model, today).expected[:, 0] / truth - 1).mean()
+        for model in models
+    ]
+    assert off[0] < 1.2 * off[1] + 0.1
+    told, usual = (model.arrays["spread"][0] for model in models)
+    assert told < max(2 * usual, 0.02)
+
+
+def test_every_step_is_forecast_at_its_own_known_level(
+    forecaster: Forecaster, models: dict[str, Model]
+) -> None:
+    series = daily(6)
+    level = np.where(np.arange(6 * DAY)[:, None] < 3 * DAY, 0.5, 1.0) * np.ones(3)
+    halved = replace(series, calls=series.calls * level, level=level)
+    made = forecaster.forecast(models[forecaster.name], halved)
+    as_now = forecaster.forecast(models[forecaster.name], series)
+    assert np.allclose(made.expected, as_now.expected * level, rtol=0.05)
+
+
+def test_an_rpc_that_there_was_not_before_is_expected_as_it_is_now(forecaster: Forecaster) -> None:
+    series, since = daily(8, rate=12.0), 7 * DAY
+    calls, level = series.calls.copy(), np.ones_like(series.calls)
+    calls[:since, 2], level[:since, 2] = 0.0, 1e-6
+    model = forecaster.fit(replace(series, calls=calls, level=level), seed=3)
+    made = forecaster.forecast(model, replace(series.slice(since, 8 * DAY), calls=calls[since:]))
+    assert made.expected[:, 2].mean() == pytest.approx(series.calls[since:, 2].mean(), rel=0.35)
+    assert np.isfinite(made.spread).all()

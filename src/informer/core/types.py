@@ -42,6 +42,7 @@ class Series:
     step_s: int
     calls: Floats  # [t, n], weighted counts
     seen: Bools  # [t]
+    level: Floats | None = None  # [t, n], known to be so many times that of now; None = as now
 
     @property
     def steps(self) -> int:
@@ -60,6 +61,7 @@ class Series:
             self.step_s,
             self.calls[first:last],
             self.seen[first:last],
+            None if self.level is None else self.level[first:last],
         )
 
 

@@ -1,6 +1,6 @@
 """The DCRNN forecaster: the paper's network on counts, with a negative binomial around it."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 import jax
 import jax.numpy as jnp
@@ -18,6 +18,7 @@ from informer.forecasts.windows import Scale, Windows
 
 TAIL_SHARE = 0.15  # of training, for early stopping and the spread
 FEWEST_WINDOWS = 64
+LEAST_LEVEL = 1e-3  # below it, what there was of an rpc says nothing about now
 CHUNK = 256  # steps per call of the compiled program, whatever the length of the series
 
 
@@ -53,6 +54,7 @@ class Dcrnn:
         Raises `TooShortError` where fewer than `FEWEST_WINDOWS` windows can be cut.
         """
         s = self.settings
+        series = _at_one_level(series)
         n = series.calls.shape[1]
         nodes = padded_nodes(n)
         covered_s = series.steps * series.step_s
@@ -86,6 +88,8 @@ class Dcrnn:
         What enters the past is clipped, and where nothing was seen the forecast itself enters.
         """
         check_fits(model, series)
+        level = series.level
+        series = _at_one_level(series)
         s = DcrnnSettings(**model.settings["network"])
         around = Surroundings(
             *(jnp.asarray(model.arrays[f"around.{key}"]) for key in Surroundings._fields)
@@ -110,7 +114,23 @@ class Dcrnn:
             )
             parts.append(np.asarray(part, np.float64))
         expected = np.concatenate(parts)[:t, :n] if parts else np.zeros((0, n))
+        if level is not None:
+            expected = expected * level
         return Forecast(expected, np.broadcast_to(spread[:n], expected.shape).copy())
+
+
+def _at_one_level(series: Series) -> Series:
+    """The same traffic as it would have been, had its level always been that of now.
+
+    Where an rpc had (next to) none of its traffic of now, it follows the entry as it does now.
+    """
+    if series.level is None:
+        return series
+    calls = series.calls / series.level
+    there = (series.level >= LEAST_LEVEL) & series.seen[:, None]
+    per_entry = (calls * there).sum(axis=0) / np.maximum((calls[:, :1] * there).sum(axis=0), 1.0)
+    calls = np.where(series.level >= LEAST_LEVEL, calls, calls[:, :1] * per_entry)
+    return replace(series, calls=calls, level=None)
 
 
 @jax.jit

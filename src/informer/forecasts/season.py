@@ -51,7 +51,7 @@ class _Data:
     seen: Floats  # [t, 1], 0 or 1
     starts: Ints  # [t]
     step_s: int
-    trend: Floats  # [t, n], 1 on the last day
+    trend: Floats  # [t, n], 1 on the last day; with the known level
     weekday: Floats  # [t, n], factor of the step's weekday
     own_weekday: Floats  # [t, n], the same as learned from all other days
 
@@ -73,15 +73,17 @@ class _Fit:
 def learn_season(series: Series) -> tuple[Season, Floats]:
     """The likeliest season, and what it expects of every step as learned without its cycle.
 
-    The second value, [t, n], is an honest forecast at the level of the last days. Two rounds:
-    the first finds the rough form, the second learns from clipped counts, weekday and trend known.
+    The second value, [t, n], is an honest forecast at the level of the last days, or what is known
+    of the step's own. Two rounds: the first finds the rough form, the second learns from clipped
+    counts, weekday and trend known.
     """
     seen = series.seen[:, None].astype(np.float64)
     calls = np.where(series.seen[:, None], series.calls, 0.0)
     starts = starts_s(series)
     even = np.ones_like(calls)
-    data = _Data(calls, seen, starts, series.step_s, even, even, even)
-    held = _likeliest(data, with_weekend=False).held
+    level = even if series.level is None else series.level
+    data = _Data(calls, seen, starts, series.step_s, level, even, even)
+    held = _likeliest(data, with_weekend=False).held * level
 
     def clipped(expected: Floats) -> Floats:
         spread = fit_spread(calls, expected, series.seen)
@@ -93,12 +95,12 @@ def learn_season(series: Series) -> tuple[Season, Floats]:
     data = replace(
         data,
         counts=clipped(held * trend * own_weekday),
-        trend=trend,
+        trend=level * trend,
         weekday=weekday[weekdays(starts)],
         own_weekday=own_weekday,
     )
     fit = _likeliest(data, with_weekend=True)
-    return Season(fit.period_s, fit.rates, weekday), fit.held * own_weekday
+    return Season(fit.period_s, fit.rates, weekday), fit.held * own_weekday * level
 
 
 def _likeliest(data: _Data, *, with_weekend: bool) -> _Fit:

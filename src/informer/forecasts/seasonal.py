@@ -54,6 +54,8 @@ class Seasonal:
         season = Season(int(model.settings["period_s"]), a["rates"], a["weekday"])
         rule = LevelRule(a["half_life_steps"], a["prior_calls"])
         profile = season.expected(starts_s(series), series.step_s)
+        if series.level is not None:
+            profile = profile * series.level
         expected = follow(profile, series.calls, series.seen, rule, a["spread"])
         return Forecast(expected, np.broadcast_to(a["spread"], expected.shape).copy())
 
@@ -65,6 +67,8 @@ def _level_rule(series: Series, season: Season, held: Floats) -> LevelRule:
     half_lives = HALF_LIVES_S if season.period_s >= DAY_S else HALF_LIVES_NO_DAY_S
     steps = [max(h / series.step_s, FEWEST_HALF_LIFE_STEPS) for h in half_lives]
     offers = [(steps[0], np.inf), *product(steps, PRIOR_CALLS)]
+    if series.level is not None:
+        offers = offers[1:]  # how far it leapt was read off few steps: it must be able to settle
     # All offers side by side, as though each were an rpc of its own.
     side = len(offers)
     every = LevelRule(*(np.repeat(column, rpcs) for column in np.array(offers).T))
@@ -72,6 +76,7 @@ def _level_rule(series: Series, season: Season, held: Floats) -> LevelRule:
     expected = follow(np.tile(held, side), wide_calls, series.seen, every, wide_spread)
     told = log_likelihood(wide_calls, expected, wide_spread)[series.seen].sum(axis=0)
     likely = told.reshape(side, rpcs)
-    likely[0] += LEAST_GAIN
+    if np.isinf(offers[0][1]):
+        likely[0] += LEAST_GAIN
     best = np.argmax(likely, axis=0)
     return LevelRule(np.array(offers)[best, 0], np.array(offers)[best, 1])
