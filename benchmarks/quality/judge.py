@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from informer.core.types import Floats, Ints, Json
+from informer.core.types import Bools, Floats, Ints, Json
 from quality.world import Event, World
 
 NO_MISUSE = ("demand", "change")
@@ -35,52 +35,55 @@ class Campaign:
     rank: int | None  # best place of a guilty rpc, from 1; None where none was named
     delay_steps: float  # from the step in which z reaches 5 to the one that opens; inf = missed
 
-    @property
-    def visible(self) -> bool:
-        """Whether a detector that knew the exact rate could see it."""
-        return self.oracle_z is None or self.oracle_z >= VISIBLE_Z
-
 
 @dataclass(frozen=True, slots=True)
 class EventFigures:
-    """Campaigns and false incidents of one world, or of several."""
+    """Campaigns and false incidents of one world, or of several.
+
+    Visible are campaigns over a new rpc, and those of which a detector that knew the exact rate
+    would see a z of 5. Delay is the median over these, a miss being endless.
+    """
 
     campaigns: tuple[Campaign, ...]
     false_by_day: Ints  # [d]
     days: float  # that were covered
 
-    @property
-    def false_per_day(self) -> float:
-        """False incidents a covered day."""
-        return float(self.false_by_day.sum()) / self.days if self.days else float("nan")
-
     def statistics(self, drawn: Ints | None = None, days: Ints | None = None) -> dict[str, float]:
         """Every figure, NaN where there is nothing to count; of the campaigns and days drawn."""
-        kept = [self.campaigns[k] for k in range(len(self.campaigns)) if drawn is None]
+        z, found, found_any, rank, delay = self._columns()
         if drawn is not None:
-            kept = [self.campaigns[k] for k in drawn]
-        false = self.false_by_day if days is None else self.false_by_day[days]
-        visible = [c for c in kept if c.visible]
-        seen = [c for c in kept if c.found_any]
-        delays = np.array([c.delay_steps for c in visible])
-        recall = _share([c.found for c in visible])
-        found = sum(c.found for c in kept)
-        alarms = found + float(false.sum())
-        precision = found / alarms if alarms else float("nan")
-        known = [(c.oracle_z, c.found) for c in kept if c.oracle_z is not None]
+            z, found, found_any, rank, delay = (
+                x[drawn] for x in (z, found, found_any, rank, delay)
+            )
+        false = float((self.false_by_day if days is None else self.false_by_day[days]).sum())
+        visible = np.isnan(z) | (z >= VISIBLE_Z)
+        recall = _mean(found[visible])
+        alarms = float(found.sum()) + false
+        precision = float(found.sum()) / alarms if alarms else float("nan")
         return {
             "precision": precision,
             "recall": recall,
             "f1": _harmonic(precision, recall),
-            "recall_z8": _share([f for z, f in known if z >= STRONG_Z]),
-            "recall_z5_8": _share([f for z, f in known if VISIBLE_Z <= z < STRONG_Z]),
-            "recall_novel": _share([c.found for c in kept if c.oracle_z is None]),
-            "false_per_day": float(false.sum()) / self.days if self.days else float("nan"),
-            "delay_steps": _median(delays),
-            "delay_steps_found": _median(delays[np.isfinite(delays)]),
-            "guilty_1": _share([c.rank == 1 for c in seen]),
-            "guilty_3": _share([c.rank is not None and c.rank <= NAMED for c in seen]),
+            "recall_z8": _mean(found[z >= STRONG_Z]),
+            "recall_z5_8": _mean(found[(z >= VISIBLE_Z) & (z < STRONG_Z)]),
+            "recall_novel": _mean(found[np.isnan(z)]),
+            "false_per_day": false / self.days if self.days else float("nan"),
+            "delay_steps": _median(delay[visible]),
+            "delay_steps_found": _median(delay[visible & np.isfinite(delay)]),
+            "guilty_1": _mean(rank[found_any] == 1),
+            "guilty_3": _mean(rank[found_any] <= NAMED),
         }
+
+    def _columns(self) -> tuple[Floats, Bools, Bools, Floats, Floats]:
+        """Oracle z (NaN for a new rpc), found, found any, rank and delay, [k] each."""
+        of = self.campaigns
+        return (
+            np.array([np.nan if c.oracle_z is None else c.oracle_z for c in of], dtype=np.float64),
+            np.array([c.found for c in of], dtype=bool),
+            np.array([c.found_any for c in of], dtype=bool),
+            np.array([np.inf if c.rank is None else c.rank for c in of], dtype=np.float64),
+            np.array([c.delay_steps for c in of], dtype=np.float64),
+        )
 
 
 def judge(incidents: Sequence[Json], world: World) -> EventFigures:
@@ -148,8 +151,8 @@ def _delay_steps(event: Event, incident: Json, world: World) -> float:
     return float(max(opened - first, 0))
 
 
-def _share(those: list[bool]) -> float:
-    return float(np.mean(those)) if those else float("nan")
+def _mean(those: Bools) -> float:
+    return float(those.mean()) if len(those) else float("nan")
 
 
 def _harmonic(a: float, b: float) -> float:
