@@ -36,7 +36,7 @@ class Word:
     """What a detector says of a world at an alert budget."""
 
     incidents: list[Json]
-    scores: dict[str, Floats]  # by pattern, [t]: the highest score of its cells
+    scores: dict[str, Floats]  # by pattern, [t, 1]: the highest score of its cells
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +70,21 @@ def build(
     """
     started = time.process_time()
     learn([folder / "train"], workspace, settings=settings)
-    learned_s = time.process_time()
+    return _read(folder, name, workspace, labels, time.process_time() - started)
+
+
+def build_again(folder: Path, name: str, workspace: Path, before: Capture) -> Capture:
+    """Another test range after the same training."""
+    return _read(folder, name, workspace, None, before.learn_s)
+
+
+def _read(folder: Path, name: str, workspace: Path, labels: Path | None, learn_s: float) -> Capture:
+    started = time.process_time()
     with Workspace.open(workspace) as home, home.scratch() as scratch:
         read = read_chains(
             scratch,
             home,
-            sources_of([folder / "test"], settings),
+            sources_of([folder / "test"], home.settings),
             Templates.from_json(home.get("templates")),
             silent,
             learn_templates=False,
@@ -90,27 +99,21 @@ def build(
             malicious = _malicious(scratch, truth, gathered)
         else:
             malicious = _guilty_steps(events, gathered, names)
-        return Capture(
-            World(
-                name=name,
-                train_grid=train_grid,
-                test_grid=gathered.grid,
-                train={p: train[p] for p in gathered.traffic},
-                test=gathered.traffic,
-                rpcs=names.rpcs,
-                labels=names.labels,
-                services_of=learned.services_of,
-                events=events,
-                malicious=malicious,
-            ),
-            gathered,
-            models_in_force(home)[1],
-            learned,
-            names,
-            learned_s - started,
-            time.process_time() - learned_s,
-            read.chains.spans,
+        world = World(
+            name=name,
+            train_grid=train_grid,
+            test_grid=gathered.grid,
+            train={p: train[p] for p in gathered.traffic},
+            test=gathered.traffic,
+            rpcs=names.rpcs,
+            labels=names.labels,
+            services_of=learned.services_of,
+            events=events,
+            malicious=malicious,
         )
+        models = models_in_force(home)[1]
+        read_s = time.process_time() - started
+        return Capture(world, gathered, models, learned, names, learn_s, read_s, read.chains.spans)
 
 
 def as_json(incidents: pa.Table) -> list[Json]:
@@ -125,9 +128,9 @@ def as_json(incidents: pa.Table) -> list[Json]:
 
 
 def pattern_scores(found: Detected, world: World) -> dict[str, Floats]:
-    """The highest score of each pattern at every step, [t]; 0 where it was not seen."""
+    """The highest score of each pattern at every step, [t, 1]; 0 where it was not seen."""
     highest = found.scores.group_by(["pattern_id", "step_start_ns"]).aggregate([("score", "max")])
-    scores = {p: np.zeros(len(world.test_grid.seen)) for p in world.test}
+    scores = {p: np.zeros((len(world.test_grid.seen), 1)) for p in world.test}
     step = highest["step_start_ns"].to_numpy() - world.test_grid.start_ns
     step //= world.test_grid.step_ns
     for p, t, score in zip(

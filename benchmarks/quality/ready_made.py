@@ -16,7 +16,7 @@ from quality.capture import Word, as_json, pattern_scores
 from quality.world import World
 
 
-def words_on(world: World, budgets: tuple[float, ...], *, seed: int = 0) -> dict[float, Word]:
+def words_on(world: World, budgets: tuple[int, ...], *, seed: int = 0) -> dict[int, Word]:
     """Learn the training range of a world, judge its test range; a word for every budget."""
     fitted = fit_all(
         [t.series for t in world.train.values()], critical=tuple(world.train), seed=seed
