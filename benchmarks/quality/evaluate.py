@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from informer.core.types import Floats, PatternTraffic
+from informer.core.types import PatternTraffic
 from quality.alarms import incidents_of
 from quality.baselines import BASELINES, Baseline
 from quality.capture import Capture, Word
