@@ -41,7 +41,7 @@ def traffic_of(
         graph_of(pattern_id, *calls), START_NS, STEP_S, values * mask[:, None], mask.copy()
     )
     steps = np.full(len(values), 10.0)
-    took_ms = stacked({rpc_id: steps for rpc_id in calls} | dict(latency_ms or {}))
+    took_ms = stacked(dict.fromkeys(calls, steps) | dict(latency_ms or {}))
     return PatternTraffic(
         series,
         stacked(failures or {}) * mask[:, None],

@@ -53,9 +53,8 @@ def found_in(
         for rpc_id in (SHARED, inner):
             rates.calls[pattern_id, rpc_id] = 1e5
             rates.hits["refusals", pattern_id, rpc_id] = 1e3
-    calibration = Calibration(
-        Tail(THRESHOLD, 0.01, 1.0), 5.0, WINDOWS[-1], (2000.0,) * len(WINDOWS), {}
-    )
+    tail = Tail(THRESHOLD, 0.01, 1.0)
+    calibration = Calibration(tail, tail, 5.0, WINDOWS[-1], (2000.0,) * len(WINDOWS), {})
     learned = Learned(
         calibration, rates, NEWS, {"auth": {"v1": 1.0}}, {"login": frozenset({"auth"})}, 1.0
     )

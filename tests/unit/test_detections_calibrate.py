@@ -153,7 +153,8 @@ def test_a_stream_never_calibrated_takes_what_its_signal_has_in_common() -> None
 
 
 def test_a_signal_never_calibrated_is_taken_as_the_model_says() -> None:
-    none = Calibration(Tail(5.0, 1.0, 1.0), 0.0, WINDOWS[-1], (200.0,) * len(WINDOWS), {})
+    tail = Tail(5.0, 1.0, 1.0)
+    none = Calibration(tail, tail, 0.0, WINDOWS[-1], (200.0,) * len(WINDOWS), {})
     fresh = watched_of({"new": np.full(10, 5.0)}, {"new": 5.0})
     assert (none.inflation_of(fresh) == 1.0).all()
 

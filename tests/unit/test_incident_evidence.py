@@ -15,6 +15,7 @@ from informer.incidents.similar import MOST, add_similar
 Row = dict[str, Any]
 STEP_NS = 600 * 10**9
 FROM_NS, UNTIL_NS = 10 * STEP_NS, 11 * STEP_NS
+USUAL_MS = 20.0
 
 
 @pytest.fixture
@@ -27,6 +28,7 @@ def call(number: int, at_ns: int = FROM_NS, rpc_id: str = "r", **values: Any) ->
     """A call in a chain of its own; what is no column is an attribute."""
     names = ("status_code", "version", "failed", "refused")
     row: Row = {"number": number, "at_ns": at_ns, "rpc_id": rpc_id}
+    row["duration_ns"] = round(1e6 * values.pop("took_ms", USUAL_MS))
     row |= {name: values.pop(name, None) for name in names}
     return row | {"attributes": orjson.dumps(values).decode()}
 
@@ -38,13 +40,19 @@ def load(engine: DuckDBEngine, calls: list[Row]) -> None:
         trace_id = f"t{row['number']:05}"
         span: Row = dict.fromkeys(SPANS.names)
         span |= {"trace_id": trace_id, "span_id": "s", "service": "x", "operation": "o"}
-        span |= {"kind": "server", "start_ns": row["at_ns"], "duration_ns": 1, "weight": 1.0}
+        span |= {
+            "kind": "server",
+            "start_ns": row["at_ns"],
+            "duration_ns": row["duration_ns"],
+            "weight": 1.0,
+        }
         span |= {"failed": bool(row["failed"]), "refused": bool(row["refused"])}
         span |= {"status_code": row["status_code"], "attributes": row["attributes"]}
         spans.append(span)
         called.append(
             {"trace_id": trace_id, "span_id": "s", "rpc_id": row["rpc_id"]}
-            | {"version": row["version"], "failed": span["failed"], "refused": span["refused"]}
+            | {k: span[k] for k in ("failed", "refused", "duration_ns")}
+            | {"version": row["version"]}
         )
         chains.append({"trace_id": trace_id, "start_ns": row["at_ns"]})
     engine.write("spans", SPANS.of(spans))
@@ -60,7 +68,7 @@ def load(engine: DuckDBEngine, calls: list[Row]) -> None:
 
 def incident(rpc_id: str = "r", signal: str = "calls", **values: Any) -> Row:
     evidence = {
-        "rpcs": [{"rpc_id": rpc_id, "signal": signal}],
+        "rpcs": [{"rpc_id": rpc_id, "signal": signal, "expected": USUAL_MS}],
         "detections": [{"step_start_ns": FROM_NS}],
     }
     row: Row = {"incident_id": "i", "title": "", "kind": "volume", "severity": "high"}
@@ -158,11 +166,18 @@ def test_only_calls_of_the_guilty_rpc_in_the_incidents_time_count(engine: DuckDB
     assert found["attributes"] == []
 
 
-@pytest.mark.parametrize(("signal", "flag"), [("refusals", "refused"), ("failures", "failed")])
+@pytest.mark.parametrize(
+    ("signal", "telling"),
+    [
+        ("refusals", {"refused": True}),
+        ("failures", {"failed": True}),
+        ("latency", {"took_ms": 2 * USUAL_MS}),
+    ],
+)
 def test_examples_show_what_the_incident_is_about(
-    engine: DuckDBEngine, signal: str, flag: str
+    engine: DuckDBEngine, signal: str, telling: Row
 ) -> None:
-    load(engine, [call(i, **{flag: i % 10 == 0}) for i in range(50)])
+    load(engine, [call(i, **(telling if i % 10 == 0 else {})) for i in range(50)])
     found = evidence_of(engine, incident(signal=signal))
     assert found["examples"] == ["t00000", "t00010", "t00020", "t00030", "t00040"]
     assert len(found["examples"]) == EXAMPLES

@@ -3,7 +3,7 @@
 Axes: t step, s stream, u unit, w window.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -20,7 +20,7 @@ LONGEST_S, LEAST_LONGEST = 12 * 3600, 48  # what adds up for longer is for the l
 FEWEST_WINDOWS = 8  # of a length that clean traffic must hold before windows of it are scored
 # A service that answers from another source for a while calls nobody then: shares leap.
 LARGEST_SQUARE_OF_SHARES = 100.0
-SHARES = ("share", "failures", "refusals")  # signals that no forecast makes
+SHARES = ("share", "failures", "refusals", "latency")  # signals that no forecast makes
 PRIOR_WINDOWS = 10.0  # of pooled evidence that every stream's inflation starts from
 
 
@@ -32,6 +32,7 @@ class Calibration:
     """What clean traffic looked like to the detector."""
 
     tail: Tail  # how many misuse incidents a clean day brings at which score
+    latency_tail: Tail  # the same of incidents that are nothing but slow answers
     days: float  # of clean traffic it rests on
     longest: int  # window in steps that there was clean traffic enough to calibrate
     calm_shape: tuple[float, ...]  # [w]
@@ -44,12 +45,13 @@ class Calibration:
             self.inflation.get(x.key) or self.inflation.get(x.signal) or flat
             for x in watched.streams
         ]
-        return np.array(rows)
+        return np.array(rows).reshape(-1, len(WINDOWS))
 
     def to_json(self) -> Json:
         """As a JSON object."""
         return {
             "tail": self.tail.to_json(),
+            "latency_tail": self.latency_tail.to_json(),
             "days": self.days,
             "longest": self.longest,
             "calm_shape": list(self.calm_shape),
@@ -61,6 +63,7 @@ class Calibration:
         """Back from the JSON object."""
         return cls(
             Tail.from_json(value["tail"]),
+            Tail.from_json(value["latency_tail"]),
             float(value["days"]),
             int(value["longest"]),
             tuple(value["calm_shape"]),
@@ -77,28 +80,42 @@ def calibrate(
 ) -> Calibration:
     """Fit inflation, calm demand and the tail of scores on clean out-of-sample traffic.
 
-    What is expected of shares follows from the calls there were and from no forecast, so their
-    scatter may be learned from all that was `trained` on (streams and seen steps), where given.
+    What is expected of shares and latency follows from the calls there were and from no forecast,
+    so their scatter may be learned from all that was `trained` on (streams and seen steps), where
+    given.
 
     With little or no clean traffic the tail comes from the number of cells alone.
     """
-    days = float(seen.sum()) * step_s / SECONDS_A_DAY
     calm_shape = _calm_shape(watched, seen)
     longest = _longest(int(seen.sum()), step_s)
     flat = np.ones((len(watched.streams), len(WINDOWS)))
     inflation, pooled = _inflation(watched, seen, Scan(watched, flat, calm_shape, longest))
+    timed, timed_seen = trained or (watched, seen)
     if trained is not None:
-        _take_over_shares(inflation, pooled, watched, *trained, longest)
-    scan = Scan(watched, inflation, calm_shape, longest)
-    scores = exceedances(scan, watched) * seen[:, None]  # [t, s]
-    cells_a_day = len(watched.streams) * SECONDS_A_DAY / step_s * 3
-    enough = days >= LEAST_DAYS
-    tail = fit_tail(_by_unit(scores, watched), days) if enough else guessed_tail(cells_a_day)
+        # Nothing forecast that range, so nothing can tell of a crowd in it.
+        timed = replace(timed, unit_expected=timed.unit_observed)
+        _take_over_shares(inflation, pooled, watched, timed, timed_seen, longest)
     named = {
         x.key: tuple(map(float, row)) for x, row in zip(watched.streams, inflation, strict=True)
     }
-    shape = tuple(map(float, calm_shape))
-    return Calibration(tail, days, longest, shape, named | pooled)
+    days = float(seen.sum()) * step_s / SECONDS_A_DAY
+    shape, none = tuple(map(float, calm_shape)), guessed_tail(1.0)
+    fitted = Calibration(none, none, days, longest, shape, named | pooled)
+    return replace(
+        fitted,
+        tail=_tail(fitted, watched.part(~watched.timed), seen, step_s),
+        latency_tail=_tail(fitted, timed.part(timed.timed), timed_seen, step_s),
+    )
+
+
+def _tail(fitted: Calibration, watched: Watched, seen: Bools, step_s: int) -> Tail:
+    """How many incidents these streams bring a clean day at which score."""
+    days = float(seen.sum()) * step_s / SECONDS_A_DAY
+    if days < LEAST_DAYS:
+        return guessed_tail(max(len(watched.streams), 1) * SECONDS_A_DAY / step_s * 3)
+    inflation, shape = fitted.inflation_of(watched), np.array(fitted.calm_shape)
+    scores = exceedances(Scan(watched, inflation, shape, fitted.longest), watched)  # [t, s]
+    return fit_tail(_by_unit(scores * seen[:, None], watched), days)
 
 
 def exceedances(scan: Scan, watched: Watched) -> Floats:
@@ -194,6 +211,7 @@ def _take_over_shares(
 def _by_unit(scores: Floats, watched: Watched) -> Floats:
     """The highest score among the streams of each unit: they would be one incident; [t, u]."""
     unit_of = {p: u for u, patterns in enumerate(watched.unit_patterns) for p in patterns}
-    unit = np.array([unit_of[x.pattern_ids[0]] for x in watched.streams])
+    unit = np.array([unit_of[x.pattern_ids[0]] for x in watched.streams], dtype=np.int64)
     units = len(watched.unit_patterns)
-    return np.stack([scores[:, unit == u].max(axis=1) for u in range(units)], axis=1)
+    highest = [scores[:, unit == u].max(axis=1, initial=0.0) for u in range(units)]
+    return np.stack(highest, axis=1)

@@ -1,7 +1,7 @@
 """From traffic and forecasts to detections: scores every cell and names what passed."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -12,11 +12,15 @@ from informer.detections.calibrate import Calibration
 from informer.detections.changes import Change, find_changes
 from informer.detections.explain import AROUND_A_CHANGE, kind_of
 from informer.detections.guilt import Guilt
+from informer.detections.latency import times_slower
 from informer.detections.novelty import PRIORS, SHARE_OF_BUDGET, News, Novel, novel_steps
 from informer.detections.scan import Scan
 from informer.detections.streams import Rates, Watched, watch
 from informer.detections.walk import Event, Walked, walk
 
+LATENCY_SHARE = 0.05  # of the budget
+# What more than one step must show: a single one is tamed to a score of 2.9.
+LEAST_LATENCY_SCORE = 3.0
 STAYING = 0.5  # of its threshold is enough for a cell once its event has begun
 CERTAIN_CROWD = 0.95
 CROWD_FACTORS = (0.7, 1.3)  # what is between them nobody calls a crowd
@@ -35,10 +39,15 @@ class Learned:
 
     @property
     def threshold(self) -> float:
-        """The score that clean traffic passes as often as the budget leaves room beside news."""
-        return self.calibration.tail.level(
-            self.budget_per_day * (1 - SHARE_OF_BUDGET * len(PRIORS))
-        )
+        """The score that clean traffic passes as often as the rest of the budget allows."""
+        rest = 1 - SHARE_OF_BUDGET * len(PRIORS) - LATENCY_SHARE
+        return self.calibration.tail.level(self.budget_per_day * rest)
+
+    @property
+    def latency_threshold(self) -> float:
+        """The same of slow answers, by their own share: they make nobody blind to misuse."""
+        level = self.calibration.latency_tail.level(self.budget_per_day * LATENCY_SHARE)
+        return max(level, LEAST_LATENCY_SCORE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +82,10 @@ def detect(
     calibration = learned.calibration
     inflation = calibration.inflation_of(watched)
     scan = Scan(watched, inflation, np.array(calibration.calm_shape), calibration.longest)
-    walked = walk(scan, watched, observed.grid.seen, learned.threshold)
+    threshold = np.where(watched.timed, learned.latency_threshold, learned.threshold)  # [s]
+    walked = walk(scan, watched, observed.grid.seen, threshold)
+    told = _in_ms(watched, walked.observed, walked.expected)
+    walked = replace(walked, observed=told[0], expected=told[1])
     changes = find_changes(observed.workloads, learned.version_shares)
     guilt = Guilt(traffic, forecasts)
     rows = _Rows(observed.grid)
@@ -85,6 +97,15 @@ def detect(
     _add_novel(rows, observed, learned, changes)
     scores = _scores(watched, walked, observed.grid)
     return Detected(rows.table(), scores, changes, _irregular(watched, walked, scan))
+
+
+def _in_ms(watched: Watched, observed: Floats, expected: Floats) -> tuple[Floats, Floats]:
+    """The same with latency in milliseconds, [t, s] each; counts stay as they are."""
+    observed, expected, timed = observed.copy(), expected.copy(), watched.timed
+    times = times_slower(observed[:, timed], expected[:, timed])
+    observed[:, timed] = watched.usual_ms[timed] * times
+    expected[:, timed] = watched.usual_ms[timed]
+    return observed, expected
 
 
 class _Rows:
@@ -234,7 +255,10 @@ def _scores(watched: Watched, walked: Walked, grid: Grid) -> pa.Table:
     kept = [i for i, x in enumerate(watched.streams) if x.signal != "family"]
     steps = len(grid.seen)
     variance, expected = watched.variance[:, kept], watched.expected[:, kept]
-    spread = np.maximum(variance - expected, 0) / np.maximum(expected, 1e-9) ** 2
+    counted = ~watched.timed[kept]  # of latency it is the variance of the logarithm
+    spread = np.maximum(variance - counted * expected, 0) / np.maximum(expected, 1e-9) ** 2
+    scored = grid.seen[:, None] & (counted | (expected > 0))  # what nobody called took no time
+    observed, expected = (x[:, kept] for x in _in_ms(watched, watched.observed, watched.expected))
 
     def column_of(values: list[str]) -> pa.Array:
         return pa.array(np.tile(np.array(values, dtype=object), steps), pa.string())
@@ -245,10 +269,10 @@ def _scores(watched: Watched, walked: Walked, grid: Grid) -> pa.Table:
             "pattern_id": column_of([watched.streams[i].pattern_ids[0] for i in kept]),
             "rpc_id": column_of([watched.streams[i].rpc_id for i in kept]),
             "signal": column_of([watched.streams[i].signal for i in kept]),
-            "observed": watched.observed[:, kept].ravel(),
+            "observed": observed.ravel(),
             "expected": expected.ravel(),
             "spread": spread.ravel(),
             "score": score[:, kept].ravel(),
             "threshold": walked.threshold[:, kept].ravel(),
         }
-    ).filter(pa.array(np.repeat(grid.seen, len(kept))))
+    ).filter(pa.array(scored.ravel()))

@@ -12,7 +12,7 @@ MADE_UP_FOR = 0.5
 SILENT = 0.1  # observed / expected of a pattern that went for good
 AROUND_A_CHANGE = 12  # steps before it was sure, in which traffic may already have moved
 
-KINDS = {"failures": "failure", "refusals": "refusal", "share": "mix"}
+KINDS = {"failures": "failure", "refusals": "refusal", "latency": "latency", "share": "mix"}
 
 
 def kind_of(
@@ -23,13 +23,13 @@ def kind_of(
     ends: dict[str, tuple[str, str]],
     changes: list[Change],
 ) -> str:
-    """The kind of an event of a stream: volume, silence, mix, failure, refusal or change.
+    """The kind of an event of a stream: volume, silence, mix, failure, refusal, latency or change.
 
     `services_of` names the services on the chains of each pattern, `ends` caller and callee of
     each rpc.
     """
     stream = watched.streams[event.stream]
-    if stream.signal in ("failures", "refusals"):
+    if stream.signal in ("failures", "refusals", "latency"):
         return KINDS[stream.signal]
     touched = services_of.get(stream.pattern_ids[0], frozenset())
     if stream.signal == "share":

@@ -9,6 +9,7 @@ import numpy as np
 
 from informer.core.types import Bools, Floats, Ints
 from informer.detections.demand import demand_of_each, demand_of_others
+from informer.detections.latency import excused, slow_enough, tamed
 from informer.detections.streams import Watched
 from informer.detections.tails import surprise
 
@@ -16,6 +17,7 @@ from informer.detections.tails import surprise
 WINDOWS = (1, 2, 3, 4, 6, 9, 13, 18, 27, 40, 60, 90, 144, 216, 324, 480, 720)
 EVENT_WINDOWS = (3, 6, 13)  # steps that tell whether a crowd is under way
 CELLS_AT_ONCE = 500_000  # keeps temporary arrays in a few megabytes
+LIKELY_CROWD = 0.5
 CALM_SHAPE = 200.0  # until a calibration knows better, demand swings by 7 % on ordinary days
 
 
@@ -26,7 +28,7 @@ class Scored:
     score: Floats  # -log10 p
     high: Bools  # too much, else too little
     window: Ints  # steps
-    observed: Floats  # over the window
+    observed: Floats  # over the window, whole where scores see it tamed
     expected: Floats  # over the window, demand included
     demand: Floats  # the shared factor over the window
 
@@ -49,12 +51,15 @@ class Scan:
         self._watched = watched
         self._inflation = inflation
         self._calm_shape = calm_shape
-        self._observed = _sums(watched.observed)
         self._expected = _sums(watched.expected)
         self._variance = _sums(watched.variance)
         self._unit_observed = _sums(watched.unit_observed)
         self._unit_expected = _sums(watched.unit_expected)
         self.event = self._events_under_way()  # [t, u]
+        observed, beyond = self._tamed()
+        self._observed, self._beyond = _sums(observed), _sums(beyond)
+        # The column of `_beyond` that belongs to each stream of latency, else 0.
+        self._beyond_of = np.maximum(np.cumsum(watched.timed) - 1, 0)
         self._demands = [self._demand_grid(w) for w, _ in self._windows(longest)]
 
     def score(self, step: Ints, stream: Ints, since: Ints, longest: int = WINDOWS[-1]) -> Scored:
@@ -64,7 +69,13 @@ class Scan:
             first = np.maximum(step + 1 - window, since)
             observed, expected, variance, factor = self._moments(step, stream, first, w)
             variance = variance * self._inflation[stream, w]
-            score, high = surprise(observed, expected, variance, self._watched.two_sided[stream])
+            two_sided, timed = self._watched.two_sided[stream], self._watched.timed[stream]
+            score, high = surprise(observed, expected, variance, two_sided, ~timed)
+            column = self._beyond_of[stream[timed]]
+            last = self._beyond[step[timed] + 1, column]
+            observed[timed] += last - self._beyond[first[timed], column]
+            usual_ms = self._watched.usual_ms[stream[timed]]
+            score[timed] *= slow_enough(observed[timed], expected[timed], usual_ms)
             found = Scored(score, high, step + 1 - first, observed, expected, factor)
             best = _merge(best, found, found.score > best.score)
         return best
@@ -75,11 +86,18 @@ class Scan:
         parts = []
         for of in np.array_split(np.arange(streams), max(1, steps * streams // CELLS_AT_ONCE)):
             best = _nothing((steps, len(of)))
-            two_sided = np.broadcast_to(self._watched.two_sided[of], (steps, len(of)))
+            timed = self._watched.timed[of]
+            two_sided, counted = (
+                np.broadcast_to(x, (steps, len(of))) for x in (self._watched.two_sided[of], ~timed)
+            )
             for w, window in self._windows(WINDOWS[-1]):
                 observed, expected, variance, factor = self._whole_moments(of, w)
                 variance *= self._inflation[of, w]
-                score, high = surprise(observed, expected, variance, two_sided)
+                score, high = surprise(observed, expected, variance, two_sided, counted)
+                columns = self._beyond[:, self._beyond_of[of[timed]]]
+                observed[:, timed] += _trailing(columns, window)
+                usual_ms = self._watched.usual_ms[of[timed]]
+                score[:, timed] *= slow_enough(observed[:, timed], expected[:, timed], usual_ms)
                 length = np.minimum(np.arange(1, steps + 1), window)[:, None]
                 length = np.broadcast_to(length, score.shape)
                 found = Scored(score, high, length, observed, expected, factor)
@@ -95,6 +113,27 @@ class Scan:
             np.arange(len(self._watched.streams)), w
         )
         return observed, expected, variance
+
+    def _tamed(self) -> tuple[Floats, Floats]:
+        """Observed as scores see it, [t, s], and what streams of latency have beyond that, [t, l].
+
+        No single slow step makes an alarm, and what a crowd explains is as usual.
+        """
+        watched, timed = self._watched, self._watched.timed
+        expected, variance = watched.expected[:, timed], watched.variance[:, timed]
+        whole = excused(watched.observed[:, timed], expected, self._load())  # [t, l]
+        seen = tamed(whole, expected, variance)
+        observed = watched.observed.copy()
+        observed[:, timed] = seen
+        return observed, whole - seen
+
+    def _load(self) -> Floats:
+        """How many times the expected traffic a crowd brings; 1 where there is none; [t]."""
+        window = EVENT_WINDOWS[0]
+        observed = _trailing(self._unit_observed, window).sum(axis=1)
+        expected = _trailing(self._unit_expected, window).sum(axis=1)
+        crowd = self.event.min(axis=1) >= LIKELY_CROWD
+        return np.where(crowd, np.maximum(observed / np.maximum(expected, 1e-9), 1.0), 1.0)
 
     def _windows(self, longest: int) -> list[tuple[int, int]]:
         """Place and length of the windows that are looked at."""

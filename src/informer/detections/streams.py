@@ -1,13 +1,15 @@
-"""What is watched: streams of counts with what was expected of them.
+"""What is watched: streams of counts, and of latency, with what was expected of them.
 
 Axes: t step, s stream, u unit of demand, w window.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from informer.core.types import Bools, Floats, Forecast, Ints, PatternTraffic
+from informer.detections import latency
+from informer.detections.latency import UsualLatency
 
 # A family is judged as a whole only while enough other traffic remains to judge it by.
 LARGEST_FAMILY = 0.6
@@ -21,7 +23,7 @@ FEWEST_UNITS = 3
 class Stream:
     """One count that is watched, named by the cell it speaks for."""
 
-    signal: str  # calls, family, share, failures or refusals
+    signal: str  # calls, family, share, failures, refusals or latency
     pattern_ids: tuple[str, ...]  # the largest first
     rpc_id: str
 
@@ -42,6 +44,7 @@ class Watched:
     doubt: Floats  # [s], relative variance of the expectation itself: it lasts over a window
     unit: Ints  # [s], the demand unit the stream belongs to; -1 = demand says nothing about it
     two_sided: Bools  # [s], too little is irregular as well
+    usual_ms: Floats  # [s], of streams of latency; NaN for streams of counts
     unit_observed: Floats  # [t, u]
     unit_expected: Floats  # [t, u]
     unit_patterns: tuple[tuple[str, ...], ...]  # u
@@ -51,16 +54,29 @@ class Watched:
         """How many steps, t."""
         return int(self.observed.shape[0])
 
+    def part(self, which: Bools) -> "Watched":
+        """Some of the streams, [s]; the units stay as they are."""
+        streams = tuple(x for x, kept in zip(self.streams, which, strict=True) if kept)
+        by_step = {k: getattr(self, k)[:, which] for k in ("observed", "expected", "variance")}
+        one_each = {k: getattr(self, k)[which] for k in ("doubt", "unit", "two_sided", "usual_ms")}
+        return replace(self, streams=streams, **by_step, **one_each)
+
+    @property
+    def timed(self) -> Bools:
+        """Whether each stream is one of latency and no count, [s]."""
+        return np.isfinite(self.usual_ms)
+
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """How many calls of each rpc of each pattern there were, and how many failed or were refused.
+    """How many calls of each rpc of each pattern there were, how they ended and how long they took.
 
-    `calls` is keyed by (pattern_id, rpc_id), `hits` by (signal, pattern_id, rpc_id).
+    `calls` and `latency` are keyed by (pattern_id, rpc_id), `hits` by (signal, pattern_id, rpc_id).
     """
 
     calls: dict[tuple[str, str], float]
     hits: dict[tuple[str, str, str], float]
+    latency: dict[tuple[str, str], UsualLatency] = field(default_factory=dict)
 
     def share(self, signal: str, pattern_id: str, rpc_id: str) -> tuple[float, float]:
         """Expected share of hits, and its relative variance: a Gamma posterior, never zero."""
@@ -74,9 +90,10 @@ class Rates:
 
 
 def learn_rates(traffic: dict[str, PatternTraffic], regular: Bools) -> Rates:
-    """Count the steps that were regular, [t]."""
+    """Count and time the steps that were regular, [t]."""
     calls: dict[tuple[str, str], float] = {}
     hits: dict[tuple[str, str, str], float] = {}
+    usual: dict[tuple[str, str], UsualLatency] = {}
     for pattern_id, pattern in traffic.items():
         total = pattern.series.calls[regular].sum(axis=0)  # [n]
         failed = pattern.failures[regular].sum(axis=0)  # [n]
@@ -85,7 +102,9 @@ def learn_rates(traffic: dict[str, PatternTraffic], regular: Bools) -> Rates:
             calls[pattern_id, rpc_id] = float(total[i])
             hits["failures", pattern_id, rpc_id] = float(failed[i])
             hits["refusals", pattern_id, rpc_id] = float(refused[i])
-    return Rates(calls, hits)
+        found = latency.learn_latency(pattern, regular)
+        usual |= {(pattern_id, rpc_id): x for rpc_id, x in found.items()}
+    return Rates(calls, hits, usual)
 
 
 def watch(
@@ -95,7 +114,8 @@ def watch(
 
     Volume: the entry's calls of every pattern, and of every family of patterns with one entry,
     against the forecast. Share: an inner rpc's calls against what the pattern's chains imply.
-    Failures and refusals: against the learned share of the calls that there were.
+    Failures and refusals: against the learned share of the calls that there were. Latency: against
+    the usual one of every rpc that was called often enough to have one.
     """
     order = sorted(traffic, key=lambda p: (-traffic[p].series.calls[:, 0].sum(), p))
     families = _families(order, traffic)
@@ -107,6 +127,7 @@ def watch(
         _watch_volume(built, [pattern_id], traffic, forecasts, unit_of[pattern_id], "calls")
         _watch_shares(built, pattern_id, pattern, rates)
         _watch_rates(built, pattern_id, pattern, rates)
+        _watch_latency(built, pattern_id, pattern, rates)
     everything = sum(traffic[p].series.calls[:, 0].sum() for p in order)
     for family in families:
         size = sum(traffic[p].series.calls[:, 0].sum() for p in family)
@@ -140,6 +161,7 @@ class _Builder:
         self.doubt: list[float] = []
         self.unit: list[int] = []
         self.two_sided: list[bool] = []
+        self.usual_ms: list[float] = []
 
     def add(
         self,
@@ -151,12 +173,14 @@ class _Builder:
         unit: int = -1,
         two_sided: bool = False,
         doubt: float = 0.0,
+        usual_ms: float = np.nan,
     ) -> None:
         self.streams.append(stream)
         self.columns.append((observed, expected, variance))
         self.doubt.append(doubt)
         self.unit.append(unit)
         self.two_sided.append(two_sided)
+        self.usual_ms.append(usual_ms)
 
     def watched(
         self, unit_observed: Floats, unit_expected: Floats, patterns: tuple[tuple[str, ...], ...]
@@ -172,6 +196,7 @@ class _Builder:
             np.array(self.doubt),
             np.array(self.unit, dtype=np.int64),
             np.array(self.two_sided, dtype=bool),
+            np.array(self.usual_ms, dtype=np.float64),
             unit_observed,
             unit_expected,
             patterns,
@@ -219,3 +244,12 @@ def _watch_rates(built: _Builder, pattern_id: str, pattern: PatternTraffic, rate
             expected = pattern.series.calls[:, i] * share
             stream = Stream(signal, (pattern_id,), rpc_id)
             built.add(stream, counts[:, i], expected, expected, doubt=doubt)
+
+
+def _watch_latency(built: _Builder, pattern_id: str, pattern: PatternTraffic, rates: Rates) -> None:
+    for i, rpc_id in enumerate(pattern.series.graph.rpc_ids):
+        usual = rates.latency.get((pattern_id, rpc_id))
+        if usual is not None:
+            stream = Stream(latency.SIGNAL, (pattern_id,), rpc_id)
+            values = latency.slowness(pattern.series.calls[:, i], pattern.latency_ms[:, i], usual)
+            built.add(stream, *values, usual_ms=usual.ms)

@@ -1,4 +1,4 @@
-"""How surprising a count is: -log10 of a negative binomial tail."""
+"""How surprising a sum is: -log10 of a negative binomial tail for counts, of a normal one else."""
 
 import numpy as np
 from scipy import special
@@ -35,17 +35,17 @@ def log_tail(observed: Floats, mean: Floats, variance: Floats, *, high: bool) ->
 
 
 def surprise(
-    observed: Floats, mean: Floats, variance: Floats, two_sided: Bools
+    observed: Floats, mean: Floats, variance: Floats, two_sided: Bools, counted: Bools
 ) -> tuple[Floats, Bools]:
     """-log10 of the likelier irregular tail, and whether it is the high one; any shape.
 
-    Exact (`log_tail`) where a count lies beyond `ORDINARY`, by the normal tail where it does not.
-    Where not `two_sided`, too little surprises nobody.
+    Exact (`log_tail`) where a count lies beyond `ORDINARY`, by the normal tail where it does not
+    and where no count is (not `counted`). Where not `two_sided`, too little surprises nobody.
     """
     away = (observed - mean) / np.sqrt(np.maximum(variance, 1e-9))
     high = (away >= 0) | ~two_sided
     score = special.log_ndtr(np.where(high, -away, away)) / -np.log(10)
     for side in (True, False):
-        exact = (high == side) & ((away > ORDINARY) if side else (away < -ORDINARY))
+        exact = counted & (high == side) & ((away > ORDINARY) if side else (away < -ORDINARY))
         score[exact] = log_tail(observed[exact], mean[exact], variance[exact], high=side)
-    return score, high
+    return np.minimum(score, MOST_SURPRISING), high

@@ -17,7 +17,7 @@ CALM_STEPS = (6, 24)  # so long must a stream look ordinary before an event ends
 SURELY_SHOWN = 4.6  # calls to expect of an event, for it to show in 99 of 100 cases
 CALM_SCORE = 1.3  # ordinary: chance alone would do it one time in twenty
 LOOK_AHEAD = 128  # steps to look at once for the end of an event
-IN_A_CROWD = 2.0  # added to the threshold of volume: units follow a crowd unevenly
+IN_A_CROWD = 2.0  # added to the threshold of volume and latency: units follow a crowd unevenly
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +54,11 @@ class _Cells:
     expected: Floats
 
 
-def walk(scan: Scan, watched: Watched, seen: Bools, threshold: float) -> Walked:
-    """Find the events of every stream; `seen` [t] masks what was not covered."""
+def walk(scan: Scan, watched: Watched, seen: Bools, threshold: float | Floats) -> Walked:
+    """Find the events of every stream; `seen` [t] masks what was not covered.
+
+    `threshold` is one for all, or one for each stream, [s].
+    """
     steps, streams = watched.observed.shape
     scored = scan.score_all()
     worth = worth_telling(watched, np.arange(streams), scored.observed, scored.high)
@@ -81,11 +84,12 @@ def walk(scan: Scan, watched: Watched, seen: Bools, threshold: float) -> Walked:
     return Walked(score, limit, cells.observed, cells.expected, tuple(events))
 
 
-def _limits(scan: Scan, watched: Watched, threshold: float) -> Floats:
+def _limits(scan: Scan, watched: Watched, threshold: float | Floats) -> Floats:
     """The threshold of every cell, [t, s]: higher while a crowd moves everything."""
     limit = np.full(watched.observed.shape, threshold)
     judged = watched.unit >= 0
     limit[:, judged] += IN_A_CROWD * scan.event[:, watched.unit[judged]]
+    limit[:, watched.timed] += IN_A_CROWD * scan.event.min(axis=1, keepdims=True)
     return limit
 
 

@@ -67,6 +67,7 @@ def _suspects(rows: list[Json], evidence: list[Json], step_ns: int) -> pa.Table:
             "incident_id": pa.array([r["incident_id"] for r in rows], pa.string()),
             "rpc_id": pa.array([e["rpcs"][0]["rpc_id"] for e in evidence], pa.string()),
             "signal": pa.array([e["rpcs"][0]["signal"] for e in evidence], pa.string()),
+            "usual_ms": pa.array([float(e["rpcs"][0]["expected"]) for e in evidence], pa.float64()),
             "from_ns": pa.array([r["opened_ns"] for r in rows], pa.int64()),
             "until_ns": pa.array(last_ns, pa.int64()),
         }

@@ -1,19 +1,30 @@
 """Turns groups of detections into rows of the incidents table."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import orjson
 import pyarrow as pa
 
 from informer.core.tables import INCIDENTS
 from informer.core.types import NOISE, Json
-from informer.incidents.group import Story, group
+from informer.incidents.group import CHANGE_STEPS, Story, group
+from informer.incidents.slow import by_blame
 from informer.incidents.words import explanation, severity, title
 
 MOST_RPCS = 10
 # What an incident with several kinds is called by, the most telling first.
-PRECEDENCE = ("novel", "refusal", "volume", "failure", "mix", "silence", "change", "demand")
+PRECEDENCE = (
+    "novel",
+    "refusal",
+    "volume",
+    "failure",
+    "mix",
+    "silence",
+    "latency",
+    "change",
+    "demand",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +34,7 @@ class Names:
     rpcs: dict[str, Json]  # rpc id: caller, callee, method
     labels: dict[str, str]  # pattern id: label
     services_of: dict[str, frozenset[str]]  # pattern id: services on its chains
+    calls: dict[tuple[str, str], float] = field(default_factory=dict)  # pattern, rpc: as learned
 
 
 def build_incidents(
@@ -40,8 +52,7 @@ def build_incidents(
     last_ns); `novel` things never learned (what, name, pattern_id, rpc_id). An incident whose last
     step touches `until_ns` is still open.
     """
-    callers = {k: (str(r["caller"]), str(r["callee"])) for k, r in names.rpcs.items()}
-    groups = group(detections, step_ns=step_ns, callers=callers, services_of=names.services_of)
+    groups = group(detections, step_ns=step_ns, callers=_ends(names), services_of=names.services_of)
     rows = [_row(stories, names, step_ns, until_ns, changes, novel) for stories in groups]
     return INCIDENTS.of(rows)
 
@@ -56,13 +67,19 @@ def _row(
 ) -> dict[str, object]:
     stories = sorted(stories, key=lambda s: (-s.score, s.rpc_id, s.pattern_id))
     kind = min((s.kind for s in stories), key=PRECEDENCE.index)
+    if kind == "latency":
+        slow = by_blame([s for s in stories if s.kind == kind], _ends(names), names.calls)
+        stories = [*slow, *(s for s in stories if s.kind != kind)]
     leading = next(s for s in stories if s.kind == kind)
     strongest = max(leading.rows, key=lambda r: (r["score"], -r["step_start_ns"]))
     opened_ns = min(s.first_ns for s in stories)
     ends_ns = max(s.last_ns for s in stories) + step_ns
     rpcs = _rpcs(leading, stories, names)
     near = [_change_words(c) for c in changes if _near(c, opened_ns, ends_ns)]
-    own = [_change_words(c) for c in changes if _concerns(c, stories, names, opened_ns, ends_ns)]
+    concerning = [c for c in changes if _concerns(c, stories, names, opened_ns, ends_ns)]
+    if kind == "latency":  # a deploy of last week is no reason
+        concerning = [c for c in concerning if opened_ns - c["since_ns"] <= CHANGE_STEPS * step_ns]
+    own = [_change_words(c) for c in concerning]
     score = float(strongest["score"])
     # The limit that opened the story: once it is open, less is enough for a cell to go on.
     threshold = max(float(r["threshold"]) for r in leading.rows)
@@ -89,6 +106,11 @@ def _row(
         "evidence": orjson.dumps(evidence).decode(),
         "verdict": "open",
     }
+
+
+def _ends(names: Names) -> dict[str, tuple[str, str]]:
+    """Caller and callee of every rpc."""
+    return {k: (str(r["caller"]), str(r["callee"])) for k, r in names.rpcs.items()}
 
 
 def _rpcs(leading: Story, stories: list[Story], names: Names) -> list[Json]:

@@ -12,6 +12,7 @@ SAME_NEWS_STEPS = 24  # nor does this one of a thing never seen before: it comes
 TOGETHER_STEPS = 3  # stories that begin or end this far apart may be one
 CHANGE_STEPS = 24  # after a change or in a crowd, traffic shows it now and then only
 FAULTS = frozenset({"failure", "mix", "silence", "latency"})
+SLOW = "slow"  # what faults have in common with stories of latency, by service
 NOBODY = frozenset({OUTSIDE, UNKNOWN})  # no service that two rpcs could have in common
 
 
@@ -104,10 +105,16 @@ def _neighbours(
     for i, story in sorted(enumerate(stories), key=lambda s: s[1].first_ns):
         slack = CHANGE_STEPS if story.kind == "change" else TOGETHER_STEPS
         for common in _in_common(story, callers, services_of):
-            before = longest.setdefault(common, i)
-            if before != i and story.first_ns - stories[before].last_ns <= slack * step_ns:
+            before = longest.get(common)
+            if before is not None and common[0] == SLOW:
+                # A service may be slow for good: what comes long after has another reason.
+                since_ns = story.first_ns - stories[before].first_ns
+                before = before if since_ns <= CHANGE_STEPS * step_ns else None
+            if before is not None and story.first_ns - stories[before].last_ns <= slack * step_ns:
                 yield before, i
-            if story.last_ns > stories[before].last_ns:
+            # What is slow may come of an attack; no attack comes of what is slow.
+            offered = (common[0] == SLOW) == (story.kind == "latency")
+            if offered and (before is None or story.last_ns > stories[before].last_ns):
                 longest[common] = i
 
 
@@ -128,5 +135,5 @@ def _in_common(
         found.append(("pattern", story.pattern_id))
     if story.kind in FAULTS:
         # A fault travels along the chain: its rpcs meet in a service.
-        found += [("fault", service) for service in services]
+        found += [(what, service) for service in services for what in ("fault", SLOW)]
     return found

@@ -8,6 +8,7 @@ with told as (
         case
             when s.signal = 'failures' and c.failed then 0
             when s.signal = 'refusals' and c.refused then 0
+            when s.signal = 'latency' and c.duration_ns > 1.5e6 * s.usual_ms then 0
             else 1
         end as rank
     from suspects as s

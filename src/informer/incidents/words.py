@@ -30,6 +30,9 @@ def title(kind: str, rpc: Json, changes: list[str]) -> str:
         return f"Never seen before: {what}"
     if kind == "demand":
         return f"All traffic together: {_times(observed, expected)} calls"
+    if kind == "latency":
+        since = f", since {changes[0]}" if changes else ""
+        return f"{_slower(observed, expected)}{since}: {what}"
     if changes:
         return f"{changes[0]}; traffic moved with it"
     return f"Traffic took another route: {what}"
@@ -60,10 +63,19 @@ def explanation(kind: str, rpc: Json, score: float, threshold: float) -> list[st
         return ["A workload, version or route came or went, and traffic moved with it."]
     if kind == "demand":
         return ["Many patterns rose or fell by the same factor at the same time."]
+    if kind == "latency":
+        observed = (
+            f"Calls took {_ms(float(rpc['observed']))} on average (geometric mean) where "
+            f"{_ms(float(rpc['expected']))} are usual."
+        )
+    else:
+        observed = (
+            f"{float(rpc['observed']):.0f} were observed where {float(rpc['expected']):.1f} were "
+            "expected."
+        )
     chance = f"10^{score:.0f}" if score >= 9 else f"{10**score:,.0f}"
     return [
-        f"{float(rpc['observed']):.0f} were observed where {float(rpc['expected']):.1f} were "
-        "expected.",
+        observed,
         f"Clean traffic does that by chance about once in {chance} windows (score {score:.1f}).",
         f"The alert budget sets the limit at {threshold:.1f}.",
     ]
@@ -73,3 +85,14 @@ def _times(observed: float, expected: float) -> str:
     if expected < 0.5:
         return f"{observed:.0f} unexpected"
     return f"{observed / expected:.1f} times the expected"
+
+
+def _slower(observed_ms: float, usual_ms: float) -> str:
+    times = observed_ms / usual_ms
+    return (
+        f"{times:.0f} times slower" if times >= 9.5 else f"{times:.1f} times slower"
+    ) + f" ({_ms(observed_ms)}, usually {_ms(usual_ms)})"
+
+
+def _ms(value: float) -> str:
+    return f"{value:,.0f} ms" if value >= 99.5 else f"{value:.3g} ms"

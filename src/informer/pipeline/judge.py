@@ -152,7 +152,8 @@ def names_of(rpcs: pa.Table, patterns: pa.Table, learned: Learned) -> Names:
     labels = dict(
         zip(patterns["pattern_id"].to_pylist(), patterns["label"].to_pylist(), strict=True)
     )
-    return Names({r["rpc_id"]: r for r in rpcs.to_pylist()}, labels, learned.services_of)
+    named = {r["rpc_id"]: r for r in rpcs.to_pylist()}
+    return Names(named, labels, learned.services_of, learned.rates.calls)
 
 
 def _change_json(change: Change, grid: Grid) -> Json:
