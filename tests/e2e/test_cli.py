@@ -263,7 +263,7 @@ def test_learn_prints_one_document(shop: Shop, tmp_path: Path) -> None:
         *("learn", short, "-w", tmp_path / "w", "--step", "10m", "--columns", COLUMNS, "--json")
     ).json
     assert list(document) == [
-        *("run_id", "from_ns", "until_ns", "step_s", "threshold", "formats", "spans", "chains"),
+        *("run_id", "from_ns", "until_ns", "step_s", "thresholds", "formats", "spans", "chains"),
         *("rejected", "notes", "patterns"),
     ]
     assert document["formats"] == ["table"]

@@ -7,6 +7,7 @@ import numpy as np
 
 from informer.core.tables import DETECTIONS
 from informer.core.types import Floats, Grid
+from informer.detections.budget import KINDS
 from informer.detections.calibrate import Calibration
 from informer.detections.detect import STAYING, Detected, Learned, Observed, detect
 from informer.detections.novelty import LEAST_CALLS, News, Novel
@@ -54,7 +55,9 @@ def found_in(
             rates.calls[pattern_id, rpc_id] = 1e5
             rates.hits["refusals", pattern_id, rpc_id] = 1e3
     tail = Tail(THRESHOLD, 0.01, 1.0)
-    calibration = Calibration(tail, tail, 5.0, WINDOWS[-1], (2000.0,) * len(WINDOWS), {})
+    calibration = Calibration(
+        dict.fromkeys(KINDS, tail), 5.0, WINDOWS[-1], (2000.0,) * len(WINDOWS), {}
+    )
     learned = Learned(
         calibration, rates, NEWS, {"auth": {"v1": 1.0}}, {"login": frozenset({"auth"})}, 1.0
     )

@@ -43,7 +43,9 @@ def kinds(
     scan = Scan(
         watched, np.ones((len(watched.streams), len(WINDOWS))), np.full(len(WINDOWS), 2000.0)
     )
-    events = walk(scan, watched, np.ones(STEPS, dtype=bool), 5.0).events
+    events = walk(
+        scan, watched, np.ones(STEPS, dtype=bool), np.full((2, len(watched.streams)), 5.0)
+    ).events
     found: dict[str, set[str]] = {}
     for event in events:
         stream = watched.streams[event.stream]

@@ -23,6 +23,10 @@ def scan_of(watched: Watched) -> Scan:
     return Scan(watched, np.ones((len(watched.streams), len(WINDOWS))), STEADY)
 
 
+def limits(watched: Watched) -> Floats:
+    return np.full((2, len(watched.streams)), THRESHOLD)
+
+
 def scores(watched: Watched, signal: str, pattern_id: str, longest: int = WINDOWS[-1]) -> Scored:
     """Scores of one stream, [t]."""
     steps = np.arange(watched.steps, dtype=np.int64)
@@ -33,7 +37,7 @@ def scores(watched: Watched, signal: str, pattern_id: str, longest: int = WINDOW
 def alarms(watched: Watched, seen: Bools | None = None) -> list[tuple[str, int, int, bool]]:
     """Events as (pattern, first step, last step, high)."""
     mask = np.ones(watched.steps, dtype=bool) if seen is None else seen
-    walked = walk(scan_of(watched), watched, mask, THRESHOLD)
+    walked = walk(scan_of(watched), watched, mask, limits(watched))
     return [
         (watched.streams[e.stream].pattern_ids[0], e.first, e.last, e.high) for e in walked.events
     ]
@@ -200,5 +204,5 @@ def test_a_family_that_moves_together_is_seen_where_its_members_are_too_small() 
     }
     watched = watch(traffic, {p: expecting(t, rates[p]) for p, t in traffic.items()}, NO_RATES)
     family = next(i for i, x in enumerate(watched.streams) if x.signal == "family")
-    walked = walk(scan_of(watched), watched, np.ones(steps, dtype=bool), THRESHOLD)
+    walked = walk(scan_of(watched), watched, np.ones(steps, dtype=bool), limits(watched))
     assert family in {e.stream for e in walked.events if 200 <= e.first < 206}

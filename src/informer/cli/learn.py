@@ -49,9 +49,10 @@ def print_learned(result: LearnResult, patterns: list[dict[str, Any]]) -> None:
         say(f"Left out {count:,} spans: {reason}.")
     warn(result.notes)
     print_patterns(patterns)
+    needed = ", ".join(f"{k} {score:.1f}" for k, score in result.learned.thresholds.items())
     say(
         f"Trained on {when(result.grid.start_ns)} to {when(result.grid.end_ns)} UTC in steps of "
-        f"{result.grid.step_s} s; an alert needs a score of {result.learned.threshold:.1f}."
+        f"{result.grid.step_s} s. The score an alert takes: {needed}."
     )
 
 
@@ -61,7 +62,7 @@ def _document(result: LearnResult, patterns: list[dict[str, Any]]) -> dict[str, 
         "from_ns": result.grid.start_ns,
         "until_ns": result.grid.end_ns,
         "step_s": result.grid.step_s,
-        "threshold": result.learned.threshold,
+        "thresholds": result.learned.thresholds,
         "formats": result.read.formats,
         "spans": result.read.chains.spans,
         "chains": result.read.chains.chains,

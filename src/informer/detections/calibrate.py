@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from informer.core.types import Bools, Floats, Ints, Json
+from informer.detections.budget import KINDS, SHARES_OF_BUDGET, kinds_of
 from informer.detections.scan import CALM_SHAPE, WINDOWS, Scan
 from informer.detections.streams import Watched
 from informer.detections.tail import Tail, fit_tail, guessed_tail
@@ -22,8 +23,6 @@ FEWEST_WINDOWS = 8  # of a length that clean traffic must hold before windows of
 LARGEST_SQUARE_OF_SHARES = 100.0
 SHARES = ("share", "failures", "refusals", "latency")  # signals that no forecast makes
 PRIOR_WINDOWS = 10.0  # of pooled evidence that every stream's inflation starts from
-
-
 LEAST_DAYS = 0.25  # of clean traffic; from less, nothing is to be learned about rare scores
 
 
@@ -31,8 +30,7 @@ LEAST_DAYS = 0.25  # of clean traffic; from less, nothing is to be learned about
 class Calibration:
     """What clean traffic looked like to the detector."""
 
-    tail: Tail  # how many misuse incidents a clean day brings at which score
-    latency_tail: Tail  # the same of incidents that are nothing but slow answers
+    tails: dict[str, Tail]  # by kind: how many incidents of it a clean day brings at which score
     days: float  # of clean traffic it rests on
     longest: int  # window in steps that there was clean traffic enough to calibrate
     calm_shape: tuple[float, ...]  # [w]
@@ -47,11 +45,17 @@ class Calibration:
         ]
         return np.array(rows).reshape(-1, len(WINDOWS))
 
+    def thresholds(self, budget_per_day: float) -> dict[str, float]:
+        """The score that clean traffic passes as often as each kind's share of a budget allows."""
+        return {
+            kind: self.tails[kind].level(share * budget_per_day)
+            for kind, share in SHARES_OF_BUDGET.items()
+        }
+
     def to_json(self) -> Json:
         """As a JSON object."""
         return {
-            "tail": self.tail.to_json(),
-            "latency_tail": self.latency_tail.to_json(),
+            "tails": {kind: tail.to_json() for kind, tail in self.tails.items()},
             "days": self.days,
             "longest": self.longest,
             "calm_shape": list(self.calm_shape),
@@ -62,8 +66,7 @@ class Calibration:
     def from_json(cls, value: Json) -> "Calibration":
         """Back from the JSON object."""
         return cls(
-            Tail.from_json(value["tail"]),
-            Tail.from_json(value["latency_tail"]),
+            {kind: Tail.from_json(tail) for kind, tail in value["tails"].items()},
             float(value["days"]),
             int(value["longest"]),
             tuple(value["calm_shape"]),
@@ -99,31 +102,40 @@ def calibrate(
         x.key: tuple(map(float, row)) for x, row in zip(watched.streams, inflation, strict=True)
     }
     days = float(seen.sum()) * step_s / SECONDS_A_DAY
-    shape, none = tuple(map(float, calm_shape)), guessed_tail(1.0)
-    fitted = Calibration(none, none, days, longest, shape, named | pooled)
-    return replace(
-        fitted,
-        tail=_tail(fitted, watched.part(~watched.timed), seen, step_s),
-        latency_tail=_tail(fitted, timed.part(timed.timed), timed_seen, step_s),
-    )
+    shape = tuple(map(float, calm_shape))
+    fitted = Calibration({}, days, longest, shape, named | pooled)
+    tails = _tails(fitted, watched.part(~watched.timed), seen, step_s)
+    tails["latency"] = _tails(fitted, timed.part(timed.timed), timed_seen, step_s)["latency"]
+    return replace(fitted, tails=tails)
 
 
-def _tail(fitted: Calibration, watched: Watched, seen: Bools, step_s: int) -> Tail:
-    """How many incidents these streams bring a clean day at which score."""
+def _tails(fitted: Calibration, watched: Watched, seen: Bools, step_s: int) -> dict[str, Tail]:
+    """How many incidents of each kind these streams bring a clean day at which score."""
     days = float(seen.sum()) * step_s / SECONDS_A_DAY
+    kinds = kinds_of(watched)  # [2, s]
     if days < LEAST_DAYS:
-        return guessed_tail(max(len(watched.streams), 1) * SECONDS_A_DAY / step_s * 3)
+        a_day = SECONDS_A_DAY / step_s
+        sides = [float((kinds == k).sum()) for k in range(len(KINDS))]
+        return {
+            kind: guessed_tail(max(n, 1.0) * a_day * 2)
+            for kind, n in zip(KINDS, sides, strict=True)
+        }
     inflation, shape = fitted.inflation_of(watched), np.array(fitted.calm_shape)
-    scores = exceedances(Scan(watched, inflation, shape, fitted.longest), watched)  # [t, s]
-    return fit_tail(_by_unit(scores * seen[:, None], watched), days)
+    scan = Scan(watched, inflation, shape, fitted.longest)
+    scores, high = exceedances(scan, watched)
+    told_as = np.where(high, kinds[0], kinds[1])  # [t, s]
+    return {
+        kind: fit_tail(_by_unit(scores * (seen[:, None] & (told_as == k)), watched), days)
+        for k, kind in enumerate(KINDS)
+    }
 
 
-def exceedances(scan: Scan, watched: Watched) -> Floats:
-    """Scores of all cells, 0 where the evidence is too thin to tell anybody; [t, s]."""
+def exceedances(scan: Scan, watched: Watched) -> tuple[Floats, Bools]:
+    """Scores of all cells, 0 where the evidence is too thin, and whether it is too much; [t, s]."""
     scored = scan.score_all()
     stream = np.arange(len(watched.streams))
     worth = worth_telling(watched, stream, scored.observed, scored.high)
-    return np.where(worth, scored.score, 0.0)
+    return np.where(worth, scored.score, 0.0), scored.high
 
 
 def worth_telling(watched: Watched, stream: Ints, observed: Floats, high: Bools) -> Bools:

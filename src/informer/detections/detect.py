@@ -8,17 +8,17 @@ import pyarrow as pa
 
 from informer.core.tables import DETECTIONS
 from informer.core.types import Bools, Floats, Forecast, Grid, PatternTraffic
+from informer.detections.budget import KINDS, kinds_of
 from informer.detections.calibrate import Calibration
 from informer.detections.changes import Change, find_changes
 from informer.detections.explain import AROUND_A_CHANGE, kind_of
 from informer.detections.guilt import Guilt
 from informer.detections.latency import times_slower
-from informer.detections.novelty import PRIORS, SHARE_OF_BUDGET, News, Novel, novel_steps
+from informer.detections.novelty import News, Novel, novel_steps
 from informer.detections.scan import Scan
 from informer.detections.streams import Rates, Watched, watch
 from informer.detections.walk import Event, Walked, walk
 
-LATENCY_SHARE = 0.05  # of the budget
 # What more than one step must show: a single one is tamed to a score of 2.9.
 LEAST_LATENCY_SCORE = 3.0
 STAYING = 0.5  # of its threshold is enough for a cell once its event has begun
@@ -38,16 +38,10 @@ class Learned:
     budget_per_day: float  # of misuse incidents on clean days, novelty included
 
     @property
-    def threshold(self) -> float:
-        """The score that clean traffic passes as often as the rest of the budget allows."""
-        rest = 1 - SHARE_OF_BUDGET * len(PRIORS) - LATENCY_SHARE
-        return self.calibration.tail.level(self.budget_per_day * rest)
-
-    @property
-    def latency_threshold(self) -> float:
-        """The same of slow answers, by their own share: they make nobody blind to misuse."""
-        level = self.calibration.latency_tail.level(self.budget_per_day * LATENCY_SHARE)
-        return max(level, LEAST_LATENCY_SCORE)
+    def thresholds(self) -> dict[str, float]:
+        """The score that an incident of each kind takes."""
+        found = self.calibration.thresholds(self.budget_per_day)
+        return found | {"latency": max(found["latency"], LEAST_LATENCY_SCORE)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +76,8 @@ def detect(
     calibration = learned.calibration
     inflation = calibration.inflation_of(watched)
     scan = Scan(watched, inflation, np.array(calibration.calm_shape), calibration.longest)
-    threshold = np.where(watched.timed, learned.latency_threshold, learned.threshold)  # [s]
-    walked = walk(scan, watched, observed.grid.seen, threshold)
+    thresholds = np.array([learned.thresholds[kind] for kind in KINDS])
+    walked = walk(scan, watched, observed.grid.seen, thresholds[kinds_of(watched)])
     told = _in_ms(watched, walked.observed, walked.expected)
     walked = replace(walked, observed=told[0], expected=told[1])
     changes = find_changes(observed.workloads, learned.version_shares)
@@ -92,7 +86,7 @@ def detect(
     for event in walked.events:
         kind = kind_of(event, walked.events, watched, learned.services_of, observed.ends, changes)
         _add_event(rows, event, kind, watched, walked, guilt)
-    _add_crowds(rows, scan, watched, observed.grid, learned.threshold)
+    _add_crowds(rows, scan, watched, observed.grid, learned.thresholds["volume"])
     _add_changes(rows, changes, observed, learned)
     _add_novel(rows, observed, learned, changes)
     scores = _scores(watched, walked, observed.grid)
@@ -192,7 +186,7 @@ def _add_crowds(rows: _Rows, scan: Scan, watched: Watched, grid: Grid, threshold
 
 def _add_changes(rows: _Rows, changes: list[Change], observed: Observed, learned: Learned) -> None:
     """Calls of a version since it changed, against those it would have had by its share."""
-    threshold = learned.threshold
+    threshold = learned.thresholds["volume"]
     for change in changes:
         if change.service not in observed.rpc_of_service:
             continue

@@ -54,17 +54,18 @@ class _Cells:
     expected: Floats
 
 
-def walk(scan: Scan, watched: Watched, seen: Bools, threshold: float | Floats) -> Walked:
+def walk(scan: Scan, watched: Watched, seen: Bools, threshold: Floats) -> Walked:
     """Find the events of every stream; `seen` [t] masks what was not covered.
 
-    `threshold` is one for all, or one for each stream, [s].
+    `threshold` [2, s] is that of too much, and that of too little.
     """
     steps, streams = watched.observed.shape
     scored = scan.score_all()
     worth = worth_telling(watched, np.arange(streams), scored.observed, scored.high)
     score = np.where(seen[:, None], scored.score, 0.0)
     told = np.where(worth, score, 0.0)
-    limit = _limits(scan, watched, threshold)
+    crowd = _in_a_crowd(scan, watched)
+    limit = np.where(scored.high, threshold[0], threshold[1]) + crowd
     cells = _Cells(score, told, scored.high, scored.window, scored.observed, scored.expected)
     events: list[Event] = []
     for s in np.flatnonzero((told >= limit).any(axis=0)):
@@ -81,16 +82,19 @@ def walk(scan: Scan, watched: Watched, seen: Bools, threshold: float | Floats) -
             if since >= steps:
                 break
             _rescore(scan, watched, int(s), since, cells, seen)
+            again = slice(since, since + scan.longest)
+            side = np.where(cells.high[again, s], threshold[0, s], threshold[1, s])
+            limit[again, s] = side + crowd[again, s]
     return Walked(score, limit, cells.observed, cells.expected, tuple(events))
 
 
-def _limits(scan: Scan, watched: Watched, threshold: float | Floats) -> Floats:
-    """The threshold of every cell, [t, s]: higher while a crowd moves everything."""
-    limit = np.full(watched.observed.shape, threshold)
+def _in_a_crowd(scan: Scan, watched: Watched) -> Floats:
+    """What is added to the threshold of every cell while a crowd moves everything, [t, s]."""
+    added = np.zeros(watched.observed.shape)
     judged = watched.unit >= 0
-    limit[:, judged] += IN_A_CROWD * scan.event[:, watched.unit[judged]]
-    limit[:, watched.timed] += IN_A_CROWD * scan.event.min(axis=1, keepdims=True)
-    return limit
+    added[:, judged] += IN_A_CROWD * scan.event[:, watched.unit[judged]]
+    added[:, watched.timed] += IN_A_CROWD * scan.event.min(axis=1, keepdims=True)
+    return added
 
 
 def _calm_from(scan: Scan, cells: _Cells, s: int, first: int, since: int) -> int:
