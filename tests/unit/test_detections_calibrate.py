@@ -9,6 +9,7 @@ from informer.core.types import Floats
 from informer.detections.budget import KINDS, SHARES_OF_BUDGET, kinds_of
 from informer.detections.calibrate import (
     LARGEST_SQUARE,
+    MERGE_STEPS,
     Calibration,
     calibrate,
     exceedances,
@@ -16,7 +17,6 @@ from informer.detections.calibrate import (
 )
 from informer.detections.scan import WINDOWS, Scan
 from informer.detections.streams import Rates, Watched, watch
-from informer.detections.tail import MERGE_STEPS
 from informer.detections.walk import walk
 from pattern_traffic import DAY, STEP_S, expecting, traffic_of, watched_of
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from informer.core.types import Floats
-from informer.detections.tail import MERGE_STEPS, Tail, fit_tail, guessed_tail
+from informer.detections.calibrate import MERGE_STEPS
+from informer.detections.tail import Tail, fit_tail, guessed_tail
 
 STEPS, UNITS = 30 * MERGE_STEPS * 100, 4
 DAYS = 10.0
@@ -22,7 +23,7 @@ def scores(slope: float, seed: int) -> Floats:
 @pytest.mark.parametrize("slope", [0.6, 0.85, 1.0])
 def test_the_level_of_a_rare_incident_is_extrapolated(slope: float) -> None:
     incidents_a_day = 100 * UNITS / DAYS
-    levels = [fit_tail(scores(slope, seed), DAYS).level(0.1) for seed in range(20)]
+    levels = [fit_tail(scores(slope, seed), DAYS, MERGE_STEPS).level(0.1) for seed in range(20)]
     true = 1.5 + np.log10(incidents_a_day / 0.1) / slope
     assert np.mean(levels) == pytest.approx(true, rel=0.08)
 
@@ -31,11 +32,14 @@ def test_an_attack_in_the_clean_days_hardly_moves_the_tail() -> None:
     clean = scores(0.85, seed=1)
     attacked = clean.copy()
     attacked[5000:5040, 0] = 200.0
-    assert fit_tail(attacked, DAYS).level(1.0) < fit_tail(clean, DAYS).level(1.0) + 0.3
+    assert (
+        fit_tail(attacked, DAYS, MERGE_STEPS).level(1.0)
+        < fit_tail(clean, DAYS, MERGE_STEPS).level(1.0) + 0.3
+    )
 
 
 def test_no_incident_at_all_is_not_never() -> None:
-    tail = fit_tail(np.zeros((500, 3)), DAYS)
+    tail = fit_tail(np.zeros((500, 3)), DAYS, MERGE_STEPS)
     assert 0 < tail.per_day < 1 / DAYS
 
 
@@ -51,5 +55,5 @@ def test_without_clean_days_every_cell_is_a_chance_of_its_own() -> None:
 
 
 def test_a_saved_tail_is_the_same() -> None:
-    tail = fit_tail(scores(0.85, seed=2), DAYS)
+    tail = fit_tail(scores(0.85, seed=2), DAYS, MERGE_STEPS)
     assert Tail.from_json(tail.to_json()) == tail

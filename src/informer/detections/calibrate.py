@@ -23,6 +23,7 @@ FEWEST_WINDOWS = 8  # of a length that clean traffic must hold before windows of
 LARGEST_SQUARE_OF_SHARES = 100.0
 SHARES = ("share", "failures", "refusals", "latency")  # signals that no forecast makes
 PRIOR_WINDOWS = 10.0  # of pooled evidence that every stream's inflation starts from
+MERGE_STEPS, MERGE_S = 12, 3600  # closer exceedances would have been told as one incident
 LEAST_DAYS = 0.25  # of clean traffic; from less, nothing is to be learned about rare scores
 
 
@@ -124,8 +125,11 @@ def _tails(fitted: Calibration, watched: Watched, seen: Bools, step_s: int) -> d
     scan = Scan(watched, inflation, shape, fitted.longest)
     scores, high = exceedances(scan, watched)
     told_as = np.where(high, kinds[0], kinds[1])  # [t, s]
+    merge_steps = max(MERGE_STEPS, MERGE_S // step_s)
     return {
-        kind: fit_tail(_by_unit(scores * (seen[:, None] & (told_as == k)), watched), days)
+        kind: fit_tail(
+            _by_unit(scores * (seen[:, None] & (told_as == k)), watched), days, merge_steps
+        )
         for k, kind in enumerate(KINDS)
     }
 

@@ -1,18 +1,18 @@
 """From traffic and forecasts to detections: scores every cell and names what passed."""
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import pyarrow as pa
 
 from informer.core.tables import DETECTIONS
-from informer.core.types import Bools, Floats, Forecast, Grid, PatternTraffic
+from informer.core.types import Bools, Floats, Forecast, Grid, Json, PatternTraffic
 from informer.detections.budget import KINDS, kinds_of
 from informer.detections.calibrate import Calibration
 from informer.detections.changes import Change, find_changes
 from informer.detections.explain import AROUND_A_CHANGE, kind_of
-from informer.detections.guilt import Guilt
+from informer.detections.guilt import Guilt, Suspect
 from informer.detections.latency import times_slower
 from informer.detections.novelty import News, Novel, novel_steps
 from informer.detections.scan import Scan
@@ -21,6 +21,7 @@ from informer.detections.walk import Event, Walked, walk
 
 # What more than one step must show: a single one is tamed to a score of 2.9.
 LEAST_LATENCY_SCORE = 3.0
+VOLUME = ("calls", "family")  # signals that speak of a whole pattern
 STAYING = 0.5  # of its threshold is enough for a cell once its event has begun
 CERTAIN_CROWD = 0.95
 CROWD_FACTORS = (0.7, 1.3)  # what is between them nobody calls a crowd
@@ -63,6 +64,7 @@ class Detected:
     scores: pa.Table  # every scored cell
     changes: list[Change]
     irregular: dict[str, Bools]  # by pattern, [t]: steps whose volume must teach nobody
+    suspects: list[Json]  # rpcs that stood out in an event of volume, beside the one it names
 
 
 def detect(
@@ -83,14 +85,33 @@ def detect(
     changes = find_changes(observed.workloads, learned.version_shares)
     guilt = Guilt(traffic, forecasts)
     rows = _Rows(observed.grid)
+    suspects: list[Json] = []
     for event in walked.events:
         kind = kind_of(event, walked.events, watched, learned.services_of, observed.ends, changes)
-        _add_event(rows, event, kind, watched, walked, guilt)
+        stream = watched.streams[event.stream]
+        named = [stream.rpc_id]
+        if stream.signal in VOLUME:
+            found = guilt.of(stream.pattern_ids, event.first, event.last, event.high)
+            named = [x.rpc_id for x in found]
+            suspects.append(_suspected(stream.pattern_ids[0], found, event, observed.grid))
+        _add_event(rows, event, kind, watched, walked, named[0])
     _add_crowds(rows, scan, watched, observed.grid, learned.thresholds["volume"])
     _add_changes(rows, changes, observed, learned)
     _add_novel(rows, observed, learned, changes)
     scores = _scores(watched, walked, observed.grid)
-    return Detected(rows.table(), scores, changes, _irregular(watched, walked, scan))
+    irregular = _irregular(watched, walked, scan)
+    return Detected(rows.table(), scores, changes, irregular, suspects)
+
+
+def _suspected(pattern_id: str, found: tuple[Suspect, ...], event: Event, grid: Grid) -> Json:
+    guilty, *others = found
+    return {
+        "pattern_id": pattern_id,
+        "rpc_id": guilty.rpc_id,
+        "first_ns": grid.start_ns + event.first * grid.step_ns,
+        "last_ns": grid.start_ns + event.last * grid.step_ns,
+        "others": [asdict(x) for x in others],
+    }
 
 
 def _in_ms(watched: Watched, observed: Floats, expected: Floats) -> tuple[Floats, Floats]:
@@ -147,13 +168,10 @@ class _Rows:
 
 
 def _add_event(
-    rows: _Rows, event: Event, kind: str, watched: Watched, walked: Walked, guilt: Guilt
+    rows: _Rows, event: Event, kind: str, watched: Watched, walked: Walked, rpc_id: str
 ) -> None:
     stream = watched.streams[event.stream]
-    rpc_id = stream.rpc_id
-    signal = "calls" if stream.signal == "family" else stream.signal
-    if signal == "calls":
-        rpc_id = guilt.of(stream.pattern_ids, event.first, event.last, event.high)
+    signal = "calls" if stream.signal in VOLUME else stream.signal
     for step in range(event.first, event.last + 1):
         score = float(walked.score[step, event.stream])
         limit = float(walked.threshold[step, event.stream])
@@ -231,7 +249,7 @@ def _irregular(watched: Watched, walked: Walked, scan: Scan) -> dict[str, Bools]
     steps = {p: crowd.copy() for x in watched.streams for p in x.pattern_ids}
     for event in walked.events:
         stream = watched.streams[event.stream]
-        if stream.signal in ("calls", "family"):
+        if stream.signal in VOLUME:
             for pattern_id in stream.pattern_ids:
                 steps[pattern_id][event.first : event.last + 1] = True
     return steps

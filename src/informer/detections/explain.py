@@ -9,6 +9,9 @@ from informer.detections.walk import Event
 
 # The rest of the family made up for at least half of what the pattern lost or won.
 MADE_UP_FOR = 0.5
+FEWEST_ALIKE = 3  # entries that rise together are a demand
+ALIKE = 1.6  # and rise alike: the larger rise over the lesser
+TOGETHER = 0.5  # of the shorter of two events must lie in the other
 SILENT = 0.1  # observed / expected of a pattern that went for good
 AROUND_A_CHANGE = 12  # steps before it was sure, in which traffic may already have moved
 
@@ -42,7 +45,40 @@ def kind_of(
             return "change"
         if _rerouted(event, watched):
             return "change" if _went_for_good(event, events, watched) else "mix"
-    return "volume" if event.high else "silence"
+    if not event.high:
+        return "silence"
+    return "demand" if _rose_together(event, events, watched) else "volume"
+
+
+def _rose_together(event: Event, events: tuple[Event, ...], watched: Watched) -> bool:
+    """Whether other entries rose at the same time and alike, and nothing was refused or failed.
+
+    A sale moves what leads to the till: too little of the traffic to be everybody's demand, too
+    much of it, and too even, to be an attack on one thing.
+    """
+    span = range(event.first, event.last + 1)
+    own = _rise(event, watched)
+    alike = {watched.streams[event.stream].rpc_id}
+    for other in events:
+        stream = watched.streams[other.stream]
+        shared = len(range(max(event.first, other.first), min(event.last, other.last) + 1))
+        if not other.high or shared < TOGETHER * min(len(span), other.last - other.first + 1):
+            continue
+        if stream.signal in ("refusals", "failures"):
+            if set(stream.pattern_ids) & set(watched.streams[event.stream].pattern_ids):
+                return False
+        elif (
+            stream.signal in ("calls", "family") and 1 / ALIKE < _rise(other, watched) / own < ALIKE
+        ):
+            alike.add(stream.rpc_id)
+    return len(alike) >= FEWEST_ALIKE
+
+
+def _rise(event: Event, watched: Watched) -> float:
+    """Observed calls over those expected, during an event."""
+    span = slice(event.first, event.last + 1)
+    expected = float(watched.expected[span, event.stream].sum())
+    return (float(watched.observed[span, event.stream].sum()) + 1) / (expected + 1)
 
 
 def _during(event: Event, services: frozenset[str], changes: list[Change]) -> bool:

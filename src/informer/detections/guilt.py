@@ -1,5 +1,7 @@
 """Which rpc of a pattern stands out: the one whose traffic the event changes most."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from informer.core.types import Floats, Forecast, PatternTraffic
@@ -7,6 +9,17 @@ from informer.detections.tails import log_tail
 
 USUAL_SPREAD = 0.02  # enough to keep busy rpcs from winning by their sheer number of calls
 AS_GUILTY = 0.9  # of the highest score; among those, the nearest to the entry is named
+SUSPECT = 0.5  # of the guilty one's score; less is what merely follows from it
+MOST_SUSPECTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Suspect:
+    """An rpc that stands out in an event, with its calls over all patterns."""
+
+    rpc_id: str
+    observed: float
+    expected: float
 
 
 class Guilt:
@@ -27,8 +40,10 @@ class Guilt:
                 self._observed[rpc_id] = self._observed.get(rpc_id, zero) + calls
                 self._expected[rpc_id] = self._expected.get(rpc_id, zero) + expected
 
-    def of(self, pattern_ids: tuple[str, ...], first: int, last: int, high: bool) -> str:
-        """The rpc on the chains of these patterns that stands out over steps first..last."""
+    def of(
+        self, pattern_ids: tuple[str, ...], first: int, last: int, high: bool
+    ) -> tuple[Suspect, ...]:
+        """The rpcs on the chains of these patterns that stand out most over steps first..last."""
         span = slice(first, last + 1)
         candidates = list(dict.fromkeys(r for p in pattern_ids for r in self._nodes[p]))
         observed = np.array([self._observed[r][span].sum() for r in candidates])
@@ -36,4 +51,10 @@ class Guilt:
         variance = expected + USUAL_SPREAD * expected**2
         scores = log_tail(observed, expected, variance, high=high)
         # Nodes come in order of depth, so the first that is as guilty is the nearest to the entry.
-        return candidates[int(np.argmax(scores >= AS_GUILTY * scores.max()))]
+        guilty = int(np.argmax(scores >= AS_GUILTY * scores.max()))
+        others = [i for i in np.argsort(-scores, kind="stable") if i != guilty]
+        named = [guilty, *(i for i in others if scores[i] >= SUSPECT * scores[guilty])]
+        return tuple(
+            Suspect(candidates[i], float(observed[i]), float(expected[i]))
+            for i in named[:MOST_SUSPECTS]
+        )

@@ -13,7 +13,6 @@ import numpy as np
 
 from informer.core.types import Bools, Floats, Ints, Json
 
-MERGE_STEPS = 12  # exceedances closer than this would have been told as one incident
 LEVELS = np.arange(1.5, 20.0, 0.05)
 SATURATED = 0.5  # of the most incidents; where more pass, they run into each other and count as few
 COUNTED, COUNTED_PER_DAY = 60, 25.0  # incidents are enough for a slope, and for a large budget
@@ -49,14 +48,17 @@ def guessed_tail(cells_a_day: float) -> Tail:
     return Tail(0.0, cells_a_day, 1.0)
 
 
-def fit_tail(by_unit: Floats, days: float) -> Tail:
-    """Fit the tail of the highest scores of every unit, [t, u], over so many clean days."""
-    passed = np.array([_incidents(by_unit >= level) for level in LEVELS])
+def fit_tail(by_unit: Floats, days: float, merge_steps: int) -> Tail:
+    """Fit the tail of the highest scores of every unit, [t, u], over so many clean days.
+
+    Exceedances no further apart than `merge_steps` would have been told as one incident.
+    """
+    passed = np.array([_incidents(by_unit >= level, merge_steps) for level in LEVELS])
     peak = int(passed.argmax())
     enough = min(SATURATED * float(passed[peak]), max(COUNTED, COUNTED_PER_DAY * days))
     usable = np.flatnonzero(passed[peak:] <= enough)
     at = peak + int(usable[0]) if len(usable) else peak
-    beyond = np.concatenate([_beyond(column, LEVELS[at]) for column in by_unit.T])
+    beyond = np.concatenate([_beyond(column, LEVELS[at], merge_steps) for column in by_unit.T])
     # An exponential distribution cut off at FURTHEST, with a Gamma prior for its rate.
     within = float((beyond < FURTHEST).sum())
     decades = (PRIOR_INCIDENTS + within) / (
@@ -66,20 +68,20 @@ def fit_tail(by_unit: Floats, days: float) -> Tail:
     return Tail(float(LEVELS[at]), (len(beyond) + 0.5) / days, float(decades))
 
 
-def _beyond(scores: Floats, level: float) -> Floats:
+def _beyond(scores: Floats, level: float, merge_steps: int) -> Floats:
     """How far the highest score of every incident of a unit lies above the level."""
     steps = np.flatnonzero(scores >= level)
     if len(steps) == 0:
         return np.zeros(0)
-    first = np.flatnonzero(np.diff(steps, prepend=steps[0] - MERGE_STEPS - 1) > MERGE_STEPS)
+    first = np.flatnonzero(np.diff(steps, prepend=steps[0] - merge_steps - 1) > merge_steps)
     return np.asarray(np.maximum.reduceat(scores[steps], first) - level)
 
 
-def _incidents(passed: Bools) -> int:
+def _incidents(passed: Bools, merge_steps: int) -> int:
     """How many incidents exceedances of units, [t, u], would have been."""
-    return sum(_clusters(np.flatnonzero(column)) for column in passed.T)
+    return sum(_clusters(np.flatnonzero(column), merge_steps) for column in passed.T)
 
 
-def _clusters(steps: Ints) -> int:
+def _clusters(steps: Ints, merge_steps: int) -> int:
     """How many incidents the exceedances at these steps would have been."""
-    return int(len(steps) > 0) + int((np.diff(steps) > MERGE_STEPS).sum())
+    return int(len(steps) > 0) + int((np.diff(steps) > merge_steps).sum())

@@ -1,6 +1,7 @@
 """Turns groups of detections into rows of the incidents table."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import orjson
@@ -8,7 +9,7 @@ import pyarrow as pa
 
 from informer.core.tables import INCIDENTS
 from informer.core.types import NOISE, Json
-from informer.incidents.group import CHANGE_STEPS, Story, group
+from informer.incidents.group import CHANGE, Story, group, pause_ns
 from informer.incidents.slow import by_blame
 from informer.incidents.words import explanation, severity, title
 
@@ -45,15 +46,17 @@ def build_incidents(
     until_ns: int,
     changes: list[Json],
     novel: list[Json],
+    suspects: Sequence[Json] = (),
 ) -> pa.Table:
     """Group detections into incidents with evidence; INCIDENTS rows in order of opening.
 
     `changes` are versions that appeared or went (service, version, what, since_ns, first_ns,
-    last_ns); `novel` things never learned (what, name, pattern_id, rpc_id). An incident whose last
-    step touches `until_ns` is still open.
+    last_ns); `novel` things never learned (what, name, pattern_id, rpc_id); `suspects` the rpcs
+    that stood out beside the one that was named (pattern_id, rpc_id, first_ns, last_ns, others:
+    rpc_id, observed, expected). An incident whose last step touches `until_ns` is still open.
     """
     groups = group(detections, step_ns=step_ns, callers=_ends(names), services_of=names.services_of)
-    rows = [_row(stories, names, step_ns, until_ns, changes, novel) for stories in groups]
+    rows = [_row(stories, names, step_ns, until_ns, changes, novel, suspects) for stories in groups]
     return INCIDENTS.of(rows)
 
 
@@ -64,6 +67,7 @@ def _row(
     until_ns: int,
     changes: list[Json],
     novel: list[Json],
+    suspects: Sequence[Json],
 ) -> dict[str, object]:
     stories = sorted(stories, key=lambda s: (-s.score, s.rpc_id, s.pattern_id))
     kind = min((s.kind for s in stories), key=PRECEDENCE.index)
@@ -74,11 +78,13 @@ def _row(
     strongest = max(leading.rows, key=lambda r: (r["score"], -r["step_start_ns"]))
     opened_ns = min(s.first_ns for s in stories)
     ends_ns = max(s.last_ns for s in stories) + step_ns
-    rpcs = _rpcs(leading, stories, names)
+    rpcs = _rpcs(leading, stories, names, suspects)
     near = [_change_words(c) for c in changes if _near(c, opened_ns, ends_ns)]
     concerning = [c for c in changes if _concerns(c, stories, names, opened_ns, ends_ns)]
     if kind == "latency":  # a deploy of last week is no reason
-        concerning = [c for c in concerning if opened_ns - c["since_ns"] <= CHANGE_STEPS * step_ns]
+        concerning = [
+            c for c in concerning if opened_ns - c["since_ns"] <= pause_ns(CHANGE, step_ns)
+        ]
     own = [_change_words(c) for c in concerning]
     score = float(strongest["score"])
     # The limit that opened the story: once it is open, less is enough for a cell to go on.
@@ -113,23 +119,42 @@ def _ends(names: Names) -> dict[str, tuple[str, str]]:
     return {k: (str(r["caller"]), str(r["callee"])) for k, r in names.rpcs.items()}
 
 
-def _rpcs(leading: Story, stories: list[Story], names: Names) -> list[Json]:
-    """The guilty rpcs, the guiltiest first, each with its share of the score."""
-    ordered = [leading, *(s for s in stories if s is not leading)]
-    best: dict[str, Story] = {}
-    for story in ordered:
-        best.setdefault(story.rpc_id, story)
-    total = sum(s.score for s in best.values())
+def _rpcs(
+    leading: Story, stories: list[Story], names: Names, suspects: Sequence[Json]
+) -> list[Json]:
+    """The guilty rpcs, the guiltiest first, each with its share of the score.
+
+    Behind the leading one come those that stood out with it: a person looks at the first three.
+    """
+    told = {leading.rpc_id: (leading.signal, leading.score, _counts(leading))}
+    for other in _beside(leading, suspects):
+        counts = {k: other[k] for k in ("observed", "expected")}
+        told.setdefault(other["rpc_id"], (leading.signal, 0.0, counts))
+    for story in stories:
+        signal, score, counts = told.get(story.rpc_id, (story.signal, 0.0, _counts(story)))
+        told[story.rpc_id] = (signal, max(score, story.score), counts)
+    total = sum(score for _, score, _ in told.values())
     return [
         {
             "rpc_id": rpc_id,
             **{k: names.rpcs[rpc_id][k] for k in ("caller", "callee", "method")},
-            "signal": story.signal,
-            "share": story.score / total if total else 0.0,
-            **_counts(story),
+            "signal": signal,
+            "share": score / total if total else 0.0,
+            **counts,
         }
-        for rpc_id, story in list(best.items())[:MOST_RPCS]
+        for rpc_id, (signal, score, counts) in list(told.items())[:MOST_RPCS]
     ]
+
+
+def _beside(leading: Story, suspects: Sequence[Json]) -> list[Json]:
+    """The rpcs that stood out in the events of a story of volume, without the one it names."""
+    found: list[Json] = []
+    for one in suspects:
+        cell = (one["pattern_id"], one["rpc_id"]) == (leading.pattern_id, leading.rpc_id)
+        together = one["first_ns"] <= leading.last_ns and leading.first_ns <= one["last_ns"]
+        if cell and together and leading.signal == "calls":
+            found += one["others"]
+    return found
 
 
 def _counts(story: Story) -> Json:

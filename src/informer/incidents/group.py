@@ -5,12 +5,13 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from informer.core.types import NOISE, OUTSIDE, UNKNOWN, Json
+from informer.core.types import NOISE, NS_PER_S, OUTSIDE, UNKNOWN, Json
 
-SAME_CELL_STEPS = 6  # a pause this long on one cell does not end its story
-SAME_NEWS_STEPS = 24  # nor does this one of a thing never seen before: it comes when it comes
-TOGETHER_STEPS = 3  # stories that begin or end this far apart may be one
-CHANGE_STEPS = 24  # after a change or in a crowd, traffic shows it now and then only
+# Pauses in steps, and in seconds where steps are short: who abuses in bursts counts in minutes.
+SAME_CELL = (6, 3600)  # a pause this long on one cell does not end its story
+SAME_NEWS = (24, 4 * 3600)  # nor does this one of a thing never seen before: it comes when it comes
+TOGETHER = (3, 600)  # stories that begin or end this far apart may be one
+CHANGE = (24, 4 * 3600)  # after a change or in a crowd, traffic shows it now and then only
 FAULTS = frozenset({"failure", "mix", "silence", "latency"})
 SLOW = "slow"  # what faults have in common with stories of latency, by service
 NOBODY = frozenset({OUTSIDE, UNKNOWN})  # no service that two rpcs could have in common
@@ -70,6 +71,12 @@ def group(
     return sorted(groups.values(), key=lambda g: min(s.first_ns for s in g))
 
 
+def pause_ns(pause: tuple[int, int], step_ns: int) -> int:
+    """Length of a pause (steps, seconds), whichever is more."""
+    steps, seconds = pause
+    return max(steps * step_ns, seconds * NS_PER_S)
+
+
 def _stories(detections: pa.Table, step_ns: int) -> list[Story]:
     open_stories: dict[tuple[str, str, str, bool], Story] = {}
     stories: list[Story] = []
@@ -79,9 +86,9 @@ def _stories(detections: pa.Table, step_ns: int) -> list[Story]:
         told_apart = row["kind"] in ("change", "demand")
         key = (row["pattern_id"], row["rpc_id"], row["signal"], told_apart)
         story = open_stories.get(key)
-        pause = SAME_NEWS_STEPS if row["signal"] == "novelty" else SAME_CELL_STEPS
-        pause = CHANGE_STEPS if told_apart else pause
-        if story and row["step_start_ns"] - story.last_ns <= pause * step_ns:
+        pause = SAME_NEWS if row["signal"] == "novelty" else SAME_CELL
+        pause = CHANGE if told_apart else pause
+        if story and row["step_start_ns"] - story.last_ns <= pause_ns(pause, step_ns):
             story.rows.append(row)
             continue
         story = Story(row["pattern_id"], row["rpc_id"], row["signal"], row["kind"], [row])
@@ -103,14 +110,14 @@ def _neighbours(
     """
     longest: dict[tuple[str, str], int] = {}
     for i, story in sorted(enumerate(stories), key=lambda s: s[1].first_ns):
-        slack = CHANGE_STEPS if story.kind == "change" else TOGETHER_STEPS
+        slack_ns = pause_ns(CHANGE if story.kind == "change" else TOGETHER, step_ns)
         for common in _in_common(story, callers, services_of):
             before = longest.get(common)
             if before is not None and common[0] == SLOW:
                 # A service may be slow for good: what comes long after has another reason.
                 since_ns = story.first_ns - stories[before].first_ns
-                before = before if since_ns <= CHANGE_STEPS * step_ns else None
-            if before is not None and story.first_ns - stories[before].last_ns <= slack * step_ns:
+                before = before if since_ns <= pause_ns(CHANGE, step_ns) else None
+            if before is not None and story.first_ns - stories[before].last_ns <= slack_ns:
                 yield before, i
             # What is slow may come of an attack; no attack comes of what is slow.
             offered = (common[0] == SLOW) == (story.kind == "latency")
