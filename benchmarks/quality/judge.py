@@ -50,11 +50,9 @@ class EventFigures:
 
     def statistics(self, drawn: Ints | None = None, days: Ints | None = None) -> dict[str, float]:
         """Every figure, NaN where there is nothing to count; of the campaigns and days drawn."""
-        z, found, found_any, rank, delay = self._columns()
-        if drawn is not None:
-            z, found, found_any, rank, delay = (
-                x[drawn] for x in (z, found, found_any, rank, delay)
-            )
+        z, found, found_any, rank, delay = _columns(
+            self.campaigns if drawn is None else [self.campaigns[k] for k in drawn]
+        )
         false = float((self.false_by_day if days is None else self.false_by_day[days]).sum())
         visible = np.isnan(z) | (z >= VISIBLE_Z)
         recall = _mean(found[visible])
@@ -73,17 +71,6 @@ class EventFigures:
             "guilty_1": _mean(rank[found_any] == 1),
             "guilty_3": _mean(rank[found_any] <= NAMED),
         }
-
-    def _columns(self) -> tuple[Floats, Bools, Bools, Floats, Floats]:
-        """Oracle z (NaN for a new rpc), found, found any, rank and delay, [k] each."""
-        of = self.campaigns
-        return (
-            np.array([np.nan if c.oracle_z is None else c.oracle_z for c in of], dtype=np.float64),
-            np.array([c.found for c in of], dtype=bool),
-            np.array([c.found_any for c in of], dtype=bool),
-            np.array([np.inf if c.rank is None else c.rank for c in of], dtype=np.float64),
-            np.array([c.delay_steps for c in of], dtype=np.float64),
-        )
 
 
 def judge(incidents: Sequence[Json], world: World) -> EventFigures:
@@ -149,6 +136,17 @@ def _delay_steps(event: Event, incident: Json, world: World) -> float:
         for t in (int(reached_ns), incident["opened_ns"])
     )
     return float(max(opened - first, 0))
+
+
+def _columns(of: Sequence[Campaign]) -> tuple[Floats, Bools, Bools, Floats, Floats]:
+    """Oracle z (NaN for a new rpc), found, found any, rank and delay, [k] each."""
+    return (
+        np.array([np.nan if c.oracle_z is None else c.oracle_z for c in of], dtype=np.float64),
+        np.array([c.found for c in of], dtype=bool),
+        np.array([c.found_any for c in of], dtype=bool),
+        np.array([np.inf if c.rank is None else c.rank for c in of], dtype=np.float64),
+        np.array([c.delay_steps for c in of], dtype=np.float64),
+    )
 
 
 def _mean(those: Bools) -> float:

@@ -65,7 +65,7 @@ def test_the_same_seed_gives_the_same_intervals() -> None:
 
 
 def mean_of_drawn(values: Floats, rng: np.random.Generator) -> Floats:
-    return rng.choice(values, len(values)).mean(keepdims=True)
+    return np.asarray(rng.choice(values, len(values)).mean(keepdims=True))
 
 
 def test_an_interval_covers_the_truth_about_as_often_as_it_says() -> None:

@@ -5,9 +5,15 @@ from typing import Protocol
 from informer.core.types import Floats, PatternTraffic
 from quality.baselines import (
     ewma,
+    global_graph,
+    gradient_boosting,
+    gru,
+    isolation_forest,
     moving_average,
     noise,
+    pca,
     prometheus_bands,
+    ridge,
     seasonal_naive,
     sixty_lines,
 )
@@ -30,5 +36,11 @@ BASELINES: dict[str, Baseline] = {
     "EWMA and MAD": ewma.scores,
     "moving average and 3 sigma": moving_average.scores,
     "Prometheus bands": prometheus_bands.scores,
+    "isolation forest": isolation_forest.scores,
+    "PCA": pca.scores,
+    "ridge": ridge.scores,
+    "gradient boosting": gradient_boosting.scores,
+    "GRU without graph": gru.scores,
+    "one global graph": global_graph.scores,
     "sixty lines": sixty_lines.scores,
 }
