@@ -17,7 +17,10 @@ SIGNAL = "latency"
 # A single step is no more surprising than this many standard deviations: now and then a few calls
 # take a hundred times as long, on the calmest of days. What lasts is slow.
 TAMED = 3.0
-SLOWER = 1.5  # times the usual; nobody minds less, and the level drifts by some of it
+# The level drifts by a quarter for no reason that anybody would find: slow is what is surprising
+# beyond that.
+TOLERATED = 1 + float(np.log(1.25))  # of the expected sum
+SLOWER = 1.5  # times the usual; nobody minds less
 SLOWER_MS = 10.0  # and nobody waits for less
 LEAST_CALLS = 5.0  # in a window, to be told of it
 FEWEST_CALLS, FEWEST_STEPS = 50.0, 24  # to learn what is usual
@@ -96,9 +99,12 @@ def slowness(calls: Floats, ms: Floats, usual: UsualLatency) -> tuple[Floats, Fl
 
 
 def tamed(observed: Floats, expected: Floats, variance: Floats) -> Floats:
-    """Observed with no step further off than `TAMED` standard deviations; any shape."""
+    """Observed with no step further off than `TAMED` standard deviations; any shape.
+
+    Upwards they begin where what is tolerated ends.
+    """
     most = TAMED * np.sqrt(variance)
-    return np.asarray(expected + np.clip(observed - expected, -most, most))
+    return np.asarray(np.clip(observed, expected - most, expected * TOLERATED + most))
 
 
 def excused(observed: Floats, expected: Floats, load: Floats) -> Floats:

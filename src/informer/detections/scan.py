@@ -9,7 +9,7 @@ import numpy as np
 
 from informer.core.types import Bools, Floats, Ints
 from informer.detections.demand import demand_of_each, demand_of_others
-from informer.detections.latency import excused, slow_enough, tamed
+from informer.detections.latency import TOLERATED, excused, slow_enough, tamed
 from informer.detections.streams import Watched
 from informer.detections.tails import surprise
 
@@ -70,7 +70,8 @@ class Scan:
             observed, expected, variance, factor = self._moments(step, stream, first, w)
             variance = variance * self._inflation[stream, w]
             two_sided, timed = self._watched.two_sided[stream], self._watched.timed[stream]
-            score, high = surprise(observed, expected, variance, two_sided, ~timed)
+            mean = expected * np.where(timed, TOLERATED, 1.0)
+            score, high = surprise(observed, mean, variance, two_sided, ~timed)
             column = self._beyond_of[stream[timed]]
             last = self._beyond[step[timed] + 1, column]
             observed[timed] += last - self._beyond[first[timed], column]
@@ -93,7 +94,8 @@ class Scan:
             for w, window in self._windows(WINDOWS[-1]):
                 observed, expected, variance, factor = self._whole_moments(of, w)
                 variance *= self._inflation[of, w]
-                score, high = surprise(observed, expected, variance, two_sided, counted)
+                mean = expected * np.where(timed, TOLERATED, 1.0)
+                score, high = surprise(observed, mean, variance, two_sided, counted)
                 columns = self._beyond[:, self._beyond_of[of[timed]]]
                 observed[:, timed] += _trailing(columns, window)
                 usual_ms = self._watched.usual_ms[of[timed]]
