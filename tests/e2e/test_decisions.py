@@ -9,6 +9,7 @@ import pytest
 
 import informer
 from command import done, run
+from informer.pipeline.memory import recall
 from informer.pipeline.workspace import Workspace
 from shop import ATTACK, Shop
 from traffic_maker import (
@@ -175,10 +176,10 @@ def test_rejected_traffic_does_not_teach_a_later_learning_run(
     after = done("patterns", "-w", own_workspace, "--json").json
     assert {p["id"]: p["label"] for p in after} == {p["id"]: p["label"] for p in before}
     with Workspace.open(own_workspace) as home:
-        rates = home.get("rates")
+        rates = recall(home).rates
     (login,) = [p["id"] for p in stuffing["patterns"]]
-    refused = sum(v for k, v in rates["hits"].items() if k.startswith(f"refusals|{login}|"))
-    calls = max(v for k, v in rates["calls"].items() if k.startswith(f"{login}|"))
+    refused = sum(v for k, v in rates.hits.items() if k[:2] == ("refusals", login))
+    calls = max(v for k, v in rates.calls.items() if k[0] == login)
     assert 0.03 < refused / calls < 0.07  # one in twenty mistypes; the attack had nine in ten
 
 

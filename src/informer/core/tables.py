@@ -252,6 +252,34 @@ RUNS = TableSpec(
     ),
 )
 
+MODEL_FACTS = TableSpec(
+    "model_facts",
+    "what was learned of a pattern beside a version of its model",
+    (
+        Column("pattern_id", TEXT, "the pattern"),
+        Column("version", TEXT, "the version of its model"),
+        Column("rates", TEXT, "a JSON object: calls, failures, refusals and latency per rpc"),
+        Column("inflation", TEXT, "a JSON object: per stream, how much wider windows scatter"),
+    ),
+)
+
+ACCEPTS = TableSpec(
+    "accepts",
+    "what an accept said of a pattern, until it is reverted",
+    (
+        Column("pattern_id", TEXT, "the pattern that learned again"),
+        Column("version", TEXT, "of the model that came of it"),
+        Column("before", TEXT, "the version that was in force"),
+        Column("from_ns", INT, "start of the first step that may teach although irregular"),
+        Column("until_ns", INT, "end of the last one"),
+        Column("incidents", TEXTS, "the incidents whose verdict it set"),
+        Column("leaps", TEXT, "a JSON list: since when traffic changed for good, rpc by rpc"),
+        Column("rpcs", TEXTS, "the rpcs that it made known"),
+        Column("shapes", TEXTS, "the shapes that it made known"),
+        Column("version_shares", TEXT, "a JSON object: shares of versions, as they were"),
+    ),
+)
+
 TABLES: dict[str, TableSpec] = {
     t.name: t
     for t in (
@@ -270,5 +298,7 @@ TABLES: dict[str, TableSpec] = {
         INCIDENTS,
         ATTRIBUTE_VALUES,
         RUNS,
+        MODEL_FACTS,
+        ACCEPTS,
     )
 }

@@ -1,27 +1,21 @@
 """A person's decisions: accept, reject and revert, each for the patterns it names and no other."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import orjson
 
 from informer.core.errors import InformerError
 from informer.core.types import NS_PER_S, Json
-from informer.detections.streams import Rates, learn_rates
-from informer.forecasts.fit import fit_all
-from informer.forecasts.store import save_model
-from informer.pipeline.history import ends_ns, forgive, history
+from informer.pipeline.accepts import Accept, accepts_in, drop_accept, keep_accept
+from informer.pipeline.deploys import accept_versions, restore_versions
 from informer.pipeline.learn import add_run, next_run_id
-from informer.pipeline.memory import (
-    pattern_graphs,
-    previous_patterns,
-    rates_from_json,
-    rates_to_json,
-)
+from informer.pipeline.memory import fits, pattern_graphs, previous_patterns, versions_in_force
+from informer.pipeline.news import forget_news, learn_news, news_of, redraw
+from informer.pipeline.relearn import relearn
+from informer.pipeline.teaching import ends_ns
 from informer.pipeline.workspace import Workspace
-
-EVER = 2**62
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,39 +24,42 @@ class Decision:
 
     run_id: str
     models: dict[str, str]  # pattern: the version now in force, for the patterns that changed
-    learned_rpcs: tuple[str, ...]  # rpcs that were novel and are not any more
+    learned_rpcs: tuple[str, ...] = ()  # rpcs that were novel and are not any more
+    reopened: tuple[str, ...] = ()  # incidents that wait for a decision again
 
 
 def accept_incident(workspace: str | Path, incident_id: str) -> Decision:
     """It was legitimate: its steps may teach, its news is known, its patterns learn again."""
     with Workspace.open(Path(workspace)) as home, home.engine.transaction():
         incident = _incident(home, incident_id)
-        _set_verdict(home, [incident_id], "accepted")
-        until_ns = ends_ns(incident, int(home.get("trained")["step_s"]) * NS_PER_S)
-        forgive(home, incident["patterns"], incident["opened_ns"], until_ns)
-        learned = _learn_news(home, incident)
-        return _relearn(home, incident["patterns"], learned)
+        until_ns = ends_ns(incident, _step_ns(home))
+        span_ns = (int(incident["opened_ns"]), until_ns)
+        return _accept(home, list(incident["patterns"]), [incident], span_ns)
 
 
-def reject_incident(workspace: str | Path, incident_id: str) -> None:
-    """It was misuse: its steps stay out of training for good."""
+def reject_incident(workspace: str | Path, incident_id: str) -> Decision:
+    """It was misuse: its steps stay out of training for good.
+
+    One that had been accepted is taken back first, as `revert_pattern` does it. Errors:
+    InformerError when its patterns have learned more since then.
+    """
     with Workspace.open(Path(workspace)) as home, home.engine.transaction():
-        _incident(home, incident_id)
+        incident = _incident(home, incident_id)
+        done = Decision("", {})
+        if incident["verdict"] == "accepted":
+            done = _take_back(home, incident)
         _set_verdict(home, [incident_id], "rejected")
+        reopened = tuple(i for i in done.reopened if i != incident_id)
+        return replace(done, reopened=reopened)
 
 
 def accept_pattern(workspace: str | Path, pattern_id: str) -> Decision:
     """Whatever irregular traffic the pattern has is legitimate, but for rejected incidents."""
     with Workspace.open(Path(workspace)) as home, home.engine.transaction():
         _check_pattern(home, pattern_id)
-        forgive(home, [pattern_id], 0, EVER)
-        learned: list[str] = []
-        for incident in _incidents_of(home, pattern_id):
-            if incident["verdict"] == "rejected":
-                continue
-            _set_verdict(home, [incident["incident_id"]], "accepted")
-            learned += _learn_news(home, incident)
-        return _relearn(home, [pattern_id], learned)
+        incidents = [i for i in _incidents_of(home, pattern_id) if i["verdict"] == "open"]
+        end_ns = home.engine.query("select max(step_start_ns) as t from steps")["t"][0].as_py()
+        return _accept(home, [pattern_id], incidents, (0, end_ns + _step_ns(home)))
 
 
 def reject_pattern(workspace: str | Path, pattern_id: str) -> None:
@@ -74,55 +71,123 @@ def reject_pattern(workspace: str | Path, pattern_id: str) -> None:
 
 
 def revert_pattern(workspace: str | Path, pattern_id: str) -> Decision:
-    """Put the pattern's previous model back in force.
+    """Put the pattern's previous model back in force, and undo the accept that replaced it.
 
-    Errors: InformerError when it never had another.
+    What the accept had said of this pattern is unsaid: its incidents are open again, its steps do
+    not teach, its news is news. Errors: InformerError when there is no earlier model, or when it
+    does not fit the pattern any more.
     """
     with Workspace.open(Path(workspace)) as home, home.engine.transaction():
         _check_pattern(home, pattern_id)
-        runs = home.table("runs").sort_by("run_id").to_pylist()
-        versions = [orjson.loads(run["models"]) for run in runs]
-        current = versions[-1].get(pattern_id)
-        earlier = [v[pattern_id] for v in versions if v.get(pattern_id, current) < current]
-        if not earlier:
-            raise InformerError(f"pattern {pattern_id} has no model before {current}")
-        return _put_in_force(home, {pattern_id: earlier[-1]}, {}, ())
+        return _put_back(home, [pattern_id])
 
 
-def _relearn(home: Workspace, pattern_ids: Sequence[str], learned: Sequence[str]) -> Decision:
-    """Train these patterns again on all kept traffic that may teach; touch nothing else."""
-    patterns = previous_patterns(home)
-    trained = home.get("trained")
-    graphs = [g for g in pattern_graphs(patterns) if g.pattern_id in set(pattern_ids)]
-    traffic = history(home, graphs, int(trained["step_s"]), 0, EVER)
-    critical = {r["pattern_id"] for r in patterns.patterns.to_pylist() if r["critical"]}
-    fitted = fit_all(
-        [t.series for t in traffic.values()],
-        critical=critical,
-        seed=home.settings.machine.seed,
-        processes=1,
-    )
-    versions = {p: save_model(f.model, home.models / p) for p, f in fitted.items()}
-    _relearn_rates(home, {p: learn_rates({p: t}, t.series.seen) for p, t in traffic.items()})
-    backtests = {p: f.backtest.to_json() for p, f in fitted.items()}
-    return _put_in_force(home, versions, backtests, learned)
-
-
-def _relearn_rates(home: Workspace, fresh: dict[str, Rates]) -> None:
-    rates = rates_from_json(home.get("rates"))
-    for one in fresh.values():
-        rates.calls.update(one.calls)
-        rates.hits.update(one.hits)
-    home.put("rates", rates_to_json(rates))
-
-
-def _put_in_force(
-    home: Workspace,
-    changed: dict[str, str],
-    backtests: dict[str, Json],
-    learned: Sequence[str],
+def _accept(
+    home: Workspace, pattern_ids: list[str], incidents: list[Json], span_ns: tuple[int, int]
 ) -> Decision:
-    """Write a run in which only these models are other ones."""
+    """Let steps teach, know the news, and train these patterns again; touch nothing else."""
+    ids = [i["incident_id"] for i in incidents]
+    _set_verdict(home, ids, "accepted")
+    in_force = versions_in_force(home)[1]
+    pattern_ids = [p for p in pattern_ids if p in in_force]
+    news = learn_news(home, incidents, pattern_ids)
+    shares = accept_versions(home, incidents, _step_ns(home))
+    redraw(home, sorted(set(news.joined.values())))
+    versions, backtests = {}, {}
+    for pattern_id in pattern_ids:
+        accept = Accept(
+            pattern_id,
+            "",
+            in_force[pattern_id],
+            *span_ns,
+            incidents=tuple(ids),
+            rpcs=news.rpcs,
+            shapes=news.shapes_of(pattern_id),
+            version_shares=shares,
+        )
+        accept, fitted = relearn(home, accept, incidents)
+        keep_accept(home, accept)
+        versions[pattern_id] = accept.version
+        backtests[pattern_id] = fitted.backtest.to_json()
+    return Decision(_put_in_force(home, versions, backtests), versions, news.rpcs)
+
+
+def _put_back(home: Workspace, pattern_ids: Sequence[str]) -> Decision:
+    """The models before the ones in force, with all that goes with them."""
+    in_force = versions_in_force(home)[1]
+    accepts = accepts_in(home)
+    undone = [a for a in accepts if a.pattern_id in pattern_ids and _made(a, in_force)]
+    stay = [a for a in accepts if a not in undone]
+    models = {a.pattern_id: a.before for a in undone}
+    for pattern_id in pattern_ids:
+        if pattern_id not in models:
+            models[pattern_id] = _earlier_model(home, pattern_id, in_force.get(pattern_id, ""))
+    for accept in undone:
+        drop_accept(home, accept)
+        # Of what several patterns were accepted with, each holds on to it.
+        held = {service for a in stay for service in a.version_shares}
+        before = {s: v for s, v in accept.version_shares.items() if s not in held}
+        restore_versions(home, before)
+    known, held_news = news_of(undone), news_of(stay)
+    forget_news(home, known[0] - held_news[0], known[1] - held_news[1])
+    redraw(home, pattern_ids)
+    _check_fit(home, models)
+    reopened = sorted({i for accept in undone for i in accept.incidents})
+    _set_verdict(home, reopened, "open")
+    return Decision(_put_in_force(home, models, {}), models, (), tuple(reopened))
+
+
+def _made(accept: Accept, in_force: Mapping[str, str]) -> bool:
+    """Whether the model in force came of this accept."""
+    return in_force.get(accept.pattern_id) == accept.version
+
+
+def _take_back(home: Workspace, incident: Json) -> Decision:
+    """Undo the accept of an incident, for all of its patterns."""
+    in_force = versions_in_force(home)[1]
+    mine = [a for a in accepts_in(home) if incident["incident_id"] in a.incidents]
+    for accept in mine:
+        if not _made(accept, in_force):
+            raise InformerError(
+                f"incident {incident['incident_id']} was accepted, and pattern "
+                f"{accept.pattern_id} has learned more since: first "
+                f"`informer patterns revert {accept.pattern_id}`"
+            )
+    if mine:
+        return _put_back(home, [a.pattern_id for a in mine])
+    # It touched no pattern: all that accepting did was to make its news known.
+    news = orjson.loads(incident["evidence"])["novel"]
+    names = {str(n["name"]) for n in news}
+    shapes = home.table("shapes").select(["shape_id", "rpc_ids"]).to_pylist()
+    members = set(home.table("members")["shape_id"].to_pylist())
+    holding = {s["shape_id"] for s in shapes if names & {s["shape_id"], *s["rpc_ids"]}} - members
+    forget_news(home, {n["name"] for n in news if n["what"] != "shape"}, holding)
+    return Decision("", {})
+
+
+def _earlier_model(home: Workspace, pattern_id: str, current: str) -> str:
+    """The last version that was in force before this one, of those that are older."""
+    runs = home.table("runs").sort_by("run_id").to_pylist()
+    versions = [orjson.loads(run["models"]) for run in runs]
+    earlier = [v[pattern_id] for v in versions if v.get(pattern_id, current) < current]
+    if not earlier:
+        raise InformerError(f"pattern {pattern_id} has no model before {current}")
+    return str(earlier[-1])
+
+
+def _check_fit(home: Workspace, models: Mapping[str, str]) -> None:
+    graphs = {g.pattern_id: g for g in pattern_graphs(previous_patterns(home))}
+    step_s = int(home.get("trained")["step_s"])
+    for pattern_id, version in models.items():
+        if not fits(home, graphs[pattern_id], version, step_s):
+            raise InformerError(
+                f"model {version} of pattern {pattern_id} knows other rpcs or another step than "
+                "the pattern has since it was learned again"
+            )
+
+
+def _put_in_force(home: Workspace, changed: Mapping[str, str], backtests: dict[str, Json]) -> str:
+    """Write a run in which only these models are other ones; returns its id."""
     last = home.table("runs").sort_by("run_id").to_pylist()[-1]
     run_id = next_run_id(home, last["trained_to_ns"])
     add_run(
@@ -132,27 +197,11 @@ def _put_in_force(
         orjson.loads(last["backtest"]) | backtests,
         orjson.loads(last["models"]) | changed,
     )
-    return Decision(run_id, changed, tuple(learned))
+    return run_id
 
 
-def _learn_news(home: Workspace, incident: Json) -> list[str]:
-    """Make the incident's novel rpcs and shapes known ones, and the shapes that these rpcs make."""
-    learned = []
-    for thing in orjson.loads(incident["evidence"])["novel"]:
-        name = str(thing["name"])
-        if thing["what"] != "shape":
-            _know(home, "rpcs", "rpc_id", "rpc_id = $name", name)
-        _know(home, "shapes", "shape_id", "shape_id = $name or $name in rpc_ids", name)
-        learned.append(name)
-    return learned
-
-
-def _know(home: Workspace, table: str, key: str, which: str, name: str) -> None:
-    home.engine.run(
-        f"insert into {table} by name select * from met_{table} where ({which}) "
-        f"and {key} not in (select {key} from {table})",
-        name=name,
-    )
+def _step_ns(home: Workspace) -> int:
+    return int(home.get("trained")["step_s"]) * NS_PER_S
 
 
 def _incident(home: Workspace, incident_id: str) -> Json:

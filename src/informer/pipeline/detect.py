@@ -16,10 +16,7 @@ from informer.engines.duckdb import DuckDBEngine
 from informer.incidents.attributes import add_evidence
 from informer.incidents.similar import add_similar
 from informer.pipeline.examples import forget_examples, keep_examples
-from informer.pipeline.history import (
-    keep_irregular,
-    keep_range,
-)
+from informer.pipeline.history import keep_range
 from informer.pipeline.judge import gather, incidents_of, judge, names_of
 from informer.pipeline.memory import (
     models_in_force,
@@ -27,6 +24,7 @@ from informer.pipeline.memory import (
 )
 from informer.pipeline.progress import Progress, silent
 from informer.pipeline.read import Read, read_chains, sources_of
+from informer.pipeline.teaching import keep_irregular
 from informer.pipeline.workspace import Workspace
 from informer.spans.templates import Templates
 

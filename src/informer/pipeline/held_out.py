@@ -2,10 +2,11 @@
 
 import numpy as np
 
-from informer.core.types import Forecast, Grid, PatternTraffic
+from informer.core.types import Bools, Forecast, Grid, PatternTraffic
 from informer.detections.calibrate import Calibration, calibrate
-from informer.detections.streams import Watched, learn_rates, watch
+from informer.detections.streams import Rates, Watched, learn_rates, watch
 from informer.forecasts.fit import Fitted
+from informer.pipeline.facts import with_rates
 
 
 def calibrate_held_out(
@@ -17,10 +18,19 @@ def calibrate_held_out(
     trained = np.arange(len(grid.seen)) < (first or len(grid.seen))
     late = {p: t.slice(first, len(grid.seen)) for p, t in traffic.items()}
     forecasts = {p: _held_out(f, traffic[p], first) for p, f in fitted.items()}
-    watched = watch(late, forecasts, learn_rates(traffic, grid.seen & trained))
+    watched = watch(late, forecasts, _rates_before(traffic, grid.seen, grid.seen & trained))
     # Without held-out steps there is nothing to calibrate on: no step counts as seen.
     seen = grid.seen[first:] & bool(firsts)
     return calibrate(watched, seen, step_s=grid.step_s, trained=(_shares(traffic, grid), grid.seen))
+
+
+def _rates_before(traffic: dict[str, PatternTraffic], seen: Bools, trained: Bools) -> Rates:
+    """Rates of the steps that were not held out; of all, where traffic is only seen since then."""
+    late = {p: t for p, t in traffic.items() if not (t.series.seen & trained).any()}
+    rates = learn_rates(traffic, trained)
+    for pattern_id in late:
+        rates = with_rates(rates, pattern_id, learn_rates({pattern_id: late[pattern_id]}, seen))
+    return rates
 
 
 def _shares(traffic: dict[str, PatternTraffic], grid: Grid) -> Watched:

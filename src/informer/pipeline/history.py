@@ -1,12 +1,16 @@
 """Traffic that a workspace has seen: what it learned from, and every range it looked at since."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
-import orjson
 import pyarrow as pa
 
 from informer.core.tables import TABLES
-from informer.core.types import Bools, Grid, Json, PatternGraph, PatternTraffic, Series
+from informer.core.types import Floats, Grid, PatternGraph, PatternTraffic, Series
 from informer.detections.calibrate import SECONDS_A_DAY
+from informer.pipeline.accepts import Accept, accepts_in, levelled
+from informer.pipeline.teaching import barred_steps, unseen
 from informer.pipeline.workspace import Workspace
 from informer.traffic.series import to_series
 
@@ -32,40 +36,20 @@ def forget_other_steps(home: Workspace, step_s: int) -> None:
             home.engine.run(f'delete from "{name}"')
 
 
-def keep_irregular(home: Workspace, grid: Grid, irregular: dict[str, Bools]) -> None:
-    """Mark steps that must not teach; they replace the marks of the range."""
-    starts = grid.starts_ns()
-    found = [(p, int(t)) for p, steps in sorted(irregular.items()) for t in starts[steps]]
-    rows = TABLES["irregular_steps"].of(
-        [{"pattern_id": p, "step_start_ns": t} for p, t in found],
-    )
-    home.engine.run(
-        "delete from irregular_steps where step_start_ns >= $first and step_start_ns < $end",
-        first=grid.start_ns,
-        end=grid.end_ns,
-    )
-    home.engine.append("irregular_steps", rows)
-
-
-def forgive(home: Workspace, patterns: list[str], from_ns: int, until_ns: int) -> None:
-    """Let steps teach again: what happened in them was legitimate."""
-    for pattern_id in patterns:
-        home.engine.run(
-            "delete from irregular_steps where pattern_id = $pattern_id "
-            "and step_start_ns >= $from_ns and step_start_ns < $until_ns",
-            pattern_id=pattern_id,
-            from_ns=from_ns,
-            until_ns=until_ns,
-        )
-
-
 def history(
-    home: Workspace, graphs: list[PatternGraph], step_s: int, from_ns: int, until_ns: int
+    home: Workspace,
+    graphs: list[PatternGraph],
+    step_s: int,
+    from_ns: int,
+    until_ns: int,
+    *,
+    accepts: Sequence[Accept] | None = None,
+    undecided: bool = False,
 ) -> dict[str, PatternTraffic]:
-    """Kept traffic of these patterns in a range, every step.
+    """Kept traffic of these patterns in a range, every step; empty when nothing was kept there.
 
-    Irregular steps and those of rejected incidents count as not seen. Empty when nothing was kept
-    there.
+    Steps that must not teach count as not seen: `undecided` as in `barred_steps`, and `accepts`
+    are those of the workspace if not given. Levels are as known.
     """
     bounds = {"first": from_ns, "end": until_ns}
     where = "step_start_ns >= $first and step_start_ns < $end"
@@ -76,36 +60,12 @@ def history(
         return {}
     grid = _grid(steps, step_s)
     rows = home.engine.query(f"select * from traffic where {where} and calls > 0", **bounds)
-    marks = home.engine.query(f"select * from irregular_steps where {where}", **bounds).to_pylist()
+    accepts = accepts_in(home) if accepts is None else accepts
+    barred = barred_steps(home, grid, accepts, undecided=undecided)
     traffic = to_series(rows, graphs, grid)
-    rejected = rejected_steps(home, grid)
-    irregular = {p: rejected.get(p, np.zeros(len(grid.seen), dtype=bool)) for p in traffic}
-    for mark in marks:
-        if mark["pattern_id"] in irregular:
-            step = (mark["step_start_ns"] - grid.start_ns) // grid.step_ns
-            irregular[mark["pattern_id"]][step] = True
-    return {p: unseen(t, irregular[p]) for p, t in traffic.items()}
-
-
-def rejected_steps(home: Workspace, grid: Grid) -> dict[str, Bools]:
-    """Steps of a grid that lie in incidents a person rejected, by pattern; [t] each."""
-    starts = grid.starts_ns()
-    found: dict[str, Bools] = {}
-    for incident in home.table("incidents").to_pylist():
-        if incident["verdict"] == "rejected":
-            until_ns = ends_ns(incident, grid.step_ns)
-            inside = (starts >= incident["opened_ns"]) & (starts < until_ns)
-            for pattern_id in incident["patterns"]:
-                found[pattern_id] = found.get(pattern_id, np.zeros_like(inside)) | inside
-    return found
-
-
-def ends_ns(incident: Json, step_ns: int) -> int:
-    """End of an incident's last step; of one that was still open, the last that was looked at."""
-    if incident["resolved_ns"] is not None:
-        return int(incident["resolved_ns"])
-    cells = orjson.loads(incident["evidence"])["detections"]
-    return max(int(cell["step_start_ns"]) for cell in cells) + step_ns
+    return {
+        p: levelled(accepts, unseen(t, barred[p]) if p in barred else t) for p, t in traffic.items()
+    }
 
 
 def _grid(steps: pa.Table, step_s: int) -> Grid:
@@ -118,18 +78,6 @@ def _grid(steps: pa.Table, step_s: int) -> Grid:
     return Grid(int(starts[0]), step_s, seen)
 
 
-def unseen(traffic: PatternTraffic, steps: Bools) -> PatternTraffic:
-    """The same traffic with more steps, [t], marked as not seen: they hold zeros."""
-    s, kept = traffic.series, ~steps[:, None]
-    series = Series(s.graph, s.start_ns, s.step_s, s.calls * kept, s.seen & ~steps)
-    return PatternTraffic(
-        series,
-        traffic.failures * kept,
-        traffic.refusals * kept,
-        np.where(kept, traffic.latency_ms, np.nan),
-    )
-
-
 def context_start_ns(start_ns: int) -> int:
     """From when on kept traffic is context for a range that starts at `start_ns`."""
     return start_ns - (CONTEXT_DAYS + LONGEST_GAP_DAYS) * SECONDS_A_DAY * 10**9
@@ -138,7 +86,8 @@ def context_start_ns(start_ns: int) -> int:
 def joined(before: PatternTraffic | None, now: PatternTraffic) -> tuple[Series, int]:
     """One series out of context and range, and how many of its steps are context.
 
-    What lies between the two was not seen. Context that ends long before, or is none, is left out.
+    What lies between the two was not seen. Context that ends long before, or is none, is left out;
+    so is what came before the traffic changed for good: the level of now is to be read off now.
     """
     series = now.series
     if before is None:
@@ -150,7 +99,21 @@ def joined(before: PatternTraffic | None, now: PatternTraffic) -> tuple[Series, 
         return series, 0
     keep = min(past.steps, CONTEXT_DAYS * SECONDS_A_DAY // series.step_s)
     past = past.slice(past.steps - keep, past.steps)
+    past_level, level = _level(past), _level(series)
+    past_seen = past.seen & (past_level == level[:1]).all(axis=1)
     rpcs = past.calls.shape[1]
-    calls = np.concatenate([past.calls, np.zeros((gap, rpcs)), series.calls])
-    seen = np.concatenate([past.seen, np.zeros(gap, dtype=bool), series.seen])
-    return Series(series.graph, past.start_ns, series.step_s, calls, seen), keep + int(gap)
+    nothing = np.zeros((gap, rpcs))
+    joint = replace(
+        series,
+        start_ns=past.start_ns,
+        calls=np.concatenate([past.calls, nothing, series.calls]),
+        seen=np.concatenate([past_seen, np.zeros(gap, dtype=bool), series.seen]),
+        level=np.concatenate([past_level, nothing + level[:1], level]),
+    )
+    if series.level is None:
+        joint = replace(joint, level=None)
+    return joint, keep + int(gap)
+
+
+def _level(series: Series) -> Floats:
+    return np.ones_like(series.calls) if series.level is None else series.level

@@ -15,7 +15,8 @@ from informer.engines.duckdb import DuckDBEngine
 from informer.forecasts.select import forecast_with
 from informer.incidents.build import Names, build_incidents
 from informer.patterns.find import assign
-from informer.pipeline.history import context_start_ns, history, joined, unseen
+from informer.pipeline.accepts import accepts_in, levelled
+from informer.pipeline.history import context_start_ns, history, joined
 from informer.pipeline.memory import (
     models_in_force,
     pattern_graphs,
@@ -23,6 +24,7 @@ from informer.pipeline.memory import (
     workload_series,
 )
 from informer.pipeline.progress import Progress
+from informer.pipeline.teaching import unseen
 from informer.pipeline.workspace import Workspace
 from informer.traffic.bin import bin_traffic
 from informer.traffic.series import to_series
@@ -56,7 +58,8 @@ def gather(home: Workspace, scratch: DuckDBEngine, progress: Progress) -> Gather
     table = scratch.query("select * from traffic")
     traffic = to_series(table, pattern_graphs(patterns), grid)
     _, models = models_in_force(home)
-    traffic = {p: t for p, t in traffic.items() if p in models}
+    accepts = accepts_in(home)
+    traffic = {p: levelled(accepts, t) for p, t in traffic.items() if p in models}
     graphs = [t.series.graph for t in traffic.values()]
     past = history(home, graphs, grid.step_s, context_start_ns(grid.start_ns), grid.start_ns)
     observed = _observed(home, scratch, grid, traffic, rpcs, known)
@@ -90,6 +93,7 @@ def incidents_of(gathered: Gathered, found: Detected, names: Names) -> pa.Table:
             {"what": n.what, "name": n.name, "pattern_id": n.pattern_id, "rpc_id": n.rpc_id}
             for n in gathered.observed.novel
         ],
+        suspects=found.suspects,
     )
 
 

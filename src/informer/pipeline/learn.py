@@ -13,7 +13,7 @@ from informer.config.settings import Settings
 from informer.core.errors import InformerError
 from informer.core.sql import read_sql
 from informer.core.tables import RUNS
-from informer.core.types import NS_PER_S, Grid, Json, PatternTraffic
+from informer.core.types import NS_PER_S, Grid, Json, PatternGraph, PatternTraffic
 from informer.detections.calibrate import SECONDS_A_DAY, Calibration
 from informer.detections.changes import learned_shares
 from informer.detections.detect import Learned
@@ -25,16 +25,20 @@ from informer.forecasts.store import save_model
 from informer.incidents.attributes import learn_attributes
 from informer.patterns.find import find_patterns
 from informer.patterns.graphs import graphs_of
+from informer.pipeline.accepts import accepts_in, levelled
 from informer.pipeline.held_out import calibrate_held_out
-from informer.pipeline.history import forget_other_steps, keep_range, rejected_steps, unseen
+from informer.pipeline.history import forget_other_steps, keep_range
 from informer.pipeline.memory import (
+    models_that_fit,
     previous_patterns,
     remember,
     services_of,
     workload_series,
 )
+from informer.pipeline.news import without_rejected_news
 from informer.pipeline.progress import Progress, silent
 from informer.pipeline.read import Read, read_chains, sources_of
+from informer.pipeline.teaching import barred_steps, since_leap, unseen
 from informer.pipeline.workspace import Workspace
 from informer.spans.templates import Templates
 from informer.traffic.bin import bin_traffic
@@ -83,11 +87,12 @@ def learn(
 def _learn(home: Workspace, scratch: DuckDBEngine, read: Read, progress: Progress) -> LearnResult:
     settings = home.settings
     progress("finding patterns", 0, None)
-    rpcs = scratch.query("select * from rpcs")
+    rpcs, shapes = without_rejected_news(
+        home, scratch.query("select * from rpcs"), scratch.query("select * from shapes")
+    )
     run_id = next_run_id(
         home, scratch.query("select max(start_ns) as t from chains")["t"][0].as_py()
     )
-    shapes = scratch.query("select * from shapes")
     found = find_patterns(
         shapes,
         rpcs,
@@ -108,16 +113,26 @@ def _learn(home: Workspace, scratch: DuckDBEngine, read: Read, progress: Progres
     grid = bin_traffic(scratch, step_s=settings.traffic.step_s)
     table = scratch.query("select * from traffic")
     traffic = to_series(table, graphs.values(), grid)
-    rejected = rejected_steps(home, grid)
-    traffic = {p: unseen(t, rejected[p]) if p in rejected else t for p, t in traffic.items()}
+    accepts = accepts_in(home)
+    barred = barred_steps(home, grid, accepts)
+    traffic = {p: unseen(t, barred[p]) if p in barred else t for p, t in traffic.items()}
+    traffic = {p: levelled(accepts, t) for p, t in traffic.items() if t.series.seen.any()}
+    if not traffic:
+        raise InformerError(
+            "there is no step that may teach: all are part of incidents that nobody accepted"
+        )
 
     fitted = _fit(traffic, found.critical, settings, progress)
     progress("setting the threshold", 0, None)
-    learned = _calibrate(scratch, settings, traffic, fitted, grid, rpcs)
+    as_now = {p: since_leap(accepts, t) for p, t in traffic.items()}
+    services = services_of(graphs, rpcs)
+    learned = _calibrate(scratch, settings, as_now, fitted, grid, services)
     usual = learn_attributes(scratch)
 
     progress("saving", 0, None)
     versions = {p: save_model(f.model, home.models / p) for p, f in fitted.items()}
+    untaught = [g for p, g in graphs.items() if p not in traffic]
+    kept = models_that_fit(home, untaught, grid.step_s)
     patterns = found.with_states([p for p, f in fitted.items() if f.backtest.first is not None])
     with home.engine.transaction():
         home.save("rpcs", rpcs)
@@ -132,11 +147,11 @@ def _learn(home: Workspace, scratch: DuckDBEngine, read: Read, progress: Progres
         home.put("remote_entries", {"pairs": read.chains.remote_entries})
         trained = {"start_ns": grid.start_ns, "end_ns": grid.end_ns, "step_s": grid.step_s}
         home.put("trained", trained)
-        remember(home, learned)
+        remember(home, learned, versions)
         backtests = {p: f.backtest.to_json() for p, f in fitted.items()}
-        add_run(home, run_id, (grid.start_ns, grid.end_ns), backtests, versions)
+        add_run(home, run_id, (grid.start_ns, grid.end_ns), backtests, kept | versions)
     home.keep_settings()
-    notes = (*read.notes, *_notes(learned.calibration, grid))
+    notes = (*read.notes, *_notes(learned.calibration, grid), *_untaught(untaught, kept))
     return LearnResult(run_id, patterns, found.pattern_edges, rpcs, grid, read, learned, notes)
 
 
@@ -188,7 +203,7 @@ def _calibrate(
     traffic: dict[str, PatternTraffic],
     fitted: dict[str, Fitted],
     grid: Grid,
-    rpcs: pa.Table,
+    services: dict[str, frozenset[str]],
 ) -> Learned:
     """Everything that detection needs, besides the models."""
     first_seen = scratch.query(read_sql("informer.detections", "first_seen")).to_pylist()
@@ -199,13 +214,12 @@ def _calibrate(
     )
     workloads = workload_series(scratch.query("select * from workloads"), grid)
     recent = RECENT_DAYS * SECONDS_A_DAY // grid.step_s
-    graphs = {p: t.series.graph for p, t in traffic.items()}
     return Learned(
         calibrate_held_out(traffic, fitted, grid),
         learn_rates(traffic, grid.seen),
         novelty,
         learned_shares(workloads, recent),
-        services_of(graphs, rpcs),
+        services,
         settings.alerts.budget_per_day,
     )
 
@@ -222,4 +236,17 @@ def _notes(calibration: Calibration, grid: Grid) -> list[str]:
         notes.append(f"the training range has {days:.1f} days: too short for a weekly season")
     if calibration.days == 0:
         notes.append("no held-out traffic to calibrate on: the threshold is a careful guess")
+    return notes
+
+
+def _untaught(graphs: Sequence[PatternGraph], kept: Mapping[str, str]) -> list[str]:
+    """What to say of patterns whose every step was irregular or rejected."""
+    unwatched = [g.pattern_id for g in graphs if g.pattern_id not in kept]
+    notes = []
+    if kept:
+        names = ", ".join(sorted(kept))
+        notes.append(f"no step of {names} may teach: their earlier models stay in force")
+    if unwatched:
+        names = ", ".join(sorted(unwatched))
+        notes.append(f"no step of {names} may teach: they have no model and are not watched")
     return notes

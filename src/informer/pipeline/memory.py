@@ -1,10 +1,12 @@
 """What a workspace remembers of learning for detection: models, calibration, rates, novelty."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import orjson
 import pyarrow as pa
 
-from informer.core.types import OUTSIDE, UNKNOWN, Floats, Grid, Json, Model, PatternGraph
+from informer.core.types import OUTSIDE, UNKNOWN, Floats, Grid, Model, PatternGraph
 from informer.detections.calibrate import Calibration
 from informer.detections.detect import Learned
 from informer.detections.novelty import news_from_json, news_to_json
@@ -12,6 +14,7 @@ from informer.detections.streams import Rates
 from informer.forecasts.store import load_model
 from informer.patterns.find import Previous
 from informer.patterns.graphs import graphs_of
+from informer.pipeline.facts import keep_facts, with_facts
 from informer.pipeline.workspace import Workspace
 
 NOBODY = (OUTSIDE, UNKNOWN)
@@ -27,12 +30,36 @@ def pattern_graphs(previous: Previous) -> list[PatternGraph]:
     return list(graphs_of(previous.patterns, previous.members, previous.shapes).values())
 
 
+def versions_in_force(workspace: Workspace) -> tuple[str, dict[str, str]]:
+    """The last run, and the version of each pattern's model that it put in force."""
+    rows = workspace.engine.query("select run_id, models from runs order by run_id desc limit 1")
+    if rows.num_rows == 0:
+        return "", {}
+    return str(rows["run_id"][0].as_py()), orjson.loads(rows["models"][0].as_py())
+
+
 def models_in_force(workspace: Workspace) -> tuple[str, dict[str, Model]]:
     """The last run and the model of each pattern that it put in force."""
-    runs = workspace.table("runs").sort_by("run_id").to_pylist()
-    versions = orjson.loads(runs[-1]["models"])
-    models = {p: load_model(workspace.models / p, v) for p, v in versions.items()}
-    return str(runs[-1]["run_id"]), models
+    run_id, versions = versions_in_force(workspace)
+    return run_id, {p: load_model(workspace.models / p, v) for p, v in versions.items()}
+
+
+def models_that_fit(
+    workspace: Workspace, graphs: Sequence[PatternGraph], step_s: int
+) -> dict[str, str]:
+    """The versions in force whose models are of these very graphs and this step."""
+    in_force = versions_in_force(workspace)[1]
+    return {
+        g.pattern_id: in_force[g.pattern_id]
+        for g in graphs
+        if g.pattern_id in in_force and fits(workspace, g, in_force[g.pattern_id], step_s)
+    }
+
+
+def fits(workspace: Workspace, graph: PatternGraph, version: str, step_s: int) -> bool:
+    """Whether a version of a pattern's model is of these rpcs and this step."""
+    settings = load_model(workspace.models / graph.pattern_id, version).settings
+    return (tuple(settings["rpcs"]), settings["step_s"]) == (graph.rpc_ids, step_s)
 
 
 def services_of(graphs: dict[str, PatternGraph], rpcs: pa.Table) -> dict[str, frozenset[str]]:
@@ -44,43 +71,26 @@ def services_of(graphs: dict[str, PatternGraph], rpcs: pa.Table) -> dict[str, fr
     }
 
 
-def remember(workspace: Workspace, learned: Learned) -> None:
-    """Write what detection needs from learning."""
+def remember(workspace: Workspace, learned: Learned, versions: dict[str, str]) -> None:
+    """Write what detection needs from learning; `versions` are the models it goes with."""
+    keep_facts(workspace, versions, learned)
     workspace.put("calibration", learned.calibration.to_json())
-    workspace.put("rates", rates_to_json(learned.rates))
     workspace.put("novelty", news_to_json(learned.novelty))
     workspace.put("versions", learned.version_shares)
     workspace.put("services", {k: sorted(v) for k, v in learned.services_of.items()})
 
 
 def recall(workspace: Workspace) -> Learned:
-    """Read it back, with the alert budget of today's settings."""
-    return Learned(
+    """Read back what goes with the models in force, with the alert budget of today's settings."""
+    learned = Learned(
         Calibration.from_json(workspace.get("calibration")),
-        rates_from_json(workspace.get("rates")),
+        Rates({}, {}),
         news_from_json(workspace.get("novelty")),
         workspace.get("versions"),
         {k: frozenset(v) for k, v in workspace.get("services").items()},
         workspace.settings.alerts.budget_per_day,
     )
-
-
-def rates_to_json(rates: Rates) -> Json:
-    """Rates as a JSON object; keys are joined by `|`."""
-    return {
-        "calls": {"|".join(k): v for k, v in rates.calls.items()},
-        "hits": {"|".join(k): v for k, v in rates.hits.items()},
-    }
-
-
-def rates_from_json(value: Json) -> Rates:
-    """Back from the JSON object."""
-    calls = {tuple(k.split("|")): float(v) for k, v in value["calls"].items()}
-    hits = {tuple(k.split("|")): float(v) for k, v in value["hits"].items()}
-    return Rates(
-        {(pattern, rpc): v for (pattern, rpc), v in calls.items()},
-        {(signal, pattern, rpc): v for (signal, pattern, rpc), v in hits.items()},
-    )
+    return with_facts(workspace, versions_in_force(workspace)[1], learned)
 
 
 def workload_series(workloads: pa.Table, grid: Grid) -> dict[str, dict[str, Floats]]:

@@ -16,7 +16,7 @@ from informer.core.tables import TABLES
 from informer.core.types import Json
 from informer.engines.duckdb import DuckDBEngine
 
-FORMAT = 2
+FORMAT = 3
 TABLES_FILE = "workspace.duckdb"
 SPILL = "tmp"
 

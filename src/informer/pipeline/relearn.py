@@ -1,0 +1,91 @@
+"""Trains one pattern again after an accept; touches nothing else."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from informer.core.errors import InformerError
+from informer.core.types import Json, Model, PatternGraph, PatternTraffic
+from informer.detections.calibrate import Calibration
+from informer.detections.streams import learn_rates
+from informer.forecasts.fit import Fitted, fit_all
+from informer.forecasts.store import load_model, save_model
+from informer.pipeline.accepts import Accept, Leap, accepts_in
+from informer.pipeline.facts import inflation_of, keep_facts, with_rates
+from informer.pipeline.history import history
+from informer.pipeline.leaps import NEVER_BEFORE, find_leaps, later_half
+from informer.pipeline.memory import pattern_graphs, previous_patterns, recall
+from informer.pipeline.workspace import Workspace
+
+EVER = 2**62
+
+
+def relearn(home: Workspace, accept: Accept, incidents: Sequence[Json]) -> tuple[Accept, Fitted]:
+    """Train the accept's pattern on all kept traffic that may teach, and save the model.
+
+    Its incidents say since when traffic may have changed for good. Returns the accept with what
+    came of it: the version made, and the leaps found. Errors: InformerError when nothing may teach.
+    """
+    pattern_id, learned = accept.pattern_id, recall(home)
+    model = load_model(home.models / pattern_id, accept.before)
+    graph = _graph(home, pattern_id)
+    as_learned = PatternGraph(
+        pattern_id, tuple(model.settings["rpcs"]), np.zeros((2, 0), np.int64), np.zeros(0)
+    )
+    before = _kept(home, as_learned, accept)
+    found = find_leaps(before, model, learned.rates, incidents)
+    leaps = _with_new_rpcs(found.leaps, graph, model, incidents)
+    accept = replace(accept, leaps=leaps)
+    traffic = _kept(home, graph, accept)
+    critical = {p["pattern_id"] for p in home.table("patterns").to_pylist() if p["critical"]}
+    fitted = fit_all(
+        [traffic.series], critical=critical, seed=home.settings.machine.seed, processes=1
+    )[pattern_id]
+    since_ns = found.other_rates_ns
+    teaching = traffic if since_ns is None else later_half(traffic, since_ns)
+    rates = learn_rates({pattern_id: teaching}, teaching.series.seen)
+    learned = replace(learned, rates=with_rates(learned.rates, pattern_id, rates))
+    if leaps:
+        learned = replace(learned, calibration=_doubted(learned.calibration, pattern_id))
+    version = save_model(fitted.model, home.models / pattern_id)
+    keep_facts(home, {pattern_id: version}, learned)
+    return replace(accept, version=version), fitted
+
+
+def _graph(home: Workspace, pattern_id: str) -> PatternGraph:
+    (graph,) = [g for g in pattern_graphs(previous_patterns(home)) if g.pattern_id == pattern_id]
+    return graph
+
+
+def _kept(home: Workspace, graph: PatternGraph, accept: Accept) -> PatternTraffic:
+    """All that was kept and may teach, this accept included."""
+    step_s = int(home.get("trained")["step_s"])
+    accepts = [*accepts_in(home), accept]
+    kept = history(home, [graph], step_s, 0, EVER, accepts=accepts, undecided=True)
+    if not kept[graph.pattern_id].series.seen.any():
+        raise InformerError(
+            f"pattern {graph.pattern_id} has no step that may teach: all were rejected, or nobody "
+            "decided on them"
+        )
+    return kept[graph.pattern_id]
+
+
+def _with_new_rpcs(
+    leaps: tuple[Leap, ...], graph: PatternGraph, model: Model, incidents: Sequence[Json]
+) -> tuple[Leap, ...]:
+    """Leaps that know as well of rpcs which there were none of."""
+    fresh = dict.fromkeys(set(graph.rpc_ids) - set(model.settings["rpcs"]), NEVER_BEFORE)
+    if not fresh or not incidents:
+        return leaps
+    since_ns = min(int(i["opened_ns"]) for i in incidents)
+    return (Leap(since_ns, fresh), *leaps)
+
+
+def _doubted(calibration: Calibration, pattern_id: str) -> Calibration:
+    """Scatter that was measured on another form of the traffic counts where it is the larger."""
+    inflation = dict(calibration.inflation)
+    for key, own in inflation_of(inflation, pattern_id).items():
+        pooled = inflation.get(key.split("|")[0], own)
+        inflation[key] = tuple(max(pair) for pair in zip(own, pooled, strict=True))
+    return replace(calibration, inflation=inflation)
