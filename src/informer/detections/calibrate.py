@@ -23,6 +23,7 @@ FEWEST_WINDOWS = 8  # of a length that clean traffic must hold before windows of
 LARGEST_SQUARE_OF_SHARES = 100.0
 SHARES = ("share", "failures", "refusals", "latency")  # signals that no forecast makes
 PRIOR_WINDOWS = 10.0  # of pooled evidence that every stream's inflation starts from
+LEAST_SCORE = 3.0  # what chance does once in a thousand times is news to nobody
 MERGE_STEPS, MERGE_S = 12, 3600  # closer exceedances would have been told as one incident
 LEAST_DAYS = 0.25  # of clean traffic; from less, nothing is to be learned about rare scores
 
@@ -49,7 +50,7 @@ class Calibration:
     def thresholds(self, budget_per_day: float) -> dict[str, float]:
         """The score that clean traffic passes as often as each kind's share of a budget allows."""
         return {
-            kind: self.tails[kind].level(share * budget_per_day)
+            kind: max(self.tails[kind].level(share * budget_per_day), LEAST_SCORE)
             for kind, share in SHARES_OF_BUDGET.items()
         }
 

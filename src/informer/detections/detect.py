@@ -19,8 +19,6 @@ from informer.detections.scan import Scan
 from informer.detections.streams import Rates, Watched, watch
 from informer.detections.walk import Event, Walked, walk
 
-# What more than one step must show: a single one is tamed to a score of 2.9.
-LEAST_LATENCY_SCORE = 3.0
 VOLUME = ("calls", "family")  # signals that speak of a whole pattern
 STAYING = 0.5  # of its threshold is enough for a cell once its event has begun
 CERTAIN_CROWD = 0.95
@@ -41,8 +39,7 @@ class Learned:
     @property
     def thresholds(self) -> dict[str, float]:
         """The score that an incident of each kind takes."""
-        found = self.calibration.thresholds(self.budget_per_day)
-        return found | {"latency": max(found["latency"], LEAST_LATENCY_SCORE)}
+        return self.calibration.thresholds(self.budget_per_day)
 
 
 @dataclass(frozen=True, slots=True)

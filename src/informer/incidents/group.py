@@ -8,7 +8,7 @@ import pyarrow as pa
 from informer.core.types import NOISE, NS_PER_S, OUTSIDE, UNKNOWN, Json
 
 # Pauses in steps, and in seconds where steps are short: who abuses in bursts counts in minutes.
-SAME_CELL = (6, 3600)  # a pause this long on one cell does not end its story
+SAME_CELL = (12, 3600)  # a pause this long on one cell does not end its story
 SAME_NEWS = (24, 4 * 3600)  # nor does this one of a thing never seen before: it comes when it comes
 TOGETHER = (3, 600)  # stories that begin or end this far apart may be one
 CHANGE = (24, 4 * 3600)  # after a change or in a crowd, traffic shows it now and then only
