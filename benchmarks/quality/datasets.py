@@ -138,23 +138,22 @@ def _degraded(base: str, seed: int) -> dict[str, DataSet]:
     return {
         f"{base}, {name}": DataSet(
             f"simulated, telemetry {name}",
-            (Simulated(base, seed, 14, 7, 300, (WHOLE, CLEAN), name),),
+            (Simulated(base, seed, 13, 7, 300, (WHOLE, CLEAN), name),),
         )
         for name in DEFECTS
     }
 
 
 DATA_SETS: dict[str, DataSet] = {
+    "bookinfo-mesh A": DataSet("real Envoy mesh, steps of 600 s, development data", (Mesh(),)),
     "bank": _simulated("bank", range(101, 105), 21, 14, 300),
     "social": _simulated("social", range(101, 103), 19, 14, 300),
-    "shop": _simulated("shop", range(101, 103), 19, 14, 300),
-    "shop at 60 s": _simulated("shop", range(103, 104), 10, 7, 60),
-    "bookinfo-mesh A": DataSet("real Envoy mesh, five days, development data", (Mesh(),)),
+    "shop": _simulated("shop", range(101, 103), 12, 7, 300),
     "train-ticket 60 s": DataSet(
-        "real traffic with cloned logins", tuple(Clones(s, 60) for s in range(101, 105))
+        "real traffic with cloned logins", tuple(Clones(s, 60) for s in range(101, 104))
     ),
     "train-ticket 30 s": DataSet(
-        "real traffic with cloned logins", tuple(Clones(s, 30) for s in range(101, 105))
+        "real traffic with cloned logins", tuple(Clones(s, 30) for s in range(101, 104))
     ),
     **_degraded("bank", 111),
 }
