@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import orjson
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from informer.config.settings import Settings
@@ -36,7 +37,7 @@ class Word:
     """What a detector says of a world at an alert budget."""
 
     incidents: list[Json]
-    scores: dict[str, Floats]  # by pattern, [t, 1]: the highest score of its cells
+    scores: dict[str, Floats]  # by pattern, [t, 1]: how near its cells are to an alarm, 1 = there
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,15 +129,20 @@ def as_json(incidents: pa.Table) -> list[Json]:
 
 
 def pattern_scores(found: Detected, world: World) -> dict[str, Floats]:
-    """The highest score of each pattern at every step, [t, 1]; 0 where it was not seen."""
-    highest = found.scores.group_by(["pattern_id", "step_start_ns"]).aggregate([("score", "max")])
+    """How far the cells of each pattern are towards their thresholds, [t, 1]; 1 = an alarm.
+
+    The highest at every step; 0 where it was not seen.
+    """
+    ratio = pc.divide(found.scores["score"], found.scores["threshold"])
+    cells = found.scores.select(["pattern_id", "step_start_ns"]).append_column("ratio", ratio)
+    highest = cells.group_by(["pattern_id", "step_start_ns"]).aggregate([("ratio", "max")])
     scores = {p: np.zeros((len(world.test_grid.seen), 1)) for p in world.test}
     step = highest["step_start_ns"].to_numpy() - world.test_grid.start_ns
     step //= world.test_grid.step_ns
-    for p, t, score in zip(
-        highest["pattern_id"].to_pylist(), step, highest["score_max"].to_numpy(), strict=True
+    for p, t, value in zip(
+        highest["pattern_id"].to_pylist(), step, highest["ratio_max"].to_numpy(), strict=True
     ):
-        scores[p][t] = score
+        scores[p][t] = value
     return scores
 
 
