@@ -20,7 +20,7 @@ def test_scores_fall_soon_after_an_attack_and_not_during_it() -> None:
     score = scan.score_all().score[:, stream_of(watched, "calls", "d")]
     assert score[FIRST + 12 : LAST].min() > 6
     soon = LAST + (LAST - FIRST) // LATELY + 6
-    assert np.median(score[soon : soon + 100]) < 2  # by chance it may look as if it went on
+    assert score[soon:].max() < score[LAST - 1] / 3  # only far longer windows still hold it
 
 
 def test_cells_alone_are_scored_as_in_the_whole() -> None:

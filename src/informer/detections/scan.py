@@ -15,7 +15,7 @@ from informer.detections.tails import surprise
 
 # Steps; each half as long again as the one before, so that no campaign falls far between two.
 WINDOWS = (1, 2, 3, 4, 6, 9, 13, 18, 27, 40, 60, 90, 144, 216, 324, 480, 720)
-LATELY = 4  # the last quarter of a window must still be irregular
+LATELY, PACE = 4, 0.25  # the last quarter of a window must go on at a quarter of its pace
 EVENT_WINDOWS = (3, 6, 13)  # steps that tell whether a crowd is under way
 CELLS_AT_ONCE = 500_000  # keeps temporary arrays in a few megabytes
 LIKELY_CROWD = 0.5
@@ -73,8 +73,10 @@ class Scan:
             two_sided, timed = self._watched.two_sided[stream], self._watched.timed[stream]
             mean = expected * np.where(timed, TOLERATED, 1.0)
             score, high = surprise(observed, mean, variance, two_sided, ~timed)
-            lately = np.maximum(step + 1 - max(window // LATELY, 1), first)
-            score[~timed] *= self._goes_on(step, stream, lately, factor, high)[~timed]
+            last = max(window // LATELY, 1)
+            lately = np.maximum(step + 1 - last, first)
+            pace = PACE * last / window * (observed - expected)
+            score[~timed] *= self._goes_on(step, stream, lately, factor, pace, high)[~timed]
             column = self._beyond_of[stream[timed]]
             last = self._beyond[step[timed] + 1, column]
             observed[timed] += last - self._beyond[first[timed], column]
@@ -99,9 +101,10 @@ class Scan:
                 variance *= self._inflation[of, w]
                 mean = expected * np.where(timed, TOLERATED, 1.0)
                 score, high = surprise(observed, mean, variance, two_sided, counted)
-                lately = max(window // LATELY, 1)
-                more = _trailing(self._observed[:, of], lately)
-                more -= _trailing(self._expected[:, of], lately) * factor
+                last = max(window // LATELY, 1)
+                more = _trailing(self._observed[:, of], last)
+                more -= _trailing(self._expected[:, of], last) * factor
+                more -= PACE * last / window * (observed - expected)
                 score *= timed | (more >= 0) & high | (more <= 0) & ~high
                 columns = self._beyond[:, self._beyond_of[of[timed]]]
                 observed[:, timed] += _trailing(columns, window)
@@ -117,16 +120,18 @@ class Scan:
         )
 
     def _goes_on(
-        self, step: Ints, stream: Ints, lately: Ints, factor: Floats, high: Bools
+        self, step: Ints, stream: Ints, lately: Ints, factor: Floats, pace: Floats, high: Bools
     ) -> Bools:
-        """Whether the last part of a window, from `lately` on, is irregular the same way, [m].
+        """Whether the last part of a window, from `lately` on, is still irregular, [m].
+
+        It must exceed what is expected by `pace`, a part of what the window as a whole does.
 
         Where it is not, what the window holds is over: a window that remembers it for half a day
         would keep the alarm up for as long.
         """
         more = self._observed[step + 1, stream] - self._observed[lately, stream]
         more -= (self._expected[step + 1, stream] - self._expected[lately, stream]) * factor
-        return np.asarray(np.where(high, more >= 0, more <= 0))
+        return np.asarray(np.where(high, more >= pace, more <= pace))
 
     def residuals(self, w: int) -> tuple[Floats, Floats, Floats]:
         """Observed, expected and variance of every window of one length, each [t, s]."""
