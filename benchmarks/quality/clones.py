@@ -29,13 +29,12 @@ def traces_with(spans: pa.Table, operation: str) -> pa.Table:
     return spans.filter(pc.is_in(spans["TraceID"], value_set=pc.unique(having)))
 
 
-def times_in(start_ns: int, end_ns: int, count: int, rhythm: str, seed: int) -> Ints:
+def times_in(start_ns: int, end_ns: int, count: int, rhythm: str, rng: np.random.Generator) -> Ints:
     """When `count` requests begin within a window, in order, [count].
 
     `chance` is a Poisson process of which the count is known, `metronome` keeps a beat with a
     little jitter, `bursts` come about every 90 s and last a few seconds.
     """
-    rng = np.random.default_rng(seed)
     if rhythm == "chance":
         at = rng.random(count)
     elif rhythm == "metronome":
@@ -49,12 +48,13 @@ def times_in(start_ns: int, end_ns: int, count: int, rhythm: str, seed: int) -> 
     return start_ns + (np.sort(at) * (end_ns - start_ns)).astype(np.int64)
 
 
-def clones(originals: pa.Table, begins_ns: Ints, seed: int) -> tuple[pa.Table, list[str]]:
+def clones(
+    originals: pa.Table, begins_ns: Ints, rng: np.random.Generator
+) -> tuple[pa.Table, list[str]]:
     """A clone of a trace drawn from `originals` for every begin, and its trace id.
 
     The spans of a trace move together; times between them stay to the nanosecond.
     """
-    rng = np.random.default_rng(seed)
     known = trace_starts(originals)
     first_ns = dict(zip(*(known[c].to_pylist() for c in known.column_names), strict=True))
     # In order of trace id, so that the draw does not hang on the order of the rows.

@@ -1,8 +1,9 @@
 """Train-Ticket: real traces of an afternoon, with cloned logins where an attack would be.
 
 What is real: every trace, its services, operations and durations. What is made: when the clones
-come and how many. The first half is to learn from, the second has the attacks. Nobody injected
-faults that afternoon, yet services failed by themselves for minutes: those are labelled as faults.
+come and how many. The first half is to learn from, the second has one attack: within an hour, two
+on the same call are one story. Every seed draws another one. Nobody injected faults that
+afternoon, yet services failed by themselves for minutes: those are labelled as faults.
 """
 
 import csv
@@ -23,14 +24,12 @@ from quality.real_data import real_data
 
 LOGIN = "/api/v1/users/login"
 GUILTY = "*>ts-auth-service:login"
-KIND = "account_cracking"
+ATTACK, KIND = "A1", "account_cracking"
 BANDS = (((2.0, 5.0), 0.16), ((5.0, 8.0), 0.42), ((8.0, 26.0), 0.42))  # oracle z, and their share
 MULTIPLIER = (1.3, 5.0)
 MINUTES = (2.0, 10.0)
-APART = 10.0  # minutes at least between two attacks: nobody would take them for one
-APART_MORE = 2.0  # and up to so many more
-CALM = 4.0  # minutes without attack at both ends of the test range
 MINUTE_NS = 60 * NS_PER_S
+CALM_NS = 4 * MINUTE_NS  # without attack at both ends of the test range
 TRIES = 1_000
 
 FAULT_NS = 180 * NS_PER_S  # faults last about so long; calls are fast again half a minute later
@@ -82,21 +81,16 @@ def write_capture(folder: Path, seed: int, clean: Path | None = None) -> None:
     split_ns -= split_ns % MINUTE_NS
     logins = traces_with(spans, LOGIN)
     per_minute = pc.count_distinct(logins["TraceID"]).as_py() / ((last_ns - first_ns) / MINUTE_NS)
-    attacks = draw_attacks(split_ns, last_ns, per_minute, seed)
-
+    rng = np.random.default_rng(seed)
+    attack = draw_attack(split_ns, last_ns, per_minute, rng)
+    begins = times_in(attack.start_ns, attack.end_ns, attack.count, attack.rhythm, rng)
+    made, ids = clones(logins, begins, rng)
     regular = _from(spans, starts, split_ns, 2**62)
-    test, malicious = [regular], []
-    for number, attack in enumerate(attacks, 1):
-        begins = times_in(
-            attack.start_ns, attack.end_ns, attack.count, attack.rhythm, _seed(seed, number)
-        )
-        made, ids = clones(logins, begins, _seed(seed, number) + 1)
-        test.append(made)
-        malicious += [{"event_id": f"A{number}", "trace_id": trace_id} for trace_id in ids]
+
     _write(folder, "train", _from(spans, starts, 0, split_ns))
-    _write(folder, "test", pa.concat_tables(test))
-    labels = [a.label(f"A{n}") for n, a in enumerate(attacks, 1)]
-    _write_truth(folder, labels + _errors(regular), malicious)
+    _write(folder, "test", pa.concat_tables([regular, made]))
+    malicious = [{"event_id": ATTACK, "trace_id": trace_id} for trace_id in ids]
+    _write_truth(folder, [attack.label(ATTACK), *_errors(regular)], malicious)
 
 
 def write_faults(folder: Path) -> None:
@@ -114,24 +108,19 @@ def write_faults(folder: Path) -> None:
     _write_truth(folder, labels + _errors(spans), [])
 
 
-def draw_attacks(from_ns: int, until_ns: int, per_minute: float, seed: int) -> list[Attack]:
-    """Attacks between two times, where `per_minute` regular logins are expected.
+def draw_attack(from_ns: int, until_ns: int, per_minute: float, rng: np.random.Generator) -> Attack:
+    """An attack between two times, where `per_minute` regular logins are expected.
 
     Strength is drawn first, as oracle z; then a length for which the multiplier is allowed.
     """
-    rng = np.random.default_rng([seed, 0])
-    found: list[Attack] = []
-    at = CALM
-    while True:
-        minutes, count = _strength(rng, per_minute)
-        at += float(rng.uniform(0, APART_MORE))
-        if at + minutes > (until_ns - from_ns) / MINUTE_NS - CALM:
-            return found
-        start_ns = from_ns + round(at * MINUTE_NS)
-        end_ns = start_ns + round(minutes * MINUTE_NS)
-        rhythm = RHYTHMS[int(rng.integers(len(RHYTHMS)))]
-        found.append(Attack(start_ns, end_ns, count, per_minute * minutes, rhythm))
-        at += minutes + APART
+    minutes, count = _strength(rng, per_minute)
+    length_ns = round(minutes * MINUTE_NS)
+    first_ns, last_ns = from_ns + CALM_NS, until_ns - CALM_NS - length_ns
+    if first_ns > last_ns:
+        raise ValueError(f"a range of {(until_ns - from_ns) // MINUTE_NS} minutes is too short")
+    start_ns = int(rng.integers(first_ns, last_ns, endpoint=True))
+    rhythm = RHYTHMS[int(rng.integers(len(RHYTHMS)))]
+    return Attack(start_ns, start_ns + length_ns, count, per_minute * minutes, rhythm)
 
 
 def _strength(rng: np.random.Generator, per_minute: float) -> tuple[float, int]:
@@ -149,10 +138,6 @@ def _strength(rng: np.random.Generator, per_minute: float) -> tuple[float, int]:
 
 def _loguniform(rng: np.random.Generator, least: float, most: float) -> float:
     return float(np.exp(rng.uniform(np.log(least), np.log(most))))
-
-
-def _seed(seed: int, number: int) -> int:
-    return int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
 
 
 def _from(spans: pa.Table, starts: pa.Table, from_ns: int, until_ns: int) -> pa.Table:

@@ -11,7 +11,7 @@ from quality.error_stretches import MINUTE_NS, Stretch, error_stretches
 
 @pytest.mark.parametrize("rhythm", RHYTHMS)
 def test_times_stay_in_their_window_and_in_order(rhythm: str) -> None:
-    times = times_in(START_NS, START_NS + 5 * MINUTE_NS, 200, rhythm, 3)
+    times = times_in(START_NS, START_NS + 5 * MINUTE_NS, 200, rhythm, np.random.default_rng(3))
     assert len(times) == 200
     assert times[0] >= START_NS
     assert times[-1] < START_NS + 5 * MINUTE_NS
@@ -21,7 +21,9 @@ def test_times_stay_in_their_window_and_in_order(rhythm: str) -> None:
 def test_rhythms_differ_in_how_gaps_scatter() -> None:
     spread = {}
     for rhythm in RHYTHMS:
-        gaps = np.diff(times_in(START_NS, START_NS + 10 * MINUTE_NS, 400, rhythm, 0))
+        gaps = np.diff(
+            times_in(START_NS, START_NS + 10 * MINUTE_NS, 400, rhythm, np.random.default_rng(0))
+        )
         spread[rhythm] = gaps.std() / gaps.mean()
     assert spread["metronome"] < 0.3
     assert 0.8 < spread["chance"] < 1.2
@@ -30,13 +32,14 @@ def test_rhythms_differ_in_how_gaps_scatter() -> None:
 
 def test_an_unknown_rhythm_is_refused() -> None:
     with pytest.raises(ValueError, match="rhythm must be one of"):
-        times_in(START_NS, START_NS + MINUTE_NS, 3, "waltz", 0)
+        times_in(START_NS, START_NS + MINUTE_NS, 3, "waltz", np.random.default_rng(0))
 
 
 def test_a_parent_that_was_never_exported_stays_unknown() -> None:
-    original = trace(LOGIN_SPANS, START_NS, np.random.default_rng(0))
+    rng = np.random.default_rng(0)
+    original = trace(LOGIN_SPANS, START_NS, rng)
     headless = original.slice(1)
-    made, _ = clones(headless, np.array([START_NS + MINUTE_NS]), 0)
+    made, _ = clones(headless, np.array([START_NS + MINUTE_NS]), rng)
     assert made["ParentID"].to_pylist()[0] not in made["SpanID"].to_pylist()
     assert made["ParentID"].to_pylist()[0] != headless["ParentID"].to_pylist()[0]
 
