@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from informer.core.types import Bools, Floats, PatternTraffic
-from informer.detections.calibrate import calibrate
-from informer.detections.detect import LEAST_LATENCY_SCORE
+from informer.detections.calibrate import LEAST_SCORE, calibrate
 from informer.detections.latency import (
     FEWEST_STEPS,
     LEAST_CALLS,
@@ -13,6 +12,7 @@ from informer.detections.latency import (
     SLOWER,
     SLOWER_MS,
     STEADIEST,
+    at_level_of,
     learn_latency,
     slow_enough,
     slowness,
@@ -135,6 +135,15 @@ def test_logs_without_durations_have_no_usual_latency() -> None:
     assert usual_latency(np.full(100, 5.0), np.full(100, 0.00104)) is None
 
 
+def test_a_level_is_taken_from_other_steps_with_the_scatter_as_it_was() -> None:
+    usual = RATES.latency["a", "a-in"]
+    calls = calls_of(30, 16)
+    moved = at_level_of(usual, calls, 3 * took_ms(calls, 17))
+    assert moved.ms == pytest.approx(3 * USUAL_MS, rel=0.1)
+    assert (moved.between, moved.within) == (usual.between, usual.within)
+    assert at_level_of(usual, np.zeros(5), np.full(5, np.nan)) == usual
+
+
 def test_only_regular_steps_teach() -> None:
     traffic = patterns(200, 7)["a"]
     regular = np.arange(200) < 100
@@ -188,7 +197,7 @@ def test_latency_that_moves_for_hours_is_clean_once_calibrated() -> None:
     fresh = watched_of(patterns(steps, 30, memory=0.9, steps_sd=0.25), rates)
     shape = np.array(calibration.calm_shape)
     scan = Scan(fresh, calibration.inflation_of(fresh), shape, calibration.longest)
-    limit = max(calibration.thresholds(1.0)["latency"], LEAST_LATENCY_SCORE)
+    limit = calibration.thresholds(1.0)["latency"]
     threshold = np.full((2, len(fresh.streams)), limit)
     events = walk(scan, fresh, seen, threshold).events
     # Two weeks at a twentieth of one incident a day.
@@ -196,9 +205,9 @@ def test_latency_that_moves_for_hours_is_clean_once_calibrated() -> None:
 
 
 def test_no_single_step_makes_an_alarm_however_slow() -> None:
-    assert (
-        slow_events({**patterns(400, 9), "a": slowed(patterns(400, 9)["a"], 200, 200, 1e4)}) == []
-    )
+    watched = watched_of({**patterns(400, 9), "a": slowed(patterns(400, 9)["a"], 200, 200, 1e4)})
+    found = scan_of(watched).score_all().score[:, stream_of(watched, "latency", "a")]
+    assert 1.5 < found[200] < LEAST_SCORE
 
 
 @pytest.mark.parametrize("times", [2.0, 10.0])

@@ -231,8 +231,8 @@ def test_the_same_detections_in_any_order_are_the_same_incidents() -> None:
 
 
 def test_every_kind_has_a_title_a_severity_and_a_reason() -> None:
-    kinds = ("volume", "silence", "mix", "failure", "refusal", "novel", "demand", "change")
-    for kind in kinds:
+    kinds = ("volume", "silence", "mix", "failure", "refusal", "latency", "novel", "demand")
+    for kind in (*kinds, "change"):
         (incident,) = told(cells("login", "login", kind, first=10, last=12))
         assert incident["kind"] == kind
         assert incident["severity"] in ("info", "low", "medium", "high", "critical")

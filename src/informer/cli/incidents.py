@@ -64,8 +64,7 @@ def show_incident(workspace: Path, incident_id: str, *, json_out: bool) -> None:
         [
             (
                 f"{r['share']:.0%}",
-                f"{r['observed']:.0f}",
-                f"{r['expected']:.1f}",
+                *_measured(r),
                 f"{r['caller']} > {r['callee']} {r['method']}",
             )
             for r in incident["rpcs"]
@@ -92,6 +91,13 @@ def show_incident(workspace: Path, incident_id: str, *, json_out: bool) -> None:
         if incident[key]:
             say(f"{label}: {', '.join(incident[key])}")
     _print_example(workspace, incident)
+
+
+def _measured(rpc: dict[str, Any]) -> tuple[str, str]:
+    """Observed and expected with their unit, where it is not calls."""
+    if rpc["signal"] == "latency":
+        return f"{rpc['observed']:,.3g} ms", f"{rpc['expected']:,.3g} ms"
+    return f"{rpc['observed']:.0f}", f"{rpc['expected']:.1f}"
 
 
 def _print_example(workspace: Path, incident: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -18,7 +19,7 @@ from informer.web import views
 from informer.web.report import render_report
 
 Cell: TypeAlias = tuple[str, str, str]  # pattern, rpc, signal
-SHARES = ("failures", "refusals")  # signals, and columns of the traffic table
+BESIDE_CALLS = ("failures", "refusals", "latency")  # signals that are drawn where irregular
 BAND = 2.58  # standard deviations: 99 in 100 regular steps lie inside
 
 
@@ -38,10 +39,10 @@ def write_report(
     )
     series = _series(result)
     budget_per_day = settings_in(workspace).alerts.budget_per_day
-    for detection in (d for i in incidents for d in i.detections if d.signal in SHARES):
+    for detection in (d for i in incidents for d in i.detections if d.signal in BESIDE_CALLS):
         cell = (detection.pattern_id, detection.rpc_id, detection.signal)
         if cell not in series:
-            series[cell] = _share_series(result, cell)
+            series[cell] = _series_of(result, cell)
     reasons = list_reasons(workspace)
     report = views.Report(
         title="Irregular traffic",
@@ -89,7 +90,7 @@ def _pattern(
         edges=tuple((a, b, w) for a, b, w in document["edges"]),
         series=tuple(
             series[cell]
-            for signal in ("calls", *SHARES)
+            for signal in ("calls", *BESIDE_CALLS)
             for r in rpcs
             if (cell := (document["id"], r.rpc_id, signal)) in series
         ),
@@ -143,8 +144,8 @@ def _series(result: DetectResult) -> dict[Cell, views.RpcSeries]:
     }
 
 
-def _share_series(result: DetectResult, cell: Cell) -> views.RpcSeries:
-    """Failures or refusals of one rpc of one pattern, observed against expected."""
+def _series_of(result: DetectResult, cell: Cell) -> views.RpcSeries:
+    """Failures, refusals or latency of one rpc of one pattern, observed against expected."""
     grid, signal = result.grid, cell[2]
     rows = result.scores.filter(
         pc.and_(
@@ -157,10 +158,14 @@ def _share_series(result: DetectResult, cell: Cell) -> views.RpcSeries:
     )
     columns = [
         _by_cell(rows, name, grid)[cell[:2]]
-        for name in ("observed", "expected", "score", "threshold")
+        for name in ("observed", "expected", "score", "threshold", "spread")
     ]
-    observed, expected, score, threshold = columns
-    return _drawn(grid, cell, observed, expected, expected, score, threshold)
+    observed, expected, score, threshold, spread = columns
+    drawn = _drawn(grid, cell, observed, expected, expected, score, threshold)
+    if signal != "latency":
+        return drawn
+    times = np.exp(BAND * np.sqrt(spread))  # latency scatters by its logarithm
+    return replace(drawn, low=expected / times, high=expected * times)
 
 
 def _drawn(

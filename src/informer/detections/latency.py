@@ -7,7 +7,7 @@ one, minus 1, is the mean logarithm of how many times slower the calls of a wind
 Axes: t step, n rpc, k step with calls, s stream.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -87,6 +87,16 @@ def _robust(calls: Floats, log_ms: Floats, form: Floats) -> tuple[float, float]:
         square = np.minimum((log_ms - level) ** 2 / form, TAMED**2 * variance)
         variance = max(float(square.mean()), STEADIEST**2)
     return level, variance
+
+
+def at_level_of(usual: UsualLatency, calls: Floats, ms: Floats) -> UsualLatency:
+    """The same scatter around the level of other steps, [t]; as it was where none has calls."""
+    timed = (calls > 0) & np.isfinite(ms)
+    if not timed.any():
+        return usual
+    variance = usual.between + usual.within / calls[timed]
+    level, _ = _robust(calls[timed], np.log(ms[timed]), variance)
+    return replace(usual, ms=float(np.exp(level)))
 
 
 def slowness(calls: Floats, ms: Floats, usual: UsualLatency) -> tuple[Floats, Floats, Floats]:

@@ -16,6 +16,7 @@ from informer.pipeline.facts import inflation_of, keep_facts, with_rates
 from informer.pipeline.history import history
 from informer.pipeline.leaps import NEVER_BEFORE, find_leaps, later_half
 from informer.pipeline.memory import pattern_graphs, previous_patterns, recall
+from informer.pipeline.slowed import slowed_for_good
 from informer.pipeline.workspace import Workspace
 
 EVER = 2**62
@@ -45,6 +46,9 @@ def relearn(home: Workspace, accept: Accept, incidents: Sequence[Json]) -> tuple
     since_ns = found.other_rates_ns
     teaching = traffic if since_ns is None else later_half(traffic, since_ns)
     rates = learn_rates({pattern_id: teaching}, teaching.series.seen)
+    # What too few steps teach stays as it was.
+    usual = {k: v for k, v in learned.rates.latency.items() if k[0] == pattern_id} | rates.latency
+    rates = replace(rates, latency=usual | slowed_for_good(home, traffic, usual))
     learned = replace(learned, rates=with_rates(learned.rates, pattern_id, rates))
     if leaps:
         learned = replace(learned, calibration=_doubted(learned.calibration, pattern_id))

@@ -8,7 +8,7 @@ from informer.core.types import NS_PER_S
 from informer.web.charts import encode, points_each, sparkline
 from informer.web.graph import Drawing, draw
 from informer.web.views import Detection, GuiltyRpc, Incident, Pattern, Report, Rpc
-from informer.web.words import SEVERITIES, number, shown, when
+from informer.web.words import SEVERITIES, measure, number, shown, when
 
 CONTEXT_STEPS = 48  # drawn before and after an incident
 MOST_CHARTS = 4  # on an incident's card
@@ -181,9 +181,10 @@ def _window(report: Report, incident: Incident) -> tuple[int, int]:
 def _zoomed(chart: Chart, report: Report, incident: Incident, guilty: GuiltyRpc) -> Chart:
     from_ns, until_ns = _window(report, incident)
     end = report.until_ns if incident.resolved_ns is None else incident.resolved_ns
+    unit = measure(chart.signal)
     says = (
-        f"{_name(chart.rpc)}: {number(guilty.observed)} observed where "
-        f"{number(guilty.expected)} were expected, from {when(incident.opened_ns)} "
+        f"{_name(chart.rpc)}: {number(guilty.observed)}{unit} observed where "
+        f"{number(guilty.expected)}{unit} were expected, from {when(incident.opened_ns)} "
         f"to {when(end)} UTC."
     )
     return Chart(

@@ -83,6 +83,7 @@ def _templates() -> jinja2.Environment:
     for word in (
         words.shown,
         words.unit,
+        words.measure,
         words.number,
         words.percent,
         words.multiple,

@@ -60,6 +60,15 @@ def unit(signal: str) -> str:
     return UNITS.get(signal, "calls")
 
 
+def measure(signal: str) -> str:
+    """The unit behind a number of a signal that counts nothing.
+
+    >>> measure("latency"), measure("calls")
+    (' ms', '')
+    """
+    return " ms" if signal == "latency" else ""
+
+
 def number(value: float | None) -> str:
     """Three digits that count, thousands apart; a dash for what is not known.
 
