@@ -6,6 +6,7 @@ against itself with services in place of patterns, and run where spans are not t
 
 from dataclasses import replace
 
+from informer.detections.days import learned_kinds
 from informer.detections.detect import Learned, Observed
 from informer.detections.streams import learn_rates
 from informer.forecasts.fit import fit_all
@@ -28,6 +29,7 @@ def words_on(world: World, budgets: tuple[int, ...], *, seed: int = 0) -> dict[i
         version_shares={},
         services_of=world.services_of,
         budget_per_day=1.0,
+        kinds_of_day=learned_kinds(world.train_grid),
     )
     ends = {r: (str(x["caller"]), str(x["callee"])) for r, x in world.rpcs.items()}
     follows = world.train_grid.end_ns <= world.test_grid.start_ns

@@ -11,6 +11,7 @@ from informer.core.types import Bools, Floats, Forecast, Grid, Json, PatternTraf
 from informer.detections.budget import KINDS, kinds_of
 from informer.detections.calibrate import Calibration
 from informer.detections.changes import Change, find_changes
+from informer.detections.days import unsure
 from informer.detections.explain import AROUND_A_CHANGE, kind_of
 from informer.detections.guilt import Guilt, Suspect
 from informer.detections.latency import times_slower
@@ -35,6 +36,7 @@ class Learned:
     version_shares: dict[str, dict[str, float]]
     services_of: dict[str, frozenset[str]]  # services on the chains of each pattern
     budget_per_day: float  # of misuse incidents on clean days, novelty included
+    kinds_of_day: tuple[bool, bool] = (True, True)  # learned: working days, weekends
 
     @property
     def thresholds(self) -> dict[str, float]:
@@ -71,7 +73,8 @@ def detect(
     observed: Observed,
 ) -> Detected:
     """Score every cell of the range and name what passed its threshold."""
-    watched = watch(traffic, forecasts, learned.rates)
+    unlearned = unsure(observed.grid, learned.kinds_of_day)
+    watched = watch(traffic, forecasts, learned.rates, unlearned)
     calibration = learned.calibration
     inflation = calibration.inflation_of(watched)
     scan = Scan(watched, inflation, np.array(calibration.calm_shape), calibration.longest)

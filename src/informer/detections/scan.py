@@ -176,7 +176,8 @@ class Scan:
         spread = self._variance[last, stream] - self._variance[first, stream]
         factor, doubt = self._demand(first, last, self._watched.unit[stream], w)
         expected = plain * factor
-        variance = spread * factor + (plain**2) * (doubt + self._watched.doubt[stream])
+        unsure = self._watched.unsure[step] * (self._watched.unit[stream] >= 0)
+        variance = spread * factor + plain**2 * (doubt + self._watched.doubt[stream] + unsure)
         return observed, expected, variance, factor
 
     def _whole_moments(self, of: Ints, w: int) -> tuple[Floats, Floats, Floats, Floats]:
@@ -192,7 +193,8 @@ class Scan:
             for grid, neutral in zip(self._demands[w], (1.0, 0.0), strict=True)
         )
         expected = plain * factor
-        variance = spread * factor + plain**2 * (doubt + self._watched.doubt[of])
+        unsure = self._watched.unsure[:, None] * (unit >= 0)
+        variance = spread * factor + plain**2 * (doubt + self._watched.doubt[of] + unsure)
         return observed, expected, variance, factor
 
     def _demand(self, first: Ints, last: Ints, unit: Ints, w: int) -> tuple[Floats, Floats]:

@@ -48,6 +48,7 @@ class Watched:
     unit_observed: Floats  # [t, u]
     unit_expected: Floats  # [t, u]
     unit_patterns: tuple[tuple[str, ...], ...]  # u
+    unsure: Floats  # [t], relative variance of what is expected of volume on days never learned
 
     @property
     def steps(self) -> int:
@@ -108,9 +109,12 @@ def learn_rates(traffic: dict[str, PatternTraffic], regular: Bools) -> Rates:
 
 
 def watch(
-    traffic: dict[str, PatternTraffic], forecasts: dict[str, Forecast], rates: Rates
+    traffic: dict[str, PatternTraffic],
+    forecasts: dict[str, Forecast],
+    rates: Rates,
+    unsure: Floats | None = None,
 ) -> Watched:
-    """Streams of all patterns over one grid of steps.
+    """Streams of all patterns over one grid of steps; `unsure` [t] as in `days.unsure`.
 
     Volume: the entry's calls of every pattern, and of every family of patterns with one entry,
     against the forecast. Share: an inner rpc's calls against what the pattern's chains imply.
@@ -141,6 +145,7 @@ def watch(
         np.stack([np.sum([entry_calls[p] for p in u], axis=0) for u in units], axis=1),
         np.stack([np.sum([entry_expected[p] for p in u], axis=0) for u in units], axis=1),
         tuple(tuple(u) for u in units),
+        unsure,
     )
 
 
@@ -183,7 +188,11 @@ class _Builder:
         self.usual_ms.append(usual_ms)
 
     def watched(
-        self, unit_observed: Floats, unit_expected: Floats, patterns: tuple[tuple[str, ...], ...]
+        self,
+        unit_observed: Floats,
+        unit_expected: Floats,
+        patterns: tuple[tuple[str, ...], ...],
+        unsure: Floats | None,
     ) -> Watched:
         observed, expected, variance = (
             np.stack([c[k] for c in self.columns], axis=1) for k in range(3)
@@ -200,6 +209,7 @@ class _Builder:
             unit_observed,
             unit_expected,
             patterns,
+            np.zeros(len(observed)) if unsure is None else unsure,
         )
 
 

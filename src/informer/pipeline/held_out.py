@@ -1,9 +1,12 @@
 """Calibrating on held-out steps: those that no backtest forecast was trained on."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from informer.core.types import Bools, Forecast, Grid, PatternTraffic
 from informer.detections.calibrate import Calibration, calibrate
+from informer.detections.days import learned_kinds, unsure
 from informer.detections.streams import Rates, Watched, learn_rates, watch
 from informer.forecasts.fit import Fitted
 from informer.pipeline.facts import with_rates
@@ -18,7 +21,10 @@ def calibrate_held_out(
     trained = np.arange(len(grid.seen)) < (first or len(grid.seen))
     late = {p: t.slice(first, len(grid.seen)) for p, t in traffic.items()}
     forecasts = {p: _held_out(f, traffic[p], first) for p, f in fitted.items()}
-    watched = watch(late, forecasts, _rates_before(traffic, grid.seen, grid.seen & trained))
+    known = learned_kinds(replace(grid, seen=grid.seen & trained))
+    unlearned = unsure(grid, known)[first:]
+    rates = _rates_before(traffic, grid.seen, grid.seen & trained)
+    watched = watch(late, forecasts, rates, unlearned)
     # Without held-out steps there is nothing to calibrate on: no step counts as seen.
     seen = grid.seen[first:] & bool(firsts)
     return calibrate(watched, seen, step_s=grid.step_s, trained=(_shares(traffic, grid), grid.seen))

@@ -16,6 +16,7 @@ from informer.core.tables import RUNS
 from informer.core.types import NS_PER_S, Grid, Json, PatternGraph, PatternTraffic
 from informer.detections.calibrate import SECONDS_A_DAY, Calibration
 from informer.detections.changes import learned_shares
+from informer.detections.days import learned_kinds
 from informer.detections.detect import Learned
 from informer.detections.novelty import learn_novelty
 from informer.detections.streams import learn_rates
@@ -221,6 +222,7 @@ def _calibrate(
         learned_shares(workloads, recent),
         services,
         settings.alerts.budget_per_day,
+        learned_kinds(grid),
     )
 
 

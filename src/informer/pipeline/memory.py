@@ -78,10 +78,13 @@ def remember(workspace: Workspace, learned: Learned, versions: dict[str, str]) -
     workspace.put("novelty", news_to_json(learned.novelty))
     workspace.put("versions", learned.version_shares)
     workspace.put("services", {k: sorted(v) for k, v in learned.services_of.items()})
+    working, weekend = learned.kinds_of_day
+    workspace.put("days", {"working": working, "weekend": weekend})
 
 
 def recall(workspace: Workspace) -> Learned:
     """Read back what goes with the models in force, with the alert budget of today's settings."""
+    days = workspace.get("days")
     learned = Learned(
         Calibration.from_json(workspace.get("calibration")),
         Rates({}, {}),
@@ -89,6 +92,7 @@ def recall(workspace: Workspace) -> Learned:
         workspace.get("versions"),
         {k: frozenset(v) for k, v in workspace.get("services").items()},
         workspace.settings.alerts.budget_per_day,
+        (days["working"], days["weekend"]),
     )
     return with_facts(workspace, versions_in_force(workspace)[1], learned)
 
