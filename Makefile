@@ -6,10 +6,10 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --for
 	--generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format lint types layers site docs lock bench clean
+.PHONY: help demo test check format lint types layers site docs lock bench bench-quality clean
 
 help: ## List what make can do
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: .venv/run.stamp ## Run the main job on the bundled capture and write report.html
 	$(BIN)/informer demo
@@ -45,6 +45,9 @@ lock: .venv/dev.stamp ## Lock the dependencies of pyproject.toml again; UPGRADE=
 
 bench: .venv/dev.stamp ## Run every measurement in benchmarks/; INFORMER_DATA names the data folder
 	@set -e; for script in $(filter-out benchmarks/make_%,$(wildcard benchmarks/*.py)); do echo "== $$script"; $(BIN)/python "$$script"; done
+
+bench-quality: .venv/dev.stamp ## Measure detection against every baseline; INFORMER_DATA names the data folder
+	$(BIN)/python benchmarks/detection_quality.py
 
 clean: ## Remove what make made, but not .venv
 	rm -rf site report.html .coverage .coverage.* .cache .pytest_cache .mypy_cache .ruff_cache \
