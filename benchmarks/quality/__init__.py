@@ -1,1 +1,1 @@
-"""What detection_quality.py is made of: worlds in, scores and incidents per detector, tables out."""
+"""Parts of detection_quality.py: worlds in, scores and incidents per detector, tables out."""
