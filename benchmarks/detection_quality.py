@@ -90,7 +90,7 @@ def table_of(data_set: DataSet, found: list[dict[str, dict[str, Evaluated]]]) ->
 def _false(figures: EventFigures) -> Json:
     count = int(figures.false_by_day.sum())
     return {
-        "per_day": round(figures.false_per_day, 3),
+        "per_day": round(count / figures.days, 3),
         "count": count,
         "days": round(figures.days, 2),
     }
