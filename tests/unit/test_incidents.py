@@ -19,6 +19,7 @@ RPCS = {
     "db": ("auth", "db"),
     "catalog": ("gateway", "catalog"),
     "reviews": ("catalog", "reviews"),
+    "users": ("auth", "users"),
     "far": ("cron", "mail"),
     "shop": ("outside", "shop"),
     "bank": ("outside", "bank"),
@@ -159,13 +160,38 @@ def test_that_both_are_called_from_outside_is_nothing_in_common(kind: str) -> No
     assert len(found) == 2
 
 
-def test_a_long_story_holds_together_what_is_short_and_far_apart_inside_it() -> None:
+def test_a_long_story_holds_together_what_is_short_and_begins_with_it() -> None:
     (incident,) = told(
         cells("login", "in", first=10, last=90),
         cells("login", "login", first=12),
-        cells("login", "db", first=85),
+        cells("login", "db", first=33),
     )
     assert (incident["opened"], incident["resolved"]) == (10, 91)
+
+
+@pytest.mark.parametrize(
+    "attack",
+    [
+        cells("login", "db", first=60, last=64),
+        cells("login", "in", "refusal", first=60, last=64, signal="refusals"),
+        cells("browse", "in", first=60, last=64),
+    ],
+    ids=["another rpc", "another signal", "another pattern"],
+)
+def test_what_begins_long_after_is_an_incident_of_its_own(attack: list[Row]) -> None:
+    lasting, own = told(cells("login", "in", first=10, last=END - 1), attack)
+    assert (lasting["opened"], lasting["resolved"]) == (10, None)
+    assert (own["opened"], own["resolved"]) == (60, 65)
+
+
+def test_what_goes_on_side_by_side_is_one_incident_however_it_is_ordered() -> None:
+    (incident,) = told(
+        cells("login", "in", first=10, last=12),
+        cells("login", "login", first=11, last=90),
+        cells("login", "db", first=30, last=31),
+        cells("login", "users", first=34, last=60),
+    )
+    assert incident["resolved"] == 91
 
 
 def test_a_lasting_change_does_not_swallow_the_attack_on_its_own_patterns() -> None:
@@ -299,3 +325,46 @@ def test_a_flood_of_detections_becomes_few_incidents() -> None:
         DETECTIONS.of(flood), many, step_ns=STEP_NS, until_ns=2**62, changes=[], novel=[]
     )
     assert 1 <= made.num_rows <= 1000
+
+
+def going_on(before: Row, *rows: list[Row], first: int, **more: Any) -> list[Row]:
+    """The incidents of a look that begins with step `first`, after one that left another open."""
+    row = {name: before[name] for name in INCIDENTS.schema.names}
+    row["evidence"] = orjson.dumps(before["evidence"]).decode()
+    return told(*rows, earlier=[row | more], from_ns=START_NS + first * STEP_NS)
+
+
+def test_an_incident_that_goes_on_in_the_next_look_is_the_same() -> None:
+    (before,) = told(cells("login", "login", first=10, last=20, score=30.0))
+    (now,) = going_on(before, cells("login", "login", first=24, last=29, score=8.0), first=21)
+    assert now["incident_id"] == before["incident_id"]
+    assert (now["opened"], now["resolved"]) == (10, 30)
+    assert now["score"] == 30.0
+    assert len(now["evidence"]["detections"]) == 11 + 6
+
+
+def test_the_same_volume_goes_on_whatever_rpc_it_is_blamed_on() -> None:
+    (before,) = told(cells("login", "login", first=10, last=20))
+    (now,) = going_on(before, cells("login", "in", first=24, last=29), first=21)
+    assert now["incident_id"] == before["incident_id"]
+    (refused,) = going_on(
+        before, cells("login", "in", "refusal", first=23, last=29, signal="refusals"), first=21
+    )
+    assert refused["incident_id"] == before["incident_id"]  # it begins near the other
+    later = cells("login", "in", "refusal", first=60, last=64, signal="refusals")
+    assert [i["opened"] for i in going_on(before, later, first=21)] == [60]
+
+
+def test_an_incident_that_does_not_go_on_is_not_among_the_new() -> None:
+    (before,) = told(cells("login", "login", first=10, last=20))
+    (now,) = going_on(before, cells("browse", "catalog", first=24, last=29), first=21)
+    assert now["opened"] == 24
+
+
+def test_what_goes_on_keeps_its_verdict_and_its_news() -> None:
+    news = {"what": "edge", "name": "db", "pattern_id": "login", "rpc_id": "db"}
+    (before,) = told(cells("login", "db", "novel", first=10, signal="novelty"), novel=[news])
+    again = cells("login", "db", "novel", first=24, signal="novelty")
+    (now,) = going_on(before, again, first=21, verdict="rejected")
+    assert now["verdict"] == "rejected"
+    assert now["evidence"]["novel"] == [news]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import orjson
 import pyarrow as pa
 
-from informer.core.tables import INCIDENTS
+from informer.core.tables import DETECTIONS, INCIDENTS
 from informer.core.types import NOISE, Json
 from informer.incidents.group import CHANGE, Story, group, pause_ns
 from informer.incidents.slow import by_blame
@@ -47,6 +47,8 @@ def build_incidents(
     changes: list[Json],
     novel: list[Json],
     suspects: Sequence[Json] = (),
+    earlier: Sequence[Json] = (),
+    from_ns: int = 0,
 ) -> pa.Table:
     """Group detections into incidents with evidence; INCIDENTS rows in order of opening.
 
@@ -54,10 +56,46 @@ def build_incidents(
     last_ns); `novel` things never learned (what, name, pattern_id, rpc_id); `suspects` the rpcs
     that stood out beside the one that was named (pattern_id, rpc_id, first_ns, last_ns, others:
     rpc_id, observed, expected). An incident whose last step touches `until_ns` is still open.
+    `earlier` are incidents, rows as well, that were open when the range began, at `from_ns`: one
+    that goes on keeps its id and its beginning.
     """
-    groups = group(detections, step_ns=step_ns, callers=_ends(names), services_of=names.services_of)
-    rows = [_row(stories, names, step_ns, until_ns, changes, novel, suspects) for stories in groups]
-    return INCIDENTS.of(rows)
+    before = {c["detection_id"]: i for i in earlier for c in detections_of(i)}
+    rows = DETECTIONS.of([*(c for i in earlier for c in detections_of(i)), *detections.to_pylist()])
+    groups = group(
+        rows,
+        step_ns=step_ns,
+        callers=_ends(names),
+        services_of=names.services_of,
+        from_ns=from_ns,
+    )
+    found = []
+    for stories in groups:
+        ids = [row["detection_id"] for story in stories for row in story.rows]
+        known = [before[i] for i in ids if i in before]
+        if len(known) == len(ids):
+            continue  # nothing new of it
+        row = _row(stories, names, step_ns, until_ns, changes, novel, suspects)
+        found.append(_going_on(min(known, key=_age), row) if known else row)
+    return INCIDENTS.of(sorted(found, key=lambda row: (row["opened_ns"], row["incident_id"])))
+
+
+def detections_of(incident: Json) -> list[Json]:
+    """The detections that an incident is made of."""
+    found: list[Json] = orjson.loads(incident["evidence"])["detections"]
+    return found
+
+
+def _going_on(before: Json, row: dict[str, object]) -> dict[str, object]:
+    """The incident that a person knows, with all that was found of it since."""
+    told, now = orjson.loads(before["evidence"]), orjson.loads(str(row["evidence"]))
+    for name in ("changes", "novel"):
+        now[name] = [*told[name], *(x for x in now[name] if x not in told[name])]
+    kept = {name: before[name] for name in ("incident_id", "opened_ns", "verdict")}
+    return row | kept | {"evidence": orjson.dumps(now).decode()}
+
+
+def _age(incident: Json) -> tuple[int, str]:
+    return int(incident["opened_ns"]), str(incident["incident_id"])
 
 
 def _row(

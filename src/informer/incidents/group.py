@@ -1,5 +1,6 @@
 """Which detections belong together: near in time and on one rpc or chain, never time alone."""
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -49,12 +50,14 @@ def group(
     step_ns: int,
     callers: dict[str, tuple[str, str]],
     services_of: dict[str, frozenset[str]],
+    from_ns: int = 0,
 ) -> list[list[Story]]:
     """Stories that belong together, as lists; in order of their first step.
 
     `callers` gives caller and callee of every rpc; `services_of` the services of every pattern.
+    What lies before `from_ns` comes from an earlier look, whose stories go on in this one.
     """
-    stories = _stories(detections, step_ns)
+    stories = _stories(detections, step_ns, from_ns)
     leader = list(range(len(stories)))
 
     def find(i: int) -> int:
@@ -77,7 +80,7 @@ def pause_ns(pause: tuple[int, int], step_ns: int) -> int:
     return max(steps * step_ns, seconds * NS_PER_S)
 
 
-def _stories(detections: pa.Table, step_ns: int) -> list[Story]:
+def _stories(detections: pa.Table, step_ns: int, from_ns: int) -> list[Story]:
     open_stories: dict[tuple[str, str, str, bool], Story] = {}
     stories: list[Story] = []
     for row in sorted(
@@ -88,13 +91,38 @@ def _stories(detections: pa.Table, step_ns: int) -> list[Story]:
         story = open_stories.get(key)
         pause = SAME_NEWS if row["signal"] == "novelty" else SAME_CELL
         pause = CHANGE if told_apart else pause
+        if story is None and row["signal"] == "calls":
+            # Another look may blame another rpc for the same volume.
+            story = _same_volume(open_stories, row, from_ns, told_apart=told_apart)
+        if story and story.last_ns < from_ns <= row["step_start_ns"]:
+            pause = CHANGE  # every look begins with short windows
         if story and row["step_start_ns"] - story.last_ns <= pause_ns(pause, step_ns):
             story.rows.append(row)
+            open_stories[key] = story
             continue
         story = Story(row["pattern_id"], row["rpc_id"], row["signal"], row["kind"], [row])
         open_stories[key] = story
         stories.append(story)
     return stories
+
+
+def _same_volume(
+    open_stories: dict[tuple[str, str, str, bool], Story],
+    row: Json,
+    from_ns: int,
+    *,
+    told_apart: bool,
+) -> Story | None:
+    """The story of a pattern's volume that an earlier look left open, whatever rpc it names."""
+    if row["step_start_ns"] < from_ns:
+        return None
+    wanted = (row["pattern_id"], "calls", told_apart)
+    found = [
+        story
+        for (pattern_id, _, *rest), story in open_stories.items()
+        if (pattern_id, *rest) == wanted and story.last_ns < from_ns
+    ]
+    return max(found, key=lambda s: s.last_ns, default=None)
 
 
 def _neighbours(
@@ -105,24 +133,32 @@ def _neighbours(
 ) -> Iterator[tuple[int, int]]:
     """Pairs of stories that have something in common and are near in time.
 
-    Not all of them: each story with the one before it that lasts longest, which is enough to
-    connect whatever all pairs would, and takes no longer in a flood of alerts.
+    They begin near each other: what comes long after has another reason, however long the first
+    goes on. Only a change and a crowd explain what comes while they last.
+
+    Not all pairs: each story with the one that lasts longest, of those that it may be one with,
+    which is enough to connect whatever all pairs would, and takes no longer in a flood of alerts.
     """
-    longest: dict[tuple[str, str], int] = {}
+    # By what stories have in common: those that began of late, and end before all before them.
+    recent: dict[tuple[str, str], deque[int]] = {}
     for i, story in sorted(enumerate(stories), key=lambda s: s[1].first_ns):
+        lasting = story.kind in ("change", "demand")
         slack_ns = pause_ns(CHANGE if story.kind == "change" else TOGETHER, step_ns)
         for common in _in_common(story, callers, services_of):
-            before = longest.get(common)
-            if before is not None and common[0] == SLOW:
-                # A service may be slow for good: what comes long after has another reason.
-                since_ns = story.first_ns - stories[before].first_ns
-                before = before if since_ns <= pause_ns(CHANGE, step_ns) else None
-            if before is not None and story.first_ns - stories[before].last_ns <= slack_ns:
-                yield before, i
+            before = recent.setdefault(common, deque())
+            while not lasting and before and _long_before(stories[before[0]], story, step_ns):
+                before.popleft()
+            if before and story.first_ns - stories[before[0]].last_ns <= slack_ns:
+                yield before[0], i
             # What is slow may come of an attack; no attack comes of what is slow.
-            offered = (common[0] == SLOW) == (story.kind == "latency")
-            if offered and (before is None or story.last_ns > stories[before].last_ns):
-                longest[common] = i
+            if (common[0] == SLOW) == (story.kind == "latency"):
+                while before and stories[before[-1]].last_ns <= story.last_ns:
+                    before.pop()
+                before.append(i)
+
+
+def _long_before(before: Story, story: Story, step_ns: int) -> bool:
+    return story.first_ns - before.first_ns > pause_ns(CHANGE, step_ns)
 
 
 def _in_common(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from informer.config.settings import Settings
 from informer.core.errors import InformerError
@@ -16,6 +17,7 @@ from informer.engines.duckdb import DuckDBEngine
 from informer.incidents.attributes import add_evidence
 from informer.incidents.similar import add_similar
 from informer.pipeline.examples import forget_examples, keep_examples
+from informer.pipeline.going_on import ever_met, open_at, settle, with_beginnings
 from informer.pipeline.history import keep_range
 from informer.pipeline.judge import gather, incidents_of, judge, names_of
 from informer.pipeline.memory import (
@@ -80,17 +82,23 @@ def _detect(home: Workspace, scratch: DuckDBEngine, read: Read, progress: Progre
     found = judged.found
 
     progress("gathering evidence", 0, None)
-    names = names_of(rpcs, home.table("patterns"), learned)
-    incidents = incidents_of(gathered, found, names)
+    names = names_of(ever_met(home, rpcs), home.table("patterns"), learned)
+    earlier = open_at(home, grid)
+    incidents = incidents_of(gathered, found, names, earlier)
     incidents = add_evidence(scratch, incidents, home.table("attribute_values"), grid.step_ns)
-    keep_examples(scratch, incidents, home.path)
+    began = pc.is_in(
+        incidents["incident_id"], pa.array([i["incident_id"] for i in earlier], pa.string())
+    )
+    keep_examples(scratch, incidents.filter(pc.invert(began)), home.path)
     incidents = add_similar(incidents, home.incidents_between(0, grid.start_ns))
+    incidents = with_beginnings(incidents, earlier)
     expectations = _forecast_rows(run_id, gathered.traffic, judged.forecasts, grid)
     with home.engine.transaction():
-        _keep(home, scratch, grid, table, found, incidents, expectations)
+        incidents = _keep(home, scratch, grid, table, found, incidents, expectations)
+        settle(home, grid, earlier, set(incidents["incident_id"].to_pylist()))
     forget_examples(home.path, set(home.table("incidents")["incident_id"].to_pylist()))
     return DetectResult(
-        home.incidents_between(grid.start_ns, grid.end_ns),
+        incidents,
         found.detections,
         _named(found.scores, rpcs),
         expectations,
@@ -144,16 +152,16 @@ def _keep(
     found: Detected,
     incidents: pa.Table,
     forecasts: pa.Table,
-) -> None:
+) -> pa.Table:
     keep_range(home, grid, traffic, scratch.query("select * from workloads"))
     keep_irregular(home, grid, found.irregular)
     home.replace_between(
         "detections", "step_start_ns", grid.start_ns, grid.end_ns, found.detections
     )
     home.replace_between("forecasts", "step_start_ns", grid.start_ns, grid.end_ns, forecasts)
-    home.keep_incidents(grid.start_ns, grid.end_ns, incidents)
     for name, key in (("rpcs", "rpc_id"), ("shapes", "shape_id")):
         home.meet(name, key, scratch.query(f"select * from {name}"))
+    return home.keep_incidents(grid.start_ns, grid.end_ns, incidents)
 
 
 def _notes(home: Workspace, grid: Grid) -> list[str]:

@@ -1,5 +1,6 @@
 """Judging: what a range holds, forecast and scored; detect writes down what comes of it."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -80,8 +81,13 @@ def judge(gathered: Gathered, models: dict[str, Model], learned: Learned) -> Jud
     )
 
 
-def incidents_of(gathered: Gathered, found: Detected, names: Names) -> pa.Table:
-    """Incidents of a range, still without attributes, examples and likenesses; INCIDENTS."""
+def incidents_of(
+    gathered: Gathered, found: Detected, names: Names, earlier: Sequence[Json] = ()
+) -> pa.Table:
+    """Incidents of a range, still without attributes, examples and likenesses; INCIDENTS.
+
+    `earlier` are those that were open when it began; of them, only what goes on is among the rows.
+    """
     grid = gathered.grid
     return build_incidents(
         found.detections,
@@ -94,6 +100,8 @@ def incidents_of(gathered: Gathered, found: Detected, names: Names) -> pa.Table:
             for n in gathered.observed.novel
         ],
         suspects=found.suspects,
+        earlier=earlier,
+        from_ns=grid.start_ns,
     )
 
 

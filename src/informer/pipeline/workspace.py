@@ -131,17 +131,31 @@ class Workspace:
             until_ns=until_ns,
         )
 
-    def keep_incidents(self, from_ns: int, until_ns: int, incidents: pa.Table) -> None:
-        """Replace the incidents of a range; one that was decided on keeps its verdict."""
-        before = self.incidents_between(from_ns, until_ns)
-        verdicts = dict(
-            zip(before["incident_id"].to_pylist(), before["verdict"].to_pylist(), strict=True)
-        )
+    def keep_incidents(self, from_ns: int, until_ns: int, incidents: pa.Table) -> pa.Table:
+        """Replace the incidents of a range; one that was decided on keeps its verdict.
+
+        Returns them with their verdicts.
+        """
         rows = incidents.to_pylist()
+        before = self.engine.query("select incident_id, verdict from incidents").to_pylist()
+        verdicts = {row["incident_id"]: row["verdict"] for row in before}
         for row in rows:
             row["verdict"] = verdicts.get(row["incident_id"], row["verdict"])
-        rows = TABLES["incidents"].of(rows)
-        self.replace_between("incidents", "opened_ns", from_ns, until_ns, rows)
+        self.replace_between(
+            "incidents", "opened_ns", from_ns, until_ns, TABLES["incidents"].empty()
+        )
+        self.replace_incidents(rows)
+        return TABLES["incidents"].of(rows)
+
+    def replace_incidents(self, rows: list[Json]) -> None:
+        """Put incidents in the place of those with their ids."""
+        table = TABLES["incidents"].of(rows)
+        self.engine.write("replaced", table.select(["incident_id"]))
+        self.engine.run(
+            "delete from incidents where incident_id in (select incident_id from replaced);"
+            "drop table replaced"
+        )
+        self.engine.append("incidents", table)
 
     def meet(self, name: str, key: str, rows: pa.Table) -> None:
         """Remember rpcs or shapes that were met but not learned: accepting them needs them."""
