@@ -146,7 +146,7 @@ def _degraded(base: str, seed: int) -> dict[str, DataSet]:
 
 DATA_SETS: dict[str, DataSet] = {
     "bookinfo-mesh A": DataSet("real Envoy mesh, steps of 600 s, development data", (Mesh(),)),
-    "bank": _simulated("bank", range(101, 105), 21, 14, 300),
+    "bank": _simulated("bank", range(101, 103), 21, 14, 300),
     "social": _simulated("social", range(101, 103), 19, 14, 300),
     "shop": _simulated("shop", range(101, 103), 12, 7, 300),
     "train-ticket 60 s": DataSet(

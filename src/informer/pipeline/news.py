@@ -135,7 +135,10 @@ def _join(
     joining = shapes.filter(pc.and_(fresh, pa.array(whole)))
     if joining.num_rows == 0:
         return {}
-    members = assign(joining, rpcs, before)
+    # A shape may be known, of another decision, while one of its rpcs was only met.
+    met = home.engine.query("select * from met_rpcs").select(rpcs.column_names)
+    only_met = pc.invert(pc.is_in(met["rpc_id"], rpcs["rpc_id"]))
+    members = assign(joining, pa.concat_tables([rpcs, met.filter(only_met)]), before)
     mine = pc.is_in(members["pattern_id"], pa.array(sorted(pattern_ids), pa.string()))
     members = members.filter(mine)
     home.engine.append("members", members)
