@@ -9,8 +9,8 @@ from informer.core.types import Bools, Floats, Ints
 
 PAUSE_STEPS = 12  # exceedances of a pattern no further apart are one incident
 LEVELS = 400  # at which incidents are counted, the highest scores first
-FEWEST, MOST = 12, 200  # incidents that the tail is fitted on
-AROUND = 4.0  # times the incidents that the budget allows: nearer ones say more of the tail there
+NEAR = 2.0  # times more or fewer incidents than the budget allows say something of its level
+ENOUGH = 12  # incidents are needed for that in any case
 DAY_S = 86_400
 
 
@@ -21,8 +21,8 @@ def threshold_for(
 
     `scores` are [t, n] by pattern, of clean steps that the detector did not learn; `seen` is [t].
     Few days hold few incidents at such a level, and of a few hours a budget allows less than one.
-    So the level is read off a line through the highest of them, level against the logarithm of
-    incidents a day: it interpolates where they are plenty and extrapolates where they are few.
+    So the level is read off a line through those of about as many incidents, level against the
+    logarithm of their number: it smooths where they are plenty and extrapolates where they are few.
     """
     days = float(seen.sum()) * step_s / DAY_S
     highest = np.stack(
@@ -32,16 +32,18 @@ def threshold_for(
         raise ValueError("a threshold needs clean steps that were seen, got none")
     allowed = budget_per_day * days
     level, incidents = _tail(highest)
-    near = incidents <= np.clip(AROUND * allowed, FEWEST, MOST)
-    if near.sum() < 2:
-        near[:2] = True
-    line = _line(np.log(incidents[near]), level[near], incidents[near])
-    fitted = float(line[0] + line[1] * np.log(allowed))
     if allowed > incidents[-1]:
         return float(level[-1])  # more incidents than that there never are
-    # What a line misses: the fit is not to leave the scores whose counts were seen to fit.
-    above = level[incidents > AROUND * allowed]
-    return max(fitted, float(above[0])) if len(above) else fitted
+    fewest, most = allowed / NEAR, max(allowed * NEAR, ENOUGH)
+    (near,) = np.nonzero((incidents >= fewest) & (incidents <= most))
+    if len(near) < 2:
+        near = np.argsort(np.abs(np.log(incidents / allowed)), kind="stable")[:2]
+    line = _line(np.log(incidents[near]), level[near], incidents[near])
+    # Where scores leap, a line is far off: what was counted bounds it.
+    too_low, too_high = level[incidents > most], level[incidents < fewest]
+    lowest = float(too_low[0]) if len(too_low) else -np.inf
+    highest_level = float(too_high[-1]) if len(too_high) else np.inf
+    return float(np.clip(line[0] + line[1] * np.log(allowed), lowest, highest_level))
 
 
 def incidents_at(highest: Floats, threshold: float) -> int:

@@ -1,4 +1,4 @@
-"""Exponentially weighted mean, and the median absolute deviation from it.
+"""Exponentially weighted mean of what is beyond the season, and the median deviation from it.
 
 Axes: t step, c column, a rate of forgetting.
 """
@@ -7,6 +7,7 @@ import numpy as np
 
 from informer.core.types import Bools, Floats, PatternTraffic
 from quality.baselines.scale import median_deviation, roots
+from quality.baselines.season import season
 from quality.baselines.timeline import timeline
 
 HALF_LIVES_S = (900, 3_600, 4 * 3_600)
@@ -21,7 +22,7 @@ def scores(
     Every column forgets at the rate that forecast its past best.
     """
     line = timeline(past, now)
-    values = roots(line.counts)
+    values = roots(line.counts) - roots(season(line, line.past))
     half_lives = [max(line.steps_in(s), 1) for s in HALF_LIVES_S]
     rates = 1.0 - 0.5 ** (1.0 / np.array(half_lives))[:, None]  # [a, 1]
     residuals = _residuals(values, line.seen, rates)  # [a, t, c]

@@ -25,6 +25,8 @@ def scores(
     """Surprise at more calls than forecast from a column's own past and its neighbours'."""
     line = timeline(past, now)
     busy = busy_columns(line)
+    if len(busy) == 0:
+        return scored(line, busy, np.zeros((len(line.seen), 0)))
     graph = _graph(line, busy, {p: traffic.series.graph for p, traffic in past.items()})
     sides = supports(graph, DIFFUSION_STEPS, len(busy)).reshape(len(busy), len(busy), -1)
     walks = [sides[:, :, m] for m in range(1, sides.shape[2])]  # all but standing still

@@ -31,8 +31,11 @@ def scores(
     usual = np.maximum(season(line, learned), 1e-6)
     features = _Features(line, usual)
     (steps,) = np.nonzero(learned & (np.arange(len(learned)) >= WINDOW))
+    if len(steps) == 0 or len(busy) == 0:
+        return scored(line, busy, usual[:, busy])
     rng = np.random.default_rng(seed)
-    rows, columns = rng.choice(steps, ROWS), rng.choice(busy, ROWS)
+    size = min(ROWS, len(steps) * len(busy))
+    rows, columns = rng.choice(steps, size), rng.choice(busy, size)
     offset = usual[rows, columns]
     model = HistGradientBoostingRegressor(
         loss="poisson", max_iter=120, max_leaf_nodes=15, min_samples_leaf=50, random_state=seed

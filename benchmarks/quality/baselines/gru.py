@@ -25,6 +25,8 @@ def scores(
     """Surprise at more calls than forecast; one network for the columns of all patterns."""
     line = timeline(past, now)
     busy = busy_columns(line)
+    if len(busy) == 0:
+        return scored(line, busy, np.zeros((len(line.seen), 0)))
     return scored(line, busy, forecast(sequences(line, busy), learned_steps(line), seed=seed))
 
 
@@ -36,8 +38,8 @@ def sequences(line: Timeline, columns: Ints, walks: Sequence[Floats] = ()) -> Se
     """
     usual = season(line, learned_steps(line))[:, columns]
     above = before((roots(line.counts[:, columns]) - roots(usual)) * line.seen[:, None])  # [t, c]
-    busy = np.log(usual)
-    inputs = [above, *(above @ walk.T for walk in walks), (busy - busy.mean()) / BUSY]
+    busy = np.log(usual / usual[: line.now].mean()) / BUSY
+    inputs = [above, *(above @ walk.T for walk in walks), busy]
     seen = before(line.seen[:, None].astype(np.float64))
     calendar = waves(line.seconds(), line.step_s, line.now * line.step_s)
     return Sequences(

@@ -14,6 +14,7 @@ from quality.baselines.trailing import sums
 
 WINDOWS = (1, 6, 24)  # steps
 TREES = 100
+SAMPLES = 2_048  # of a tree; with the usual 256 it cannot tell rare from once in a budget
 LEAST = 1e-3  # what the rpc that is least above its season keeps of the pattern's score
 
 
@@ -38,7 +39,9 @@ def scores(
         features = features[:, features[line.past].any(axis=0)]  # no tree splits at what never was
         if features.shape[1] == 0:
             continue
-        forest = IsolationForest(n_estimators=TREES, random_state=seed).fit(features[line.past])
+        forest = IsolationForest(
+            n_estimators=TREES, max_samples=min(SAMPLES, int(line.past.sum())), random_state=seed
+        ).fit(features[line.past])
         isolated = -forest.score_samples(features[line.now :])  # [t], 0..1
         own = highest[line.now :, columns]
         found[:, columns] = isolated[:, None] * (1 - LEAST / (1 + own))

@@ -1,4 +1,4 @@
-"""Moving average and three sigma: deviations from the mean of the last steps.
+"""Moving average and three sigma, of what is beyond the season.
 
 Axes: t step, c column.
 """
@@ -7,10 +7,11 @@ import numpy as np
 
 from informer.core.types import Floats, PatternTraffic
 from quality.baselines.scale import CHANCE, roots
+from quality.baselines.season import season
 from quality.baselines.timeline import timeline
 from quality.baselines.trailing import moments_before
 
-WINDOWS_S = (1_800, 3_600, 6 * 3_600, 24 * 3_600)
+WINDOWS_S = (3_600, 6 * 3_600, 24 * 3_600)
 
 
 def scores(
@@ -18,10 +19,10 @@ def scores(
 ) -> dict[str, Floats]:
     """(value - mean) / deviation over a window before the step; 3 is the rule of thumb.
 
-    Every column has the window that forecast its past best: a strong season asks for a short one.
+    Every column has the window that forecast its past best.
     """
     line = timeline(past, now)
-    values = roots(line.counts)
+    values = roots(line.counts) - roots(season(line, line.past))
     best, least = np.zeros_like(values), np.full(values.shape[1], np.inf)
     for window_s in WINDOWS_S:
         mean, scatter, known = moments_before(values, line.seen, max(line.steps_in(window_s), 6))

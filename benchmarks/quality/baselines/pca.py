@@ -50,4 +50,4 @@ def _residuals(windows: Floats, of: Bools) -> Floats:
     standing_out = min(int((variance > chance).sum()), MOST_COMPONENTS)
     kept = directions[:, size - standing_out :]  # [w * c, k]
     left[:, varied] = values - (values @ kept) @ kept.T
-    return left
+    return np.asarray(left)

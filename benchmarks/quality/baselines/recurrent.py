@@ -37,12 +37,7 @@ class Sequences:
 
 
 def forecast(sequences: Sequences, learned: Bools, *, seed: int) -> Floats:
-    """Expected counts of every step, [t, c], having learned from some steps, [t].
-
-    Of what is usual, where there is nothing to learn from.
-    """
-    if not learned.any() or sequences.counts.shape[1] == 0:
-        return sequences.usual
+    """Expected counts of every step, [t, c], having learned from some steps, [t]."""
     rng = np.random.default_rng(seed)
     of, size = sequences, int(np.clip(sequences.counts.shape[1], *BATCHES))
     weights = _random(len(of.inputs) + of.shared.shape[1], rng)
