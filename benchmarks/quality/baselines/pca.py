@@ -42,12 +42,13 @@ def _residuals(windows: Floats, of: Bools) -> Floats:
     left = windows - windows[of].mean(axis=0)
     scatter = left[of].std(axis=0)
     (varied,) = np.nonzero(scatter)  # what never moved has nothing in common with anything
-    values = left[:, varied] / np.maximum(scatter[varied], 1.0)
+    scale = np.maximum(scatter[varied], 1.0)
+    values = left[:, varied] / scale
     steps, size = int(of.sum()), len(varied)
     variance, directions = np.linalg.eigh(values[of].T @ values[of] / steps)
     # Pure chance has no larger eigenvalue than that (Marchenko and Pastur 1967).
     chance = float(np.median(variance)) * (1 + np.sqrt(size / steps)) ** 2
     standing_out = min(int((variance > chance).sum()), MOST_COMPONENTS)
     kept = directions[:, size - standing_out :]  # [w * c, k]
-    left[:, varied] = values - (values @ kept) @ kept.T
+    left[:, varied] = (values - (values @ kept) @ kept.T) * scale
     return np.asarray(left)
