@@ -1,8 +1,8 @@
 """One graph of all rpcs of all patterns, and one network on it.
 
 Diffusion as in Li, Yu, Shahabi, Liu 2018, "Diffusion Convolutional Recurrent Neural Network", of
-what the nodes read; what they remember stays theirs, as in the T-GCN of Zhao et al. 2019. With
-some hundred nodes, diffusing that as well took twenty times as long.
+what the nodes read; what they remember stays theirs, as in the T-GCN of Zhao et al. 2019, so that
+all walks over some hundred nodes are taken once and not in every step of training.
 
 Axes: t step, c column, e edge.
 """
