@@ -3,7 +3,8 @@
 An attack is found when a misuse incident (any kind but demand and change) opens in its window and
 names a guilty rpc among its first three. False are misuse incidents that open in the window of no
 attack and no fault, and each one beyond two for one event: an operator is told of one thing once.
-What is legitimate excuses no alarm.
+Where events overlap, an incident is for one of them: one whose guilty rpc it names, of these the
+one that began last. What is legitimate excuses no alarm.
 
 Axes: k campaign, d day.
 """
@@ -80,9 +81,14 @@ def judge(incidents: Sequence[Json], world: World) -> EventFigures:
         (i for i in incidents if i["kind"] not in NO_MISUSE), key=lambda i: i["opened_ns"]
     )
     excusing = [e for e in world.events if e.flag != "legit"]
-    false = [i for i in misuse if not any(e.opens(i, step_ns) for e in excusing)]
-    for event in excusing:
-        false += [i for i in misuse if event.opens(i, step_ns)][ENOUGH:]
+    told: dict[str, int] = {}
+    false = []
+    for incident in misuse:
+        event = _meant(incident, excusing, step_ns)
+        if event is not None:
+            told[event.name] = told.get(event.name, 0) + 1
+        if event is None or told[event.name] > ENOUGH:
+            false.append(incident)
     days = -(-(world.test_grid.end_ns - start_ns) // DAY_NS)
     by_day = np.zeros(max(days, 1), dtype=np.int64)
     for incident in false:
@@ -106,6 +112,16 @@ def rank_of(event: Event, incident: Json) -> int | None:
         if event.is_guilty(rpc):
             return place
     return None
+
+
+def _meant(incident: Json, excusing: Sequence[Event], step_ns: int) -> Event | None:
+    """The event that an incident is for; None where it opens in none."""
+    inside = [e for e in excusing if e.opens(incident, step_ns)]
+    return max(inside, key=lambda e: (_names(incident, e), e.start_ns), default=None)
+
+
+def _names(incident: Json, event: Event) -> bool:
+    return (rank_of(event, incident) or NAMED + 1) <= NAMED
 
 
 def _campaign(event: Event, misuse: list[Json], world: World) -> Campaign:

@@ -76,6 +76,16 @@ def test_two_incidents_for_one_event_are_enough() -> None:
     assert figures.false_by_day.sum() == 3
 
 
+def test_where_events_overlap_an_incident_counts_for_the_one_it_names_or_the_last() -> None:
+    other = replace(event("A2", "attack", 90, 140, 9.0), guilty=("outside>front-0:",))
+    world = with_events(WORLD, *WORLD.events, other)
+    named = [incident(s) for s in (101, 109)] + [incident(s, INNOCENT) for s in (105, 113)]
+    assert judge(named, world).false_by_day.sum() == 0
+    assert judge([*named, incident(117, INNOCENT)], world).false_by_day.sum() == 1
+    neither = {**GUILTY, "caller": "back-1"}
+    assert judge([*named[2:], incident(103, neither)], world).false_by_day.sum() == 0
+
+
 def test_a_fault_excuses_an_incident_and_a_legitimate_event_does_not() -> None:
     fault = judge([incident(20)], with_events(WORLD, event("F", "fault", 18, 30)))
     sale = judge([incident(20)], with_events(WORLD, event("L", "legit", 18, 30)))
