@@ -1,10 +1,11 @@
 """How good is Informer's detection, beside what else there is, on traffic it was not built on?
 
-usage: detection_quality.py [--only DATASET]... [--detectors NAME]...
+usage: detection_quality.py [--only DATASET]... [--detectors NAME]... [--missing] [--table]
 
 Every data set is learned from its clean days and judged on days that no choice was made on; the
-protocol is in docs/explanation/quality.md. Prints a table per data set and writes
-results/detection_quality.json.
+protocol is in docs/explanation/quality.md. Raw figures go to results/detection_quality/ as soon as
+a detector is done with a source, and only the rows that were measured change. The tables, printed
+and in results/detection_quality.json, are made of them; `--table` does that alone.
 """
 
 import argparse
@@ -13,104 +14,101 @@ import multiprocessing
 import os
 import sys
 import tempfile
-import time
-from collections.abc import Iterable
+import traceback
+from collections.abc import Collection
+from concurrent.futures import Future, ProcessPoolExecutor
 from pathlib import Path
 
-from informer.core.types import Json
-from quality.datasets import CLEAN, DATA_SETS, ORDINARY, WHOLE, DataSet, Source
-from quality.evaluate import OURS, Evaluated, evaluate
-from quality.judge import EventFigures, pooled
-from quality.metrics import BUDGETS, summary_row
+from quality.datasets import DATA_SETS, WHOLE, DataSet, Source
+from quality.evaluate import DETECTORS, NEED_MODELS, OURS, runs
+from quality.fingerprint import fingerprint
+from quality.kept import Cell, Row, commit_here, file_of, keep, kept_rows, write_whole
+from quality.table import print_table, table_of
 
 RESULTS = Path(__file__).parent / "results" / "detection_quality.json"
+KEPT = RESULTS.with_suffix("")
 SEED = 1
-SHOWN = (
-    *("vus_pr", "f1_1", "f1_5", "f1_20", "recall_z8", "recall_z5_8", "recall_novel"),
-    *("false_per_day", "delay_steps", "guilty_1", "guilty_3"),
-)
 
 
 def main() -> None:
-    """Judge the data sets asked for; what was measured of others before stays in the file."""
+    """Measure what was asked for, then print the tables of it and write those of everything."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--only", action="append", default=[], choices=list(DATA_SETS))
-    parser.add_argument("--detectors", action="append", default=[])
+    parser.add_argument("--detectors", action="append", default=[], choices=DETECTORS)
+    parser.add_argument("--missing", action="store_true", help="leave rows that were kept before")
+    parser.add_argument("--table", action="store_true", help="measure nothing")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     given = parser.parse_args()
-    results: Json = json.loads(RESULTS.read_text())["results"] if RESULTS.exists() else {}
-    with multiprocessing.get_context("spawn").Pool(given.processes, maxtasksperchild=1) as pool:
-        for name in given.only or DATA_SETS:
-            data_set = DATA_SETS[name]
-            started = time.perf_counter()
-            work = [(source, tuple(given.detectors)) for source in data_set.sources]
-            found = pool.starmap(judge_source, work, chunksize=1)
-            results[name] = table_of(data_set, found)
-            print_table(name, results[name])
-            print(f"{time.perf_counter() - started:.0f} s\n", flush=True)
-            RESULTS.write_text(json.dumps({"results": results}, indent=1) + "\n", encoding="utf-8")
+    names = given.only or list(DATA_SETS)
+    failed: list[str] = []
+    if not given.table:
+        asked = given.detectors or DETECTORS
+        failed = measure(names, asked, missing=given.missing, processes=given.processes)
+    tables = {name: table_of(d.about, _kept(name, d)) for name, d in DATA_SETS.items()}
+    tables = {name: table for name, table in tables.items() if table["detectors"]}
+    write_whole(RESULTS, json.dumps({"results": tables}, indent=1) + "\n")
+    for name in names:
+        if name in tables:
+            print_table(name, tables[name])
+            print(flush=True)
+    if failed:
+        sys.exit("not measured: " + "; ".join(failed))
 
 
-def judge_source(source: Source, detectors: tuple[str, ...]) -> dict[str, dict[str, Evaluated]]:
-    """Every version of a source: what each detector made of it."""
-    found = {}
+def measure(
+    names: Collection[str], detectors: Collection[str], *, missing: bool, processes: int
+) -> list[str]:
+    """Judge every source of these data sets, each in a process of its own; says what failed."""
+    commit, failed = commit_here(), []
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(processes, spawn, max_tasks_per_child=1) as pool:
+        running: dict[str, Future[list[str]]] = {}
+        for name in names:
+            for source in DATA_SETS[name].sources:
+                path = file_of(KEPT, name, source.name)
+                cells = _cells(DATA_SETS[name], source, detectors)
+                cells = [c for c in cells if not (missing and c in kept_rows(path))]
+                if cells:
+                    running[f"{name}, {source.name}"] = pool.submit(
+                        judge_source, source, path, cells, commit
+                    )
+        for told, one in running.items():
+            why = one.exception()  # the others go on
+            failed += [f"{told}: {why!r}"] if why else one.result()
+    return failed
+
+
+def judge_source(source: Source, path: Path, cells: Collection[Cell], commit: str) -> list[str]:
+    """Keep the row of every cell (version, detector) of a source; says what failed."""
+    failed = []
+    versions = [version for version, _ in cells]
+    models = any(detector in NEED_MODELS for _, detector in cells)
     with tempfile.TemporaryDirectory() as folder:
-        for version, capture in source.captures(Path(folder)):
-            only = detectors if version == WHOLE else (OURS,)
-            found[version] = evaluate(capture, seed=SEED, detectors=only)
-            took = ", ".join(f"{n} {e.seconds:.0f} s" for n, e in found[version].items())
-            print(f"{source.name}, {version}: {took}", file=sys.stderr, flush=True)
-    return found
+        for version, capture in source.captures(Path(folder), versions, models=models):
+            world = fingerprint(capture.world)
+            for name, run in runs(capture, seed=SEED):
+                if (version, name) not in cells:
+                    continue
+                told = f"{path.parent.name}, {source.name}, {version}: {name}"
+                try:
+                    found = run()
+                except Exception:  # noqa: BLE001  # one row is lost, told at the end, and not all
+                    traceback.print_exc()
+                    failed.append(told)
+                    continue
+                keep(path, (version, name), Row(found, commit, world))
+                print(f"{told} {found.seconds:.0f} s", file=sys.stderr, flush=True)
+    return failed
 
 
-def table_of(data_set: DataSet, found: list[dict[str, dict[str, Evaluated]]]) -> Json:
-    """Rows of the detectors over all sources, and the false incidents of ours by what was on."""
-    whole = [f[WHOLE] for f in found]
-    rows = []
-    for name in whole[0]:
-        at = {b: pooled([w[name].figures[b] for w in whole]) for b in BUDGETS}
-        vus = [v for w in whole for v in w[name].vus.values()]
-        rows.append(summary_row(name, vus, at, seed=SEED))
-    campaigns = pooled([w[next(iter(w))].figures[1] for w in whole]).campaigns
-    told: Json = {
-        "about": data_set.about,
-        "campaigns": len(campaigns),
-        "days": round(sum(w[next(iter(w))].figures[1].days for w in whole), 2),
-        "detectors": rows,
-    }
-    for version in (ORDINARY, CLEAN):
-        ours = [f[version][OURS].figures for f in found if version in f]
-        if ours:
-            told[f"false_per_day_{version}"] = {
-                str(b): _false(pooled([figures[b] for figures in ours])) for b in BUDGETS
-            }
-    return told
+def _cells(data_set: DataSet, source: Source, detectors: Collection[str]) -> list[Cell]:
+    """Everybody is judged on all events; ours as well on the ordinary ones and on none."""
+    asked = [name for name in data_set.detectors if name in detectors]
+    return [(v, d) for v in source.versions for d in asked if v == WHOLE or d == OURS]
 
 
-def _false(figures: EventFigures) -> Json:
-    count = int(figures.false_by_day.sum())
-    return {
-        "per_day": round(count / figures.days, 3),
-        "count": count,
-        "days": round(figures.days, 2),
-    }
-
-
-def print_table(name: str, told: Json) -> None:
-    """A row a detector; intervals of 95 % for what is compared first."""
-    print(f"== {name}: {told['about']}; {told['campaigns']} campaigns in {told['days']} days")
-    width = max(len(r["detector"]) for r in told["detectors"])
-    print(" " * width, *(f"{x[:11]:>11}" for x in SHOWN))
-    for row in told["detectors"]:
-        print(f"{row['detector']:{width}}", *(f"{_shown(row[x]):>11}" for x in SHOWN))
-    for key, value in told.items():
-        if key.startswith("false_per_day"):
-            print(f"{key}: {value}")
-
-
-def _shown(figure: Iterable[float | None]) -> str:
-    value, *_ = figure
-    return "-" if value is None else f"{value:.3g}"
+def _kept(name: str, data_set: DataSet) -> dict[str, dict[Cell, Row]]:
+    return {s.name: kept_rows(file_of(KEPT, name, s.name)) for s in data_set.sources}
 
 
 if __name__ == "__main__":

@@ -23,12 +23,29 @@ from informer.pipeline.progress import silent
 from informer.pipeline.read import read_chains, sources_of
 from informer.pipeline.workspace import Workspace
 from informer.spans.templates import Templates
-from quality.world import Event, World, read_events
+from quality.world import Event, Unmet, World, read_events
 
 MALICIOUS_STEPS = """
 select m.pattern_id, h.start_ns // $step_ns * $step_ns as step_start_ns, count(*) as chains
 from chains as h join malicious using (trace_id) left join members as m using (shape_id)
 group by 1, 2
+"""
+
+# Edges from or to nobody known come of spans that were lost: they are no rpc.
+UNMET_CALLS = """
+select
+    c.rpc_id,
+    coalesce(m.pattern_id, '-1') as pattern_id,
+    (h.start_ns - $from_ns) // $step_ns as step,
+    sum(c.weight) as calls
+from calls as c
+join chains as h using (trace_id)
+left join members as m using (shape_id)
+left join known_rpcs as k on k.rpc_id = c.rpc_id
+where k.rpc_id is null and c.caller <> 'unknown' and c.callee <> 'unknown'
+    and h.start_ns >= $from_ns and h.start_ns < $until_ns
+group by 1, 2, 3
+order by 1, 2, 3
 """
 
 
@@ -59,6 +76,12 @@ class Capture:
         found = judge(self.gathered, self.models, learned).found
         incidents = as_json(incidents_of(self.gathered, found, self.names))
         return Word(incidents, pattern_scores(found, self.world))
+
+    def counts_only(self) -> "Capture":
+        """The same detector with the same models, blind to new calls, new forms and versions."""
+        observed = replace(self.gathered.observed, novel=[], workloads={})
+        learned = replace(self.learned, version_shares={})
+        return replace(self, gathered=replace(self.gathered, observed=observed), learned=learned)
 
 
 def build(
@@ -111,6 +134,7 @@ def _read(folder: Path, name: str, workspace: Path, labels: Path | None, learn_s
             services_of=learned.services_of,
             events=events,
             malicious=malicious,
+            unmet=_unmet(scratch, gathered.grid),
         )
         models = models_in_force(home)[1]
         read_s = time.process_time() - started
@@ -152,6 +176,18 @@ def _train(home: Workspace) -> tuple[Grid, dict[str, PatternTraffic]]:
     train = history(home, graphs, trained["step_s"], trained["start_ns"], trained["end_ns"])
     seen = next(iter(train.values())).series.seen
     return Grid(trained["start_ns"], trained["step_s"], seen), train
+
+
+def _unmet(scratch: DuckDBEngine, grid: Grid) -> tuple[Unmet, ...]:
+    """What `gather` left in the scratch engine says which rpcs are known."""
+    rows = scratch.query(
+        UNMET_CALLS, step_ns=grid.step_ns, from_ns=grid.start_ns, until_ns=grid.end_ns
+    ).to_pylist()
+    calls: dict[tuple[str, str], Floats] = {}
+    for row in rows:
+        cell = (row["rpc_id"], row["pattern_id"])
+        calls.setdefault(cell, np.zeros(len(grid.seen)))[row["step"]] += row["calls"]
+    return tuple(Unmet(rpc_id, pattern_id, own) for (rpc_id, pattern_id), own in calls.items())
 
 
 def _malicious(scratch: DuckDBEngine, truth: Path, gathered: Gathered) -> dict[str, Bools]:

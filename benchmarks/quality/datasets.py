@@ -5,19 +5,27 @@ from seeds that nothing was chosen on.
 """
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from informer.config.settings import Settings, SourceSettings, TrafficSettings
+from informer.config.settings import (
+    MachineSettings,
+    PatternSettings,
+    Settings,
+    SourceSettings,
+    TrafficSettings,
+)
 from informer.core.types import Json
 from informer.simulate.read import read_scenario
 from informer.simulate.write import simulate
 from quality.campaigns import FROM_NS, write_scenario
 from quality.capture import Capture, build, build_again
+from quality.evaluate import DETECTORS, OURS
 from quality.real_data import real_data
 from quality.train_ticket import write_capture
 
+TELLING = (OURS, "random", "gradient boosting", "sixty lines")  # where one of each kind is enough
 WHOLE, ORDINARY, CLEAN = "whole", "ordinary", "clean"  # all events, the legitimate ones, none
 DEFECTS: dict[str, Json] = {
     "as it is": {},
@@ -45,13 +53,19 @@ class Simulated:
         """For tables and folders."""
         return f"{self.base} {self.seed}"
 
-    def captures(self, folder: Path) -> Iterator[tuple[str, Capture]]:
-        """Every version, with what Informer learned from the days before it."""
+    def captures(
+        self, folder: Path, versions: Collection[str], *, models: bool
+    ) -> Iterator[tuple[str, Capture]]:
+        """Those versions, with what Informer learned from the days before the first there is."""
         workspace = folder / "workspace"
         for version in self.versions:
+            first = version == self.versions[0]
+            if not first and version not in versions:
+                continue
             data = self._simulated(folder, version)
-            if version == self.versions[0]:
-                made = build(data, self.name, workspace, settings=settings_of(self.step_s))
+            if first:
+                settings = settings_of(self.step_s, models=models)
+                made = build(data, self.name, workspace, settings=settings)
             else:
                 made = build_again(data, self.name, workspace, made)
             shutil.rmtree(data)
@@ -79,14 +93,18 @@ class Mesh:
 
     name = "bookinfo-mesh A"
     step_s: int = 600
+    versions: tuple[str, ...] = (WHOLE,)
 
-    def captures(self, folder: Path) -> Iterator[tuple[str, Capture]]:
+    def captures(
+        self, folder: Path, versions: Collection[str], *, models: bool
+    ) -> Iterator[tuple[str, Capture]]:
         """The one version there is."""
         days = real_data("bookinfo-mesh") / "days"
         for part, file in (("train", "train.parquet"), ("test", "segment_a.parquet")):
             (folder / part).mkdir(parents=True)
             (folder / part / file).symlink_to(days / file)
-        given = replace(settings_of(self.step_s), source=SourceSettings(where="scope = 'envoy'"))
+        envoy = SourceSettings(where="scope = 'envoy'")
+        given = replace(settings_of(self.step_s, models=models), source=envoy)
         labels = days / "labels_a.csv"
         yield (
             WHOLE,
@@ -94,9 +112,15 @@ class Mesh:
         )
 
 
-def settings_of(step_s: int) -> Settings:
-    """The defaults, with steps of that length."""
-    return replace(Settings(), traffic=TrafficSettings(step_s=step_s))
+def settings_of(step_s: int, *, models: bool) -> Settings:
+    """The defaults, with steps of that length, on one core.
+
+    Without `models`, no network is trained: baselines need patterns and series alone.
+    """
+    made = replace(
+        Settings(), traffic=TrafficSettings(step_s=step_s), machine=MachineSettings(processes=1)
+    )
+    return made if models else replace(made, patterns=PatternSettings(critical_share=1.0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,16 +129,19 @@ class Clones:
 
     seed: int
     step_s: int
+    versions: tuple[str, ...] = (WHOLE,)
 
     @property
     def name(self) -> str:
         """For tables and folders."""
         return f"train-ticket {self.seed}"
 
-    def captures(self, folder: Path) -> Iterator[tuple[str, Capture]]:
+    def captures(
+        self, folder: Path, versions: Collection[str], *, models: bool
+    ) -> Iterator[tuple[str, Capture]]:
         """The one version there is."""
         write_capture(folder, self.seed)
-        settings = settings_of(self.step_s)
+        settings = settings_of(self.step_s, models=models)
         yield WHOLE, build(folder, self.name, folder / "workspace", settings=settings)
 
 
@@ -123,10 +150,11 @@ Source = Simulated | Mesh | Clones
 
 @dataclass(frozen=True, slots=True)
 class DataSet:
-    """Worlds whose figures are told together."""
+    """Worlds whose figures are told together, and the detectors that are run on them."""
 
     about: str
     sources: tuple[Source, ...]
+    detectors: tuple[str, ...] = DETECTORS
 
 
 def _simulated(base: str, seeds: range, days: int, train_days: int, step_s: int) -> DataSet:
@@ -139,6 +167,7 @@ def _degraded(base: str, seed: int) -> dict[str, DataSet]:
         f"{base}, {name}": DataSet(
             f"simulated, telemetry {name}",
             (Simulated(base, seed, 13, 7, 300, (WHOLE, CLEAN), name),),
+            TELLING,
         )
         for name in DEFECTS
     }

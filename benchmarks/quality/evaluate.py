@@ -5,21 +5,25 @@ it, learn again from all of it and score the test range: as ours does.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
+from informer.config.settings import PatternSettings
 from informer.core.types import PatternTraffic
-from quality.alarms import incidents_of
-from quality.baselines import BASELINES, Baseline
+from quality.alarms import incidents_of, with_news
+from quality.baselines import BASELINES, TELL_NEWS
 from quality.capture import Capture, Word
 from quality.judge import EventFigures, judge
 from quality.metrics import BUDGETS, vus_by_pattern
-from quality.per_service import per_service
+from quality.per_service import critical_services, per_service
 from quality.ready_made import words_on
 from quality.thresholds import threshold_for
 from quality.world import World
 
 OURS, OURS_COUNTS, OURS_SERVICES = "Informer", "Informer, counts only", "Informer per service"
+NEED_MODELS = (OURS, OURS_COUNTS)  # those that `informer learn` made
+DETECTORS = (OURS, OURS_COUNTS, OURS_SERVICES, *BASELINES)
 LEARNED_SHARE = 0.6  # of the training range; the rest calibrates
 
 
@@ -36,26 +40,30 @@ class Evaluated:
 
 
 def evaluate(
-    capture: Capture, *, seed: int, detectors: tuple[str, ...] = ()
+    capture: Capture, *, seed: int, detectors: Sequence[str] = DETECTORS
 ) -> dict[str, Evaluated]:
-    """All detectors, or those named, by name."""
+    """Detectors by name, all or those named."""
+    return {name: run() for name, run in runs(capture, seed=seed) if name in detectors}
+
+
+def runs(capture: Capture, *, seed: int) -> Iterator[tuple[str, Callable[[], Evaluated]]]:
+    """Every detector with what runs it, so that whoever runs them keeps each when it is done."""
     world = capture.world
-    every: dict[str, Callable[[], Judged]] = {
-        OURS: lambda: _ours(world, {b: capture.word(b) for b in BUDGETS}),
-        OURS_COUNTS: lambda: _ours(world, words_on(world, BUDGETS, seed=seed)),
-        OURS_SERVICES: lambda: _on_services(world, seed),
-    } | {
-        name: lambda baseline=baseline: _baseline(baseline, world, seed)
-        for name, baseline in BASELINES.items()
-    }
-    found = {}
-    for name, run in every.items():
-        if detectors and name not in detectors:
-            continue
-        started = time.perf_counter()
-        figures, vus = run()
-        found[name] = Evaluated(figures, vus, time.perf_counter() - started)
-    return found
+    yield OURS, partial(_timed, lambda: _ours(world, _words(capture)))
+    yield OURS_COUNTS, partial(_timed, lambda: _ours(world, _words(capture.counts_only())))
+    yield OURS_SERVICES, partial(_timed, lambda: _on_services(world, seed))
+    for name in BASELINES:
+        yield name, partial(_timed, partial(_baseline, name, world, seed))
+
+
+def _timed(run: Callable[[], Judged]) -> Evaluated:
+    started = time.process_time()
+    figures, vus = run()
+    return Evaluated(figures, vus, time.process_time() - started)
+
+
+def _words(capture: Capture) -> dict[int, Word]:
+    return {budget: capture.word(budget) for budget in BUDGETS}
 
 
 def _ours(world: World, words: dict[int, Word]) -> Judged:
@@ -65,10 +73,12 @@ def _ours(world: World, words: dict[int, Word]) -> Judged:
 
 def _on_services(world: World, seed: int) -> Judged:
     services = per_service(world)
-    return _ours(services, words_on(services, BUDGETS, seed=seed))
+    critical = critical_services(world, PatternSettings().critical_share)
+    return _ours(services, words_on(services, BUDGETS, critical=critical, seed=seed))
 
 
-def _baseline(baseline: Baseline, world: World, seed: int) -> Judged:
+def _baseline(name: str, world: World, seed: int) -> Judged:
+    baseline, unmet = BASELINES[name], world.unmet if name in TELL_NEWS else ()
     steps = len(world.train_grid.seen)
     first = int(steps * LEARNED_SHARE)
     clean = baseline(_slice(world.train, 0, first), _slice(world.train, first, steps), seed=seed)
@@ -77,8 +87,8 @@ def _baseline(baseline: Baseline, world: World, seed: int) -> Judged:
     figures = {}
     for budget in BUDGETS:
         threshold = threshold_for(budget, clean, seen, step_s)
-        figures[budget] = judge(incidents_of(scores, threshold, world), world)
-    return figures, vus_by_pattern(scores, world)
+        figures[budget] = judge(incidents_of(scores, threshold, world, unmet), world)
+    return figures, vus_by_pattern(with_news(scores, unmet), world)
 
 
 def _slice(traffic: dict[str, PatternTraffic], first: int, last: int) -> dict[str, PatternTraffic]:

@@ -46,7 +46,8 @@ def summary_row(
     """
     row: Json = {"detector": detector, "vus_pr": _mean(np.asarray(vus), seed)}
     for budget in BUDGETS:
-        row[f"f1_{budget}"] = _figures(at[budget], ("f1",), seed)["f1"]
+        figures = _figures(at[budget], ("f1", "false_per_day"), seed)
+        row |= {f"{name}_{budget}": figure for name, figure in figures.items()}
     return row | _figures(at[1], AT_BUDGET_1, seed)
 
 

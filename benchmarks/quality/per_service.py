@@ -46,6 +46,24 @@ def per_service(world: World) -> World:
             )
             for s, shares in columns.items()
         },
+        unmet=(),
+    )
+
+
+def critical_services(world: World, least_share: float) -> tuple[str, ...]:
+    """Services that at least this share of all chains goes through: what makes a pattern critical.
+
+    A pattern has as many chains as calls of its first rpc.
+    """
+    chains = {p: float(t.series.calls[:, 0].sum()) for p, t in world.train.items()}
+    least = least_share * sum(chains.values())
+    return tuple(
+        service
+        for service, shares in _columns(world).items()
+        if least
+        <= sum(
+            chains[p] for p, t in world.train.items() if set(shares) & set(t.series.graph.rpc_ids)
+        )
     )
 
 

@@ -4,6 +4,7 @@ No novelty, no versions: only what follows from counts. So that the same detecto
 against itself with services in place of patterns, and run where spans are not to be had.
 """
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from informer.detections.days import learned_kinds
@@ -17,10 +18,15 @@ from quality.capture import Word, as_json, pattern_scores
 from quality.world import World
 
 
-def words_on(world: World, budgets: tuple[int, ...], *, seed: int = 0) -> dict[int, Word]:
-    """Learn the training range of a world, judge its test range; a word for every budget."""
+def words_on(
+    world: World, budgets: tuple[int, ...], *, critical: Collection[str], seed: int = 0
+) -> dict[int, Word]:
+    """Learn the training range of a world, judge its test range; a word for every budget.
+
+    Only what is `critical` may have a network, as in a workspace.
+    """
     fitted = fit_all(
-        [t.series for t in world.train.values()], critical=tuple(world.train), seed=seed
+        [t.series for t in world.train.values()], critical=critical, seed=seed, processes=1
     )
     learned = Learned(
         calibration=calibrate_held_out(world.train, fitted, world.train_grid),

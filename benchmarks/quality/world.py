@@ -8,7 +8,7 @@ import fnmatch
 from dataclasses import dataclass
 from pathlib import Path
 
-from informer.core.types import Bools, Grid, Json, PatternTraffic
+from informer.core.types import Bools, Floats, Grid, Json, PatternTraffic
 
 SLACK_STEPS = 3  # an incident may open so long after its event and still be about it
 
@@ -40,12 +40,22 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
+class Unmet:
+    """An rpc of the test range that no call of the training range was of, in one pattern."""
+
+    rpc_id: str
+    pattern_id: str  # "-1": its chains are of no pattern
+    calls: Floats  # [t] of the test range
+
+
+@dataclass(frozen=True, slots=True)
 class World:
     """One data set, binned: every detector gets `train` and `test` and nothing else.
 
     `rpcs` holds caller, callee and method of every rpc id, `services_of` the services on the
     chains of each pattern. `malicious` marks the steps of the test range in which a pattern
-    carries calls of an attack: the truth for scores.
+    carries calls of an attack: the truth for scores. `unmet` has no place in the series, which
+    know the rpcs of training alone; only a detector with an eye for news is told of it.
     """
 
     name: str
@@ -58,6 +68,7 @@ class World:
     services_of: dict[str, frozenset[str]]
     events: tuple[Event, ...]
     malicious: dict[str, Bools]  # [t] of the test range
+    unmet: tuple[Unmet, ...] = ()
 
     @property
     def test_days(self) -> float:

@@ -20,7 +20,7 @@ SIXTY, RANDOM = "sixty lines", "random"
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Evaluated]:
     folder: Path = tmp_path_factory.mktemp("bank")
-    ((_, capture),) = BANK.captures(folder)
+    ((_, capture),) = BANK.captures(folder, [WHOLE], models=True)
     return evaluate(capture, seed=1, detectors=(OURS, SIXTY, RANDOM))
 
 

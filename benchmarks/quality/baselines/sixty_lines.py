@@ -1,5 +1,8 @@
 """What sixty lines can do: season, one demand factor for all, a negative binomial scan.
 
+With one thing more, which has no place among scores of known rpcs: an rpc that was never met is
+told by name from its first call on (`alarms.news_of`).
+
 Axes: t step, c column.
 """
 
