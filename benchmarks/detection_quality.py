@@ -24,6 +24,7 @@ from quality.evaluate import DETECTORS, NEED_MODELS, OURS, runs
 from quality.fingerprint import fingerprint
 from quality.kept import Cell, Row, commit_here, file_of, keep, kept_rows, write_whole
 from quality.table import print_table, table_of
+from quality.world import World
 
 RESULTS = Path(__file__).parent / "results" / "detection_quality.json"
 KEPT = RESULTS.with_suffix("")
@@ -84,9 +85,9 @@ def judge_source(source: Source, path: Path, cells: Collection[Cell], commit: st
     versions = [version for version, _ in cells]
     models = any(detector in NEED_MODELS for _, detector in cells)
     with tempfile.TemporaryDirectory() as folder:
-        for version, capture in source.captures(Path(folder), versions, models=models):
-            world = fingerprint(capture.world)
-            for name, run in runs(capture, seed=SEED):
+        for version, judged in source.captures(Path(folder), versions, models=models):
+            world = fingerprint(judged if isinstance(judged, World) else judged.world)
+            for name, run in runs(judged, seed=SEED):
                 if (version, name) not in cells:
                     continue
                 told = f"{path.parent.name}, {source.name}, {version}: {name}"

@@ -19,11 +19,13 @@ from informer.config.settings import (
 from informer.core.types import Json
 from informer.simulate.read import read_scenario
 from informer.simulate.write import simulate
+from quality import microirc
 from quality.campaigns import FROM_NS, write_scenario
 from quality.capture import Capture, build, build_again
-from quality.evaluate import DETECTORS, OURS
+from quality.evaluate import DETECTORS, OURS, OURS_COUNTS, OURS_SERVICES
 from quality.real_data import real_data
 from quality.train_ticket import write_capture
+from quality.world import World
 
 TELLING = (OURS, "random", "gradient boosting", "sixty lines")  # where one of each kind is enough
 WHOLE, ORDINARY, CLEAN = "whole", "ordinary", "clean"  # all events, the legitimate ones, none
@@ -112,6 +114,20 @@ class Mesh:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """microirc: request rates of services as ready-made traffic, without spans, without attacks."""
+
+    name = "clean hours learned"
+    versions: tuple[str, ...] = (WHOLE,)
+
+    def captures(
+        self, folder: Path, versions: Collection[str], *, models: bool
+    ) -> Iterator[tuple[str, World]]:
+        """The one version there is; nothing is learned of it before a detector does."""
+        yield WHOLE, microirc.world()
+
+
 def settings_of(step_s: int, *, models: bool) -> Settings:
     """The defaults, with steps of that length, on one core.
 
@@ -145,7 +161,7 @@ class Clones:
         yield WHOLE, build(folder, self.name, folder / "workspace", settings=settings)
 
 
-Source = Simulated | Mesh | Clones
+Source = Simulated | Mesh | Clones | Rates
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +199,11 @@ DATA_SETS: dict[str, DataSet] = {
     ),
     "train-ticket 30 s": DataSet(
         "real traffic with cloned logins", tuple(Clones(s, 30) for s in range(101, 104))
+    ),
+    "microirc": DataSet(
+        "real request rates of ten services, one pattern, no attacks, 20 faults",
+        (Rates(),),
+        tuple(name for name in DETECTORS if name not in (OURS_COUNTS, OURS_SERVICES)),
     ),
     **_degraded("bank", 111),
 }

@@ -5,7 +5,7 @@ it, learn again from all of it and score the test range: as ours does.
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -40,18 +40,25 @@ class Evaluated:
 
 
 def evaluate(
-    capture: Capture, *, seed: int, detectors: Sequence[str] = DETECTORS
+    judged: Capture | World, *, seed: int, detectors: Sequence[str] = DETECTORS
 ) -> dict[str, Evaluated]:
     """Detectors by name, all or those named."""
-    return {name: run() for name, run in runs(capture, seed=seed) if name in detectors}
+    return {name: run() for name, run in runs(judged, seed=seed) if name in detectors}
 
 
-def runs(capture: Capture, *, seed: int) -> Iterator[tuple[str, Callable[[], Evaluated]]]:
-    """Every detector with what runs it, so that whoever runs them keeps each when it is done."""
-    world = capture.world
-    yield OURS, partial(_timed, lambda: _ours(world, _words(capture)))
-    yield OURS_COUNTS, partial(_timed, lambda: _ours(world, _words(capture.counts_only())))
-    yield OURS_SERVICES, partial(_timed, lambda: _on_services(world, seed))
+def runs(judged: Capture | World, *, seed: int) -> Iterator[tuple[str, Callable[[], Evaluated]]]:
+    """Every detector with what runs it, so that whoever runs them keeps each when it is done.
+
+    Of ready-made traffic there are counts alone, and nobody tells services from patterns.
+    """
+    if isinstance(judged, World):
+        world = judged
+        yield OURS, partial(_timed, lambda: _ours(world, _on_counts(world, world.train, seed)))
+    else:
+        world, capture = judged.world, judged
+        yield OURS, partial(_timed, lambda: _ours(world, _words(capture)))
+        yield OURS_COUNTS, partial(_timed, lambda: _ours(world, _words(capture.counts_only())))
+        yield OURS_SERVICES, partial(_timed, lambda: _on_services(world, seed))
     for name in BASELINES:
         yield name, partial(_timed, partial(_baseline, name, world, seed))
 
@@ -74,7 +81,11 @@ def _ours(world: World, words: dict[int, Word]) -> Judged:
 def _on_services(world: World, seed: int) -> Judged:
     services = per_service(world)
     critical = critical_services(world, PatternSettings().critical_share)
-    return _ours(services, words_on(services, BUDGETS, critical=critical, seed=seed))
+    return _ours(services, _on_counts(services, critical, seed))
+
+
+def _on_counts(world: World, critical: Collection[str], seed: int) -> dict[int, Word]:
+    return words_on(world, BUDGETS, critical=critical, seed=seed)
 
 
 def _baseline(name: str, world: World, seed: int) -> Judged:
