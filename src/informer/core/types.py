@@ -3,6 +3,7 @@
 Axes: t step, n rpc, e edge, f signal.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -74,6 +75,26 @@ class Forecast:
 
     expected: Floats  # [t, n], > 0
     spread: Floats  # [t, n], >= 0
+    doubt: Floats | None = None  # [t, n], the part of the spread that lasts; None = nothing lasts
+
+    def slice(self, first: int, last: int | None = None) -> "Forecast":
+        """Steps first..last-1, or to the end."""
+        doubt = None if self.doubt is None else self.doubt[first:last]
+        return Forecast(self.expected[first:last], self.spread[first:last], doubt)
+
+    @classmethod
+    def joined(cls, parts: Sequence["Forecast"]) -> "Forecast":
+        """One after the other."""
+        doubt = None
+        if any(part.doubt is not None for part in parts):
+            doubt = np.concatenate(
+                [np.zeros_like(p.spread) if p.doubt is None else p.doubt for p in parts]
+            )
+        return cls(
+            np.concatenate([part.expected for part in parts]),
+            np.concatenate([part.spread for part in parts]),
+            doubt,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -221,21 +221,26 @@ def _watch_volume(
     unit: int,
     signal: str,
 ) -> None:
-    observed = np.sum([traffic[p].series.calls[:, 0] for p in pattern_ids], axis=0)
-    expected = np.sum([forecasts[p].expected[:, 0] for p in pattern_ids], axis=0)
-    variance = np.sum(
-        [
-            forecasts[p].expected[:, 0]
-            + forecasts[p].spread[:, 0] * forecasts[p].expected[:, 0] ** 2
-            for p in pattern_ids
-        ],
-        axis=0,
-    )
-    seen = traffic[pattern_ids[0]].series.seen
+    columns = []
+    for pattern_id in pattern_ids:
+        series, made = traffic[pattern_id].series, forecasts[pattern_id]
+        expected = made.expected[:, 0] * series.seen
+        lasting = np.zeros_like(expected) if made.doubt is None else made.doubt[:, 0]
+        passing = np.maximum(made.spread[:, 0] - lasting, 0.0)
+        columns.append(
+            (
+                series.calls[:, 0] * series.seen,
+                expected,
+                expected + passing * expected**2,
+                lasting * expected**2,
+            )
+        )
+    observed, expected, variance, lasting = np.sum(columns, axis=0)
     entry = traffic[pattern_ids[0]].series.graph.rpc_ids[0]
     stream = Stream(signal, tuple(pattern_ids), entry)
-    values = (observed * seen, expected * seen, variance * seen)
-    built.add(stream, *values, unit=unit, two_sided=True)
+    doubt = float(lasting.sum() / max(float((expected**2).sum()), 1e-9))
+    values = (observed, expected, variance)
+    built.add(stream, *values, unit=unit, two_sided=True, doubt=doubt)
 
 
 def _watch_shares(built: _Builder, pattern_id: str, pattern: PatternTraffic, rates: Rates) -> None:

@@ -8,10 +8,13 @@ import numpy as np
 
 from informer.core.ports import Forecaster
 from informer.core.types import Floats, Forecast, Ints, Json, Model, Series
+from informer.forecasts.clock import with_clock
 from informer.forecasts.counts import crps, log_likelihood
 from informer.forecasts.model import TooShortError
+from informer.forecasts.pool import Pools
 from informer.forecasts.select import BAR, NAMES, forecaster
 
+NO_POOLS = Pools()
 HELD_SHARE = 0.4  # of the steps, the last ones
 FOLDS = 4
 FEWEST_STEPS = 40
@@ -53,11 +56,13 @@ def backtest(series: Series, forecasters: Sequence[Forecaster], *, seed: int) ->
     """Forecast the last steps of a series in folds, each from what came before it.
 
     The first forecaster is the bar and is fitted anew before every fold; the others, which take
-    longer, are fitted once, before the first fold, and must beat it nevertheless.
+    longer, are fitted once, before the first fold, and must beat it nevertheless. The series begins
+    with its first seen step.
     """
     bar, *rivals = forecasters
-    begin = int(series.steps * (1.0 - HELD_SHARE))
-    if series.steps < FEWEST_STEPS or not series.seen[:begin].any():
+    born = int(np.argmax(series.seen)) if series.seen.any() else series.steps
+    begin = born + int((series.steps - born) * (1.0 - HELD_SHARE))
+    if series.steps - born < FEWEST_STEPS or not series.seen[:begin].any():
         reason = f"{bar.name}: {int(series.seen.sum())} steps are too few to compare forecasters"
         return Backtest(bar.name, reason, {}, None, None)
     steps = np.arange(begin, series.steps)
@@ -80,7 +85,9 @@ def backtest(series: Series, forecasters: Sequence[Forecaster], *, seed: int) ->
     return Backtest(chosen, reason, scores, begin, found[chosen])
 
 
-def fit_best(series: Series, *, seed: int, names: Sequence[str] = NAMES) -> tuple[Model, Backtest]:
+def fit_best(
+    series: Series, *, seed: int, names: Sequence[str] = NAMES, pools: Pools = NO_POOLS
+) -> tuple[Model, Backtest]:
     """The forecaster that the backtest chose, fitted on the whole series, and the backtest.
 
     Where the busiest rpc has fewer than `LEAST_CALLS` a step, no network is even trained.
@@ -91,11 +98,15 @@ def fit_best(series: Series, *, seed: int, names: Sequence[str] = NAMES) -> tupl
     quiet = busiest < LEAST_CALLS and len(offered) > 1
     if quiet:
         offered = [BAR]
-    result = backtest(series, [forecaster(name) for name in offered], seed=seed)
+    tried = [forecaster(name, pools.backtests) for name in offered]
+    result = backtest(series, tried, seed=seed)
     if quiet:
         reason = f"{BAR}: {busiest:.2g} calls a step are too few to train a network on"
         result = replace(result, reason=reason)
-    return forecaster(result.chosen).fit(series, seed=seed), result
+    model = forecaster(result.chosen, pools.models).fit(series, seed=seed)
+    if result.chosen == BAR:
+        return model, result
+    return with_clock(model, forecaster(BAR, pools.models).fit(series, seed=seed)), result
 
 
 def _rolling(forecaster: Forecaster, series: Series, limits: Ints, seed: int) -> Forecast:
@@ -104,8 +115,8 @@ def _rolling(forecaster: Forecaster, series: Series, limits: Ints, seed: int) ->
     for begin, end in pairwise(limits.tolist()):
         model = forecaster.fit(series.slice(0, begin), seed=seed)
         made = forecaster.forecast(model, series.slice(0, end))
-        parts.append((made.expected[begin:], made.spread[begin:]))
-    return Forecast(*(np.concatenate(part) for part in zip(*parts, strict=True)))
+        parts.append(made.slice(begin))
+    return Forecast.joined(parts)
 
 
 def _score(observed: Floats, made: Forecast) -> Score:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from informer.core.types import Model, Series
-from informer.forecasts.backtest import Backtest
+from informer.forecasts.backtest import HELD_SHARE, NO_POOLS, Backtest
+from informer.forecasts.pool import Pools, pools_of
 from informer.forecasts.select import BAR, NAMES
 from informer.forecasts.workers import Task, run_tasks
 
@@ -20,6 +21,11 @@ class Fitted:
     backtest: Backtest
 
 
+def pools_for(series: Sequence[Series]) -> Pools:
+    """What these patterns lend to each other when they learn together."""
+    return pools_of(series, HELD_SHARE)
+
+
 def fit_all(
     series: Sequence[Series],
     *,
@@ -28,6 +34,7 @@ def fit_all(
     processes: int | None = None,
     progress: Callable[[int, int], None] | None = None,
     compiled: Path | None = None,
+    pools: Pools = NO_POOLS,
 ) -> dict[str, Fitted]:
     """The best forecaster of every pattern, by pattern id; `progress` hears (done, of).
 
@@ -35,7 +42,12 @@ def fit_all(
     """
     found = {}
     for pattern_id, fitted in fit_each(
-        series, critical=critical, seed=seed, processes=processes, compiled=compiled
+        series,
+        critical=critical,
+        seed=seed,
+        processes=processes,
+        compiled=compiled,
+        pools=pools,
     ):
         found[pattern_id] = fitted
         if progress is not None:
@@ -50,15 +62,17 @@ def fit_each(
     seed: int,
     processes: int | None = None,
     compiled: Path | None = None,
+    pools: Pools = NO_POOLS,
 ) -> Generator[tuple[str, Fitted], None, None]:
     """Pattern id and what was learned, as soon as it is finished: an interrupt keeps the rest.
 
     Only patterns in `critical` may get a network. `processes` is the number of cores where not
     given; results do not depend on it. `compiled` is a folder that keeps compiled programs for
-    later runs. Raises what the fit of a pattern raised.
+    later runs. `pools` is what other patterns lend to those that have too little of their own.
+    Raises what the fit of a pattern raised.
     """
     tasks = [
-        Task(s, NAMES if s.graph.pattern_id in critical else (BAR,), seed, compiled)
+        Task(s, NAMES if s.graph.pattern_id in critical else (BAR,), seed, compiled, pools)
         for s in sorted(series, key=lambda s: -s.calls.size)
     ]
     count = min(processes or os.cpu_count() or 1, len(tasks))

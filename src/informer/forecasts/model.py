@@ -1,5 +1,7 @@
 """What every model must fit: a series of the same rpcs and step, long enough to learn from."""
 
+import numpy as np
+
 from informer.core.errors import InformerError
 from informer.core.types import Json, Model, Series
 
@@ -22,3 +24,9 @@ def check_fits(model: Model, series: Series) -> None:
                 f"series of pattern {series.graph.pattern_id} must have the {name} its model"
                 f" learned, {learned}, got {value}"
             )
+
+
+def since_first_seen(series: Series) -> Series:
+    """Without the steps before the first one that was seen."""
+    first = int(np.argmax(series.seen)) if series.seen.any() else 0
+    return series.slice(first, series.steps)

@@ -107,8 +107,8 @@ def rates(total: Folded, form: Form) -> Floats:
     counts, exposure = total.counts, total.exposure
     covered = np.maximum(exposure.sum(axis=1, keepdims=True), JEFFREYS)  # [c, 1]
     flat = (counts.sum(axis=1, keepdims=True) + JEFFREYS) / covered
-    smooth = (_smooth(counts, form.width) + FLAT_CYCLES * flat) / (
-        _smooth(exposure, form.width) + FLAT_CYCLES
+    smooth = (smooth_over(counts, form.width) + FLAT_CYCLES * flat) / (
+        smooth_over(exposure, form.width) + FLAT_CYCLES
     )
     if not np.isinf(form.weight):
         smooth = (counts + form.weight * smooth) / (exposure + form.weight)
@@ -139,7 +139,7 @@ def repeating_period_steps(calls: Floats, seen: Bools) -> int | None:
 def _rates_near(total: Folded, form: Form, common: Floats, weight: float) -> Floats:
     """Rates, [c, p], that lean on the common ones; a sharp profile is not smoothed on the way."""
     width = form.width if np.isinf(form.weight) else 0.0
-    counts, exposure = _smooth(total.counts, width), _smooth(total.exposure, width)
+    counts, exposure = smooth_over(total.counts, width), smooth_over(total.exposure, width)
     return np.asarray((counts + weight * common) / (exposure + weight), np.float64)
 
 
@@ -147,7 +147,7 @@ def _log_poisson(counts: Floats, expected: Floats) -> float:
     return float((special.xlogy(counts, np.maximum(expected, 1e-12)) - expected).sum())
 
 
-def _smooth(values: Floats, width: float) -> Floats:
+def smooth_over(values: Floats, width: float) -> Floats:
     """Mean over neighbouring slots with a Gaussian kernel, [c, p], around the end of the cycle."""
     if width == 0.0:
         return values

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy import special
 
 from informer.core.types import Floats, Ints, Series
 from informer.forecasts.calendar import (
@@ -44,6 +45,17 @@ class Season:
 
 
 @dataclass(frozen=True, slots=True)
+class Found:
+    """A season, and what it was found in."""
+
+    season: Season
+    held: Floats  # [t, n], calls of each step as learned without its cycle, at its known level
+    expected: Floats  # [t, n], the same with the trend from day to day; 0 where not seen
+    counts: Floats  # [t, n], clipped; 0 where not seen
+    acts: Floats  # [t, n], trend and known level; 0 where not seen
+
+
+@dataclass(frozen=True, slots=True)
 class _Data:
     """Counts, clipped as far as is known, and what acts on a step besides its slot."""
 
@@ -70,12 +82,12 @@ class _Fit:
     likely: float
 
 
-def learn_season(series: Series) -> tuple[Season, Floats]:
-    """The likeliest season, and what it expects of every step as learned without its cycle.
+def learn_season(series: Series) -> Found:
+    """The likeliest season of a series, from nothing but itself.
 
-    The second value, [t, n], is an honest forecast at the level of the last days, or what is known
-    of the step's own. Two rounds: the first finds the rough form, the second learns from clipped
-    counts, weekday and trend known.
+    What it held out is an honest forecast at the level of the last days, or what is known of the
+    step's own. Two rounds: the first finds the rough form, the second learns from clipped counts,
+    weekday and trend known.
     """
     seen = series.seen[:, None].astype(np.float64)
     calls = np.where(series.seen[:, None], series.calls, 0.0)
@@ -100,7 +112,15 @@ def learn_season(series: Series) -> tuple[Season, Floats]:
         own_weekday=own_weekday,
     )
     fit = _likeliest(data, with_weekend=True)
-    return Season(fit.period_s, fit.rates, weekday), fit.held * own_weekday * level
+    season, acts = Season(fit.period_s, fit.rates, weekday), data.trend * seen
+    held = fit.held * own_weekday
+    return Found(season, held * level, held * acts, data.counts, acts)
+
+
+def log_poisson(counts: Floats, expected: Floats) -> Floats:
+    """Log likelihood of every rpc, [n], of steps [t, n], up to what the counts alone say."""
+    told = special.xlogy(counts, np.maximum(expected, 1e-12)) - expected
+    return np.asarray(told.sum(axis=0), np.float64)
 
 
 def _likeliest(data: _Data, *, with_weekend: bool) -> _Fit:

@@ -7,12 +7,16 @@ import numpy as np
 from informer.core.types import Floats, Forecast, Model, Series
 from informer.forecasts.calendar import DAY_S, starts_s
 from informer.forecasts.counts import fit_spread, log_likelihood
+from informer.forecasts.lean import lean
 from informer.forecasts.level import LevelRule, follow
-from informer.forecasts.model import TooShortError, check_fits, described
+from informer.forecasts.model import TooShortError, check_fits, described, since_first_seen
+from informer.forecasts.pool import Pool
 from informer.forecasts.season import Season, learn_season
 
 HALF_LIVES_S = (4 * DAY_S, DAY_S)  # slower than an attack
 HALF_LIVES_NO_DAY_S = (DAY_S, DAY_S // 4, DAY_S // 24)  # nothing but the level follows the day
+YOUNG_HALF_LIFE_S = DAY_S
+YOUNG_CALLS = (3.0, 100.0)
 FEWEST_HALF_LIFE_STEPS = 6.0
 PRIOR_CALLS = (100.0, 30.0, 10.0)
 LEAST_GAIN = 1.0  # nats by which a level that moves must be likelier
@@ -23,17 +27,25 @@ class Seasonal:
 
     name = "seasonal"
 
+    def __init__(self, pool: Pool | None = None) -> None:
+        """`pool` is what other patterns lend to one that has too little of its own."""
+        self.pool = pool
+
     def fit(self, series: Series, *, seed: int) -> Model:
         """Learn profile, level rule and spread; one seen step is enough. Nothing here is random."""
         if not series.seen.any():
             raise TooShortError("seasonal needs a step that was seen, got none")
-        season, held = learn_season(series)
-        rule = _level_rule(series, season, held)
-        seen = series.seen
+        series = since_first_seen(series)
+        pool = self.pool and self.pool.without(series.graph.pattern_id)
+        leaned = lean(learn_season(series), series, pool)
+        season, held, seen = leaned.season, leaned.held, series.seen
+        total = series.calls[seen].sum(axis=0)
+        rule = _young_rule(series, total) if leaned.young else _level_rule(series, season, held)
+        usual = pool.spread if pool and leaned.young else 0.0
         expected = follow(held, series.calls, seen, rule, np.zeros(held.shape[1]))
         spread = fit_spread(series.calls, expected, seen)
         expected = follow(held, series.calls, seen, rule, spread)
-        total = series.calls[seen].sum(axis=0)
+        spread = np.maximum(fit_spread(series.calls, expected, seen), usual)
         return Model(
             self.name,
             {
@@ -42,22 +54,39 @@ class Seasonal:
                 "half_life_steps": rule.half_life_steps,
                 "prior_calls": rule.prior_calls,
                 # A mean learned from few calls is itself uncertain (gamma posterior).
-                "spread": fit_spread(series.calls, expected, seen) + 1.0 / (total + 0.5),
+                "spread": spread + 1.0 / (total + 0.5),
+                "doubt": leaned.doubt,
+                "calls": total,
             },
-            {"period_s": season.period_s, **described(series)},
+            {
+                "period_s": season.period_s,
+                "days": series.steps * series.step_s / DAY_S,
+                **described(series),
+            },
         )
 
     def forecast(self, model: Model, series: Series) -> Forecast:
         """Expected and spread, [t, n]; the level starts at that of the last days of training."""
         check_fits(model, series)
         a = model.arrays
-        season = Season(int(model.settings["period_s"]), a["rates"], a["weekday"])
+        period_s, starts = int(model.settings["period_s"]), starts_s(series)
+        season = Season(period_s, a["rates"], a["weekday"])
         rule = LevelRule(a["half_life_steps"], a["prior_calls"])
-        profile = season.expected(starts_s(series), series.step_s)
+        profile = season.expected(starts, series.step_s)
         if series.level is not None:
             profile = profile * series.level
         expected = follow(profile, series.calls, series.seen, rule, a["spread"])
-        return Forecast(expected, np.broadcast_to(a["spread"], expected.shape).copy())
+        even = np.ones_like(a["weekday"])
+        doubt = Season(period_s, a["doubt"], even).expected(starts, series.step_s)
+        return Forecast(expected, a["spread"] + doubt, doubt)
+
+
+def _young_rule(series: Series, total: Floats) -> LevelRule:
+    """The level of the few calls there were counts as so many calls."""
+    half_life = max(YOUNG_HALF_LIFE_S / series.step_s, FEWEST_HALF_LIFE_STEPS)
+    return LevelRule(
+        np.full_like(total, half_life), np.clip(total, min(YOUNG_CALLS), max(YOUNG_CALLS))
+    )
 
 
 def _level_rule(series: Series, season: Season, held: Floats) -> LevelRule:

@@ -3,16 +3,20 @@
 from informer.core.errors import InformerError
 from informer.core.ports import Forecaster
 from informer.core.types import Forecast, Model, Series
+from informer.forecasts.pool import Pool
 from informer.forecasts.seasonal import Seasonal
 
 BAR = Seasonal.name  # what every other forecaster must beat
 NAMES = (BAR, "dcrnn")
 
 
-def forecaster(name: str) -> Forecaster:
-    """The forecaster of that name; InformerError where there is none."""
+def forecaster(name: str, pool: Pool | None = None) -> Forecaster:
+    """The forecaster of that name; InformerError where there is none.
+
+    `pool` is lent to what learns by the clock: a network has nothing to lean on it with.
+    """
     if name == BAR:
-        return Seasonal()
+        return Seasonal(pool)
     if name == "dcrnn":
         from informer.forecasts.dcrnn import Dcrnn
 

@@ -18,7 +18,8 @@ from typing import BinaryIO
 
 from informer.core.errors import InformerError
 from informer.core.types import Model, Series
-from informer.forecasts.backtest import Backtest, fit_best
+from informer.forecasts.backtest import NO_POOLS, Backtest, fit_best
+from informer.forecasts.pool import Pools
 from informer.forecasts.select import BAR
 
 
@@ -30,6 +31,7 @@ class Task:
     names: tuple[str, ...]
     seed: int
     compiled: Path | None  # a folder for compiled programs
+    pools: Pools = NO_POOLS  # what other patterns lend it
 
     def run(self) -> tuple[Model, Backtest]:
         """Fit it here and now."""
@@ -37,7 +39,7 @@ class Task:
             from informer.forecasts.jax_cpu import keep_compiled_programs
 
             keep_compiled_programs(self.compiled)
-        return fit_best(self.series, seed=self.seed, names=self.names)
+        return fit_best(self.series, seed=self.seed, names=self.names, pools=self.pools)
 
 
 Result = tuple[Model, Backtest]

@@ -10,6 +10,7 @@ from informer.detections.days import learned_kinds, unsure
 from informer.detections.streams import Rates, Watched, learn_rates, watch
 from informer.forecasts.fit import Fitted
 from informer.pipeline.facts import with_rates
+from informer.pipeline.teaching import unseen
 
 
 def calibrate_held_out(
@@ -17,9 +18,9 @@ def calibrate_held_out(
 ) -> Calibration:
     """What clean traffic scores, from the steps that every backtest held out."""
     firsts = [f.backtest.first for f in fitted.values() if f.backtest.first is not None]
-    first = max(firsts, default=0)
+    first = min(firsts, default=0)
     trained = np.arange(len(grid.seen)) < (first or len(grid.seen))
-    late = {p: t.slice(first, len(grid.seen)) for p, t in traffic.items()}
+    late = {p: _held_out_steps(f, traffic[p], first) for p, f in fitted.items()}
     forecasts = {p: _held_out(f, traffic[p], first) for p, f in fitted.items()}
     known = learned_kinds(replace(grid, seen=grid.seen & trained))
     unlearned = unsure(grid, known)[first:]
@@ -52,10 +53,18 @@ def _level(traffic: PatternTraffic, first: int) -> Forecast:
     return Forecast(expected, np.zeros_like(expected))
 
 
+def _held_out_steps(fitted: Fitted, traffic: PatternTraffic, first: int) -> PatternTraffic:
+    """Steps from `first` on; of a pattern that was born later, those that its own backtest held."""
+    own = fitted.backtest.first
+    own = len(traffic.series.seen) if own is None else own
+    learned = np.arange(len(traffic.series.seen)) < own
+    return unseen(traffic, learned).slice(first, len(learned))
+
+
 def _held_out(fitted: Fitted, traffic: PatternTraffic, first: int) -> Forecast:
-    """Forecasts of steps from `first` on, by the backtest; by nothing better when it has none."""
+    """Forecasts of steps from `first` on; before the backtest's own they are of no use."""
     backtest = fitted.backtest
+    level = _level(traffic, first)
     if backtest.first is None or backtest.forecast is None:
-        return _level(traffic, first)
-    skip = first - backtest.first
-    return Forecast(backtest.forecast.expected[skip:], backtest.forecast.spread[skip:])
+        return level
+    return Forecast.joined([level.slice(0, backtest.first - first), backtest.forecast])

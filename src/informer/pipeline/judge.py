@@ -111,8 +111,7 @@ def _forecasts(
     found = {}
     for pattern_id, now in traffic.items():
         series, skip = joined(past.get(pattern_id), now)
-        forecast = forecast_with(models[pattern_id], series)
-        found[pattern_id] = Forecast(forecast.expected[skip:], forecast.spread[skip:])
+        found[pattern_id] = forecast_with(models[pattern_id], series).slice(skip)
     return found
 
 

@@ -21,7 +21,8 @@ from informer.detections.detect import Learned
 from informer.detections.novelty import learn_novelty
 from informer.detections.streams import learn_rates
 from informer.engines.duckdb import DuckDBEngine
-from informer.forecasts.fit import Fitted, fit_all
+from informer.forecasts.fit import Fitted, fit_all, pools_for
+from informer.forecasts.pool import Pools
 from informer.forecasts.store import save_model
 from informer.incidents.attributes import learn_attributes
 from informer.patterns.find import find_patterns
@@ -33,6 +34,7 @@ from informer.pipeline.memory import (
     models_that_fit,
     previous_patterns,
     remember,
+    remember_pool,
     services_of,
     workload_series,
 )
@@ -123,7 +125,8 @@ def _learn(home: Workspace, scratch: DuckDBEngine, read: Read, progress: Progres
             "there is no step that may teach: all are part of incidents that nobody accepted"
         )
 
-    fitted = _fit(traffic, found.critical, settings, progress)
+    pools = pools_for([t.series for t in traffic.values()])
+    fitted = _fit(traffic, found.critical, settings, pools, progress)
     progress("setting the threshold", 0, None)
     as_now = {p: since_leap(accepts, t) for p, t in traffic.items()}
     services = services_of(graphs, rpcs)
@@ -149,6 +152,7 @@ def _learn(home: Workspace, scratch: DuckDBEngine, read: Read, progress: Progres
         trained = {"start_ns": grid.start_ns, "end_ns": grid.end_ns, "step_s": grid.step_s}
         home.put("trained", trained)
         remember(home, learned, versions)
+        remember_pool(home, pools.models)
         backtests = {p: f.backtest.to_json() for p, f in fitted.items()}
         add_run(home, run_id, (grid.start_ns, grid.end_ns), backtests, kept | versions)
     home.keep_settings()
@@ -186,6 +190,7 @@ def _fit(
     traffic: dict[str, PatternTraffic],
     critical: Sequence[str],
     settings: Settings,
+    pools: Pools,
     progress: Progress,
 ) -> dict[str, Fitted]:
     """Train and backtest every pattern; only critical ones may have a network."""
@@ -195,6 +200,7 @@ def _fit(
         seed=settings.machine.seed,
         processes=settings.machine.processes or None,
         progress=lambda done, total: progress("training models", done, total),
+        pools=pools,
     )
 
 

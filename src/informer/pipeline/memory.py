@@ -11,6 +11,7 @@ from informer.detections.calibrate import Calibration
 from informer.detections.detect import Learned
 from informer.detections.novelty import news_from_json, news_to_json
 from informer.detections.streams import Rates
+from informer.forecasts.pool import Pool, Pools
 from informer.forecasts.store import load_model
 from informer.patterns.find import Previous
 from informer.patterns.graphs import graphs_of
@@ -95,6 +96,17 @@ def recall(workspace: Workspace) -> Learned:
         (days["working"], days["weekend"]),
     )
     return with_facts(workspace, versions_in_force(workspace)[1], learned)
+
+
+def remember_pool(workspace: Workspace, pool: Pool | None) -> None:
+    """Write what patterns lend to one that learns later, alone."""
+    workspace.put("pool", pool.to_json() if pool else {})
+
+
+def recall_pool(workspace: Workspace) -> Pools:
+    """What the patterns of the last learning run lend."""
+    pool = Pool.from_json(workspace.get("pool"))
+    return Pools(pool, pool)
 
 
 def workload_series(workloads: pa.Table, grid: Grid) -> dict[str, dict[str, Floats]]:

@@ -15,7 +15,7 @@ from informer.pipeline.accepts import Accept, Leap, accepts_in
 from informer.pipeline.facts import inflation_of, keep_facts, with_rates
 from informer.pipeline.history import history
 from informer.pipeline.leaps import NEVER_BEFORE, find_leaps, later_half
-from informer.pipeline.memory import pattern_graphs, previous_patterns, recall
+from informer.pipeline.memory import pattern_graphs, previous_patterns, recall, recall_pool
 from informer.pipeline.slowed import slowed_for_good
 from informer.pipeline.workspace import Workspace
 
@@ -41,7 +41,11 @@ def relearn(home: Workspace, accept: Accept, incidents: Sequence[Json]) -> tuple
     traffic = _kept(home, graph, accept)
     critical = {p["pattern_id"] for p in home.table("patterns").to_pylist() if p["critical"]}
     fitted = fit_all(
-        [traffic.series], critical=critical, seed=home.settings.machine.seed, processes=1
+        [traffic.series],
+        critical=critical,
+        seed=home.settings.machine.seed,
+        processes=1,
+        pools=recall_pool(home),
     )[pattern_id]
     since_ns = found.other_rates_ns
     teaching = traffic if since_ns is None else later_half(traffic, since_ns)

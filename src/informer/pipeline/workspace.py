@@ -16,7 +16,7 @@ from informer.core.tables import TABLES
 from informer.core.types import Json
 from informer.engines.duckdb import DuckDBEngine
 
-FORMAT = 3
+FORMAT = 4
 TABLES_FILE = "workspace.duckdb"
 SPILL = "tmp"
 
