@@ -46,8 +46,8 @@ lock: .venv/dev.stamp ## Lock the dependencies of pyproject.toml again; UPGRADE=
 bench: .venv/dev.stamp ## Run every measurement in benchmarks/; INFORMER_DATA names the data folder
 	@set -e; for script in $(filter-out benchmarks/make_%,$(wildcard benchmarks/*.py)); do echo "== $$script"; $(BIN)/python "$$script"; done
 
-bench-quality: .venv/dev.stamp ## Measure detection against every baseline; INFORMER_DATA names the data folder
-	$(BIN)/python benchmarks/detection_quality.py
+bench-quality: .venv/dev.stamp ## Measure detection against every baseline, and all else in docs/explanation/quality.md; INFORMER_DATA names the data folder
+	@set -e; for name in detection_quality forecast_quality update_claim make_quality_page; do $(BIN)/python benchmarks/$$name.py; done
 
 clean: ## Remove what make made, but not .venv
 	rm -rf site report.html .coverage .coverage.* .cache .pytest_cache .mypy_cache .ruff_cache \

@@ -45,7 +45,7 @@ def main() -> None:
     if not given.table:
         asked = given.detectors or DETECTORS
         failed = measure(names, asked, missing=given.missing, processes=given.processes)
-    tables = {name: table_of(d.about, _kept(name, d)) for name, d in DATA_SETS.items()}
+    tables = {name: table_of(d.about, _kept(name, d), d.detectors) for name, d in DATA_SETS.items()}
     tables = {name: table for name, table in tables.items() if table["detectors"]}
     write_whole(RESULTS, json.dumps({"results": tables}, indent=1) + "\n")
     for name in names:

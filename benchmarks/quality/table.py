@@ -18,7 +18,7 @@ SHOWN = (
 Kept = Mapping[str, Mapping[Cell, Row]]  # by source
 
 
-def table_of(about: str, kept: Kept) -> Json:
+def table_of(about: str, kept: Kept, detectors: Sequence[str] = DETECTORS) -> Json:
     """Rows of the detectors over all sources, and the false incidents of ours by what was on.
 
     A row says of how many sources it is, how long it took, which commits measured it, and whether
@@ -27,7 +27,7 @@ def table_of(about: str, kept: Kept) -> Json:
     rows = []
     first: dict[str, str] = {}
     most: list[Row] = []
-    for name in DETECTORS:
+    for name in detectors:
         own = {s: rows_of[WHOLE, name] for s, rows_of in kept.items() if (WHOLE, name) in rows_of}
         if own:
             first = {s: row.world for s, row in own.items()} | first
@@ -37,6 +37,7 @@ def table_of(about: str, kept: Kept) -> Json:
         "about": about,
         "campaigns": sum(len(r.evaluated.figures[1].campaigns) for r in most),
         "days": round(sum(r.evaluated.figures[1].days for r in most), 2),
+        "expected": list(detectors),
         "detectors": rows,
     }
     for version in (ORDINARY, CLEAN):

@@ -6,22 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
+from kept_figures import FOUND, MISSED, WEAK, row
 from made_world import Attack, made_world
-from quality.evaluate import Evaluated
 from quality.fingerprint import fingerprint
-from quality.judge import Campaign, EventFigures
-from quality.kept import Row, keep, kept_rows
+from quality.kept import keep, kept_rows
 from quality.table import table_of
-
-FOUND = Campaign("A1", "scraping", 9.25, True, True, 1, 2.0)
-MISSED = Campaign("A2", "lateral_movement", None, False, False, None, float("inf"))
-WEAK = Campaign("A3", "scraping", float("nan"), False, True, 4, float("inf"))
-
-
-def row(*campaigns: Campaign, commit: str = "abc", world: str = "w", false: int = 1) -> Row:
-    figures = EventFigures(campaigns, np.array([0, false]), 1.5)
-    vus = {"p1": 0.25, "p2": float("nan")}
-    return Row(Evaluated(dict.fromkeys((1, 5, 20), figures), vus, 12.5), commit, world)
 
 
 def keep_one(path: Path, name: str) -> None:
