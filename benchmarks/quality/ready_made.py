@@ -10,7 +10,7 @@ from dataclasses import replace
 from informer.detections.days import learned_kinds
 from informer.detections.detect import Learned, Observed
 from informer.detections.streams import learn_rates
-from informer.forecasts.fit import fit_all
+from informer.forecasts.fit import fit_all, pools_for
 from informer.incidents.build import Names
 from informer.pipeline.held_out import calibrate_held_out
 from informer.pipeline.judge import Gathered, incidents_of, judge
@@ -25,9 +25,8 @@ def words_on(
 
     Only what is `critical` may have a network, as in a workspace.
     """
-    fitted = fit_all(
-        [t.series for t in world.train.values()], critical=critical, seed=seed, processes=1
-    )
+    series = [t.series for t in world.train.values()]
+    fitted = fit_all(series, critical=critical, seed=seed, processes=1, pools=pools_for(series))
     learned = Learned(
         calibration=calibrate_held_out(world.train, fitted, world.train_grid),
         rates=learn_rates(world.train, world.train_grid.seen),
