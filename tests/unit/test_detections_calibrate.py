@@ -205,3 +205,21 @@ def test_three_calls_to_what_nobody_calls_make_no_alarm() -> None:
     calls["rare"][50] = 4.0
     more = watched_of(calls, expected)
     assert exceedances(Scan(more, flat, steady), more)[0].max() > 8
+
+
+def test_days_of_a_kind_never_learned_do_not_make_limits_low() -> None:
+    """They are judged by wide limits and so pass few, which says nothing of other days."""
+    watched = clean(CALIBRATED, 5)
+    whole = calibrated(watched)
+    late = np.arange(watched.steps) >= 2 * DAY
+    partly = calibrated(replace(watched, unsure=np.where(late, 0.25, 0.0)))
+    assert partly.days == pytest.approx(2.0)
+    for kind in ("volume", "silence"):
+        had = whole.tails[kind].level(1.0)
+        assert partly.tails[kind].level(1.0) == pytest.approx(had, abs=0.7)
+
+
+def test_where_no_other_day_was_held_out_they_must_do() -> None:
+    watched = clean(CALIBRATED, 5)
+    every = np.full(watched.steps, 0.25)
+    assert calibrated(replace(watched, unsure=every)).days == pytest.approx(CALIBRATED)

@@ -52,3 +52,20 @@ def test_a_first_weekend_at_half_the_traffic_is_no_silence_but_none_at_all_is() 
     assert scores[True][:40].max() > 20
     assert scores[False][:40].max() < 3
     assert scores[False][44:].max() > 4
+
+
+def test_on_the_monday_after_a_first_weekend_nobody_is_surprised_by_that_weekend() -> None:
+    grid = Grid(MONDAY_NS + 5 * 24 * STEP_S * 10**9, STEP_S, np.ones(72, dtype=bool))
+    usual = np.full(72, 40.0)
+    calls = np.where(np.arange(72) < 48, 20.0, 40.0)
+    every = {"a": calls, "b": usual, "c": usual, "d": usual}
+    traffic = {p: traffic_of(p, {f"{p}-in": x}) for p, x in every.items()}
+    forecasts = {p: expecting(t, usual) for p, t in traffic.items()}
+    watched = watch(traffic, forecasts, NO_RATES, unsure(grid, (True, False)))
+    flat = np.ones((len(watched.streams), len(WINDOWS)))
+    scan = Scan(watched, flat, np.full(len(WINDOWS), 2000.0))
+    own = stream_of(watched, "calls", "a")
+    assert scan.score_all().score[48:, own].max() < 3
+    steps = np.arange(48, 72)
+    again = scan.score(steps, np.full(24, own), np.zeros(24, dtype=np.int64))
+    assert again.score.max() < 3

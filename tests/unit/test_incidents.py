@@ -164,7 +164,7 @@ def test_a_long_story_holds_together_what_is_short_and_begins_with_it() -> None:
     (incident,) = told(
         cells("login", "in", first=10, last=90),
         cells("login", "login", first=12),
-        cells("login", "db", first=33),
+        cells("login", "db", first=22),
     )
     assert (incident["opened"], incident["resolved"]) == (10, 91)
 
@@ -184,12 +184,23 @@ def test_what_begins_long_after_is_an_incident_of_its_own(attack: list[Row]) -> 
     assert (own["opened"], own["resolved"]) == (60, 65)
 
 
+def test_a_gateway_does_not_join_what_begins_an_hour_apart() -> None:
+    """An attack on the login goes on, with fewer calls behind it, when another page fails."""
+    missing = cells("login", "login", "mix", first=10, last=90, signal="share")
+    soon, late = (
+        told(missing, cells("browse", "catalog", "failure", first=f, last=60, signal="failures"))
+        for f in (16, 17)
+    )
+    assert [i["opened"] for i in soon] == [10]
+    assert [i["opened"] for i in late] == [10, 17]
+
+
 def test_what_goes_on_side_by_side_is_one_incident_however_it_is_ordered() -> None:
     (incident,) = told(
         cells("login", "in", first=10, last=12),
         cells("login", "login", first=11, last=90),
-        cells("login", "db", first=30, last=31),
-        cells("login", "users", first=34, last=60),
+        cells("login", "db", first=20, last=21),
+        cells("login", "users", first=23, last=60),
     )
     assert incident["resolved"] == 91
 
@@ -348,7 +359,7 @@ def test_the_same_volume_goes_on_whatever_rpc_it_is_blamed_on() -> None:
     (now,) = going_on(before, cells("login", "in", first=24, last=29), first=21)
     assert now["incident_id"] == before["incident_id"]
     (refused,) = going_on(
-        before, cells("login", "in", "refusal", first=23, last=29, signal="refusals"), first=21
+        before, cells("login", "in", "refusal", first=22, last=29, signal="refusals"), first=21
     )
     assert refused["incident_id"] == before["incident_id"]  # it begins near the other
     later = cells("login", "in", "refusal", first=60, last=64, signal="refusals")

@@ -54,6 +54,10 @@ class Scan:
         self._calm_shape = calm_shape
         self._expected = _sums(watched.expected)
         self._variance = _sums(watched.variance)
+        # Expected calls times how unsure their kind of day makes them: days err as a whole.
+        self._unsure = _sums(
+            watched.expected * np.sqrt(watched.unsure)[:, None] * (watched.unit >= 0)
+        )
         self._unit_observed = _sums(watched.unit_observed)
         self._unit_expected = _sums(watched.unit_expected)
         self.event = self._events_under_way()  # [t, u]
@@ -176,16 +180,17 @@ class Scan:
         spread = self._variance[last, stream] - self._variance[first, stream]
         factor, doubt = self._demand(first, last, self._watched.unit[stream], w)
         expected = plain * factor
-        unsure = self._watched.unsure[step] * (self._watched.unit[stream] >= 0)
-        variance = spread * factor + plain**2 * (doubt + self._watched.doubt[stream] + unsure)
+        unsure = self._unsure[last, stream] - self._unsure[first, stream]
+        doubt = doubt + self._watched.doubt[stream]
+        variance = spread * factor + plain**2 * doubt + unsure**2
         return observed, expected, variance, factor
 
     def _whole_moments(self, of: Ints, w: int) -> tuple[Floats, Floats, Floats, Floats]:
         """The same for all windows of one length that end at any step, of some streams; [t, s]."""
         window = WINDOWS[w]
-        observed, plain, spread = (
+        observed, plain, spread, unsure = (
             _trailing(sums[:, of], window)
-            for sums in (self._observed, self._expected, self._variance)
+            for sums in (self._observed, self._expected, self._variance, self._unsure)
         )
         unit = self._watched.unit[of]
         factor, doubt = (
@@ -193,8 +198,8 @@ class Scan:
             for grid, neutral in zip(self._demands[w], (1.0, 0.0), strict=True)
         )
         expected = plain * factor
-        unsure = self._watched.unsure[:, None] * (unit >= 0)
-        variance = spread * factor + plain**2 * (doubt + self._watched.doubt[of] + unsure)
+        doubt = doubt + self._watched.doubt[of]
+        variance = spread * factor + plain**2 * doubt + unsure**2
         return observed, expected, variance, factor
 
     def _demand(self, first: Ints, last: Ints, unit: Ints, w: int) -> tuple[Floats, Floats]:

@@ -12,6 +12,8 @@ from informer.core.types import NOISE, NS_PER_S, OUTSIDE, UNKNOWN, Json
 SAME_CELL = (12, 3600)  # a pause this long on one cell does not end its story
 SAME_NEWS = (24, 4 * 3600)  # nor does this one of a thing never seen before: it comes when it comes
 TOGETHER = (3, 600)  # stories that begin or end this far apart may be one
+BEGIN = (12, 3600)  # what begins later than this has another reason
+BEGIN_OF_FAULT = (6, 1800)  # in one service; a gateway meets every chain
 CHANGE = (24, 4 * 3600)  # after a change or in a crowd, traffic shows it now and then only
 FAULTS = frozenset({"failure", "mix", "silence", "latency"})
 SLOW = "slow"  # what faults have in common with stories of latency, by service
@@ -146,7 +148,8 @@ def _neighbours(
         slack_ns = pause_ns(CHANGE if story.kind == "change" else TOGETHER, step_ns)
         for common in _in_common(story, callers, services_of):
             before = recent.setdefault(common, deque())
-            while not lasting and before and _long_before(stories[before[0]], story, step_ns):
+            near = BEGIN_OF_FAULT if common[0] == "fault" else BEGIN
+            while not lasting and before and _long_before(stories[before[0]], story, near, step_ns):
                 before.popleft()
             if before and story.first_ns - stories[before[0]].last_ns <= slack_ns:
                 yield before[0], i
@@ -157,8 +160,8 @@ def _neighbours(
                 before.append(i)
 
 
-def _long_before(before: Story, story: Story, step_ns: int) -> bool:
-    return story.first_ns - before.first_ns > pause_ns(CHANGE, step_ns)
+def _long_before(before: Story, story: Story, near: tuple[int, int], step_ns: int) -> bool:
+    return story.first_ns - before.first_ns > pause_ns(near, step_ns)
 
 
 def _in_common(
