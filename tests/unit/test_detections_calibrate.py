@@ -1,5 +1,6 @@
 """What clean traffic scores becomes a threshold that keeps the alert budget."""
 
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -223,3 +224,15 @@ def test_where_no_other_day_was_held_out_they_must_do() -> None:
     watched = clean(CALIBRATED, 5)
     every = np.full(watched.steps, 0.25)
     assert calibrated(replace(watched, unsure=every)).days == pytest.approx(CALIBRATED)
+
+
+def test_without_clean_traffic_a_kind_that_has_one_side_counts_it_once() -> None:
+    watched = clean(CALIBRATED, 5)
+    guessed = calibrate(watched, np.zeros(watched.steps, dtype=bool), step_s=STEP_S).tails
+    count = Counter(x.signal for x in watched.streams)
+    a_stream = {
+        kind: guessed[kind].per_day / count[signal]
+        for kind, signal in (("mix", "share"), ("failure", "failures"), ("refusal", "refusals"))
+    }
+    assert a_stream["mix"] == pytest.approx(2 * a_stream["failure"])
+    assert a_stream["refusal"] == pytest.approx(a_stream["failure"])

@@ -123,7 +123,8 @@ def _tails(fitted: Calibration, watched: Watched, seen: Bools, step_s: int) -> d
     kinds = kinds_of(watched)  # [2, s]
     if days < LEAST_DAYS:
         a_day = SECONDS_A_DAY / step_s
-        sides = [float((kinds == k).sum()) for k in range(len(KINDS))]
+        surprising = np.stack([np.ones_like(watched.two_sided), watched.two_sided])  # [2, s]
+        sides = [float(((kinds == k) & surprising).sum()) for k in range(len(KINDS))]
         return {
             kind: guessed_tail(max(n, 1.0) * a_day * 2)
             for kind, n in zip(KINDS, sides, strict=True)
