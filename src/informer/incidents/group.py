@@ -1,6 +1,6 @@
 """Which detections belong together: near in time and on one rpc or chain, never time alone."""
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ SAME_CELL = (12, 3600)  # a pause this long on one cell does not end its story
 SAME_NEWS = (24, 4 * 3600)  # nor does this one of a thing never seen before: it comes when it comes
 TOGETHER = (3, 600)  # stories that begin or end this far apart may be one
 BEGIN = (12, 3600)  # what begins later than this has another reason
-BEGIN_OF_FAULT = (6, 1800)  # in one service; a gateway meets every chain
+HUB = 0.25  # of all patterns; what begins in a gateway begins on every chain at once
 CHANGE = (24, 4 * 3600)  # after a change or in a crowd, traffic shows it now and then only
 FAULTS = frozenset({"failure", "mix", "silence", "latency"})
 SLOW = "slow"  # what faults have in common with stories of latency, by service
@@ -141,6 +141,7 @@ def _neighbours(
     Not all pairs: each story with the one that lasts longest, of those that it may be one with,
     which is enough to connect whatever all pairs would, and takes no longer in a flood of alerts.
     """
+    hubs = _hubs(services_of)
     # By what stories have in common: those that began of late, and end before all before them.
     recent: dict[tuple[str, str], deque[int]] = {}
     for i, story in sorted(enumerate(stories), key=lambda s: s[1].first_ns):
@@ -148,7 +149,7 @@ def _neighbours(
         slack_ns = pause_ns(CHANGE if story.kind == "change" else TOGETHER, step_ns)
         for common in _in_common(story, callers, services_of):
             before = recent.setdefault(common, deque())
-            near = BEGIN_OF_FAULT if common[0] == "fault" else BEGIN
+            near = TOGETHER if common in hubs else BEGIN
             while not lasting and before and _long_before(stories[before[0]], story, near, step_ns):
                 before.popleft()
             if before and story.first_ns - stories[before[0]].last_ns <= slack_ns:
@@ -162,6 +163,12 @@ def _neighbours(
 
 def _long_before(before: Story, story: Story, near: tuple[int, int], step_ns: int) -> bool:
     return story.first_ns - before.first_ns > pause_ns(near, step_ns)
+
+
+def _hubs(services_of: dict[str, frozenset[str]]) -> set[tuple[str, str]]:
+    """What stories of faults in a service have in common that is on many chains."""
+    patterns = Counter(service for services in services_of.values() for service in services)
+    return {("fault", s) for s, n in patterns.items() if n > HUB * len(services_of)}
 
 
 def _in_common(
