@@ -25,6 +25,7 @@ from informer.pipeline.workspace import Workspace
 from informer.spans.templates import Templates
 from quality.world import Event, Unmet, World, read_events
 
+COMMON_SIGNALS = ("calls", "failures", "refusals")  # those that every detector sees
 MALICIOUS_STEPS = """
 select m.pattern_id, h.start_ns // $step_ns * $step_ns as step_start_ns, count(*) as chains
 from chains as h join malicious using (trace_id) left join members as m using (shape_id)
@@ -155,10 +156,14 @@ def as_json(incidents: pa.Table) -> list[Json]:
 def pattern_scores(found: Detected, world: World) -> dict[str, Floats]:
     """How far the cells of each pattern are towards their thresholds, [t, 1]; 1 = an alarm.
 
-    The highest at every step; 0 where it was not seen.
+    The highest at every step; 0 where it was not seen. Of what the baselines score as well: too
+    much of what they see.
     """
-    ratio = pc.divide(found.scores["score"], found.scores["threshold"])
-    cells = found.scores.select(["pattern_id", "step_start_ns"]).append_column("ratio", ratio)
+    too_much = pc.greater_equal(found.scores["observed"], found.scores["expected"])
+    common = pc.is_in(found.scores["signal"], pa.array(COMMON_SIGNALS))
+    scores = found.scores.filter(pc.and_(too_much, common))
+    ratio = pc.divide(scores["score"], scores["threshold"])
+    cells = scores.select(["pattern_id", "step_start_ns"]).append_column("ratio", ratio)
     highest = cells.group_by(["pattern_id", "step_start_ns"]).aggregate([("ratio", "max")])
     scores = {p: np.zeros((len(world.test_grid.seen), 1)) for p in world.test}
     step = highest["step_start_ns"].to_numpy() - world.test_grid.start_ns
