@@ -113,6 +113,20 @@ def test_steps_that_were_not_seen_are_not_scored() -> None:
     assert scores[0] == scores[1]
 
 
+def test_a_tail_that_was_not_seen_is_not_what_is_held_out() -> None:
+    series = by_the_clock(6.0)
+    whole = backtest(series.slice(0, 300), [Seasonal()], seed=0)
+    seen = np.arange(series.steps) < 300
+    series = Series(
+        series.graph, series.start_ns, series.step_s, series.calls * seen[:, None], seen
+    )
+    found = backtest(series, [Seasonal()], seed=0)
+    assert found.first == whole.first == 180
+    assert found.forecast is not None
+    assert len(found.forecast.expected) == series.steps - 180
+    assert found.scores["seasonal"].crps < 1.5 * whole.scores["seasonal"].crps
+
+
 def test_the_json_holds_scores_and_reason() -> None:
     document = backtest(by_the_clock(6.0), [Seasonal()], seed=0).to_json()
     assert document["chosen"] == "seasonal"

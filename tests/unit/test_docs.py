@@ -123,7 +123,9 @@ def test_every_key_of_the_json_documents_is_in_the_reference() -> None:
     assert set(keys(page, "An incident")) == set(incident_document(row, evidence=True))
     rpc = {"caller": "a", "callee": "b", "method": "c"}
     pattern = dict.fromkeys(PATTERNS.names) | {"entry_rpc_id": "r"}
-    assert set(keys(page, "A pattern")) == set(pattern_document(pattern, None, {"r": rpc}, "none"))
+    assert set(keys(page, "A pattern")) == set(
+        pattern_document(pattern, None, {"r": rpc}, "none", "")
+    )
     found = detection_document(INCIDENTS.empty(), Grid(0, 60, np.zeros(0, dtype=bool)))
     assert set(keys(page, "informer detect")) == set(found)
 

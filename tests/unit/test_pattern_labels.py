@@ -144,15 +144,6 @@ def test_a_pattern_is_critical_by_its_share() -> None:
     assert critical(share=0.01) == [True, True]
 
 
-def test_a_pattern_is_learning_until_it_has_a_model() -> None:
-    _, found = learn(Seen(call("web:GET /"), 900), Seen(call("web:GET /rare"), 10), share=0.5)
-    big, rare = found.patterns["pattern_id"].to_pylist()
-    assert found.critical == (big,)
-    states = found.with_states({big}).select(["pattern_id", "state"]).to_pylist()
-    assert [row["state"] for row in states] == ["ready", "learning"]
-    assert [row["pattern_id"] for row in states] == [big, rare]
-
-
 @pytest.mark.parametrize(
     "rule", ["*>auth:login", "auth:*", "web>a?th:log*", "outside>web:POST *", "*:login"]
 )

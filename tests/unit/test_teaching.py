@@ -17,7 +17,7 @@ from informer.pipeline.accepts import (
     keep_accept,
     levelled,
 )
-from informer.pipeline.teaching import barred_steps, keep_irregular, since_leap, unseen
+from informer.pipeline.teaching import barred_steps, keep_irregular, since_birth, since_leap, unseen
 from informer.pipeline.workspace import Workspace
 from kept_traffic import EVER, STEP_NS, calls_of, grid_of, keep, kept
 from pattern_traffic import START_NS, traffic_of
@@ -169,3 +169,17 @@ def test_only_what_came_after_the_last_leap_is_of_the_form_of_now() -> None:
     accepts = [accept(0, 4, Leap(at(1), {}), Leap(at(3), {"in": 2.0}))]
     assert calls_of(since_leap(accepts, given)) == [None, None, None, 4.0]
     assert since_leap([], given) is given
+
+
+def test_the_silence_before_a_pattern_was_born_does_not_teach() -> None:
+    def taught(calls: list[float]) -> int:
+        made = since_birth(traffic_of("p", {"in": np.array(calls)}))
+        return int(np.argmax(made.series.seen))
+
+    day = 144
+    assert taught([0.0] * 4 * day + [2.0, 0.0, 3.0] * 20) == 4 * day
+    weekend = [0.0] * 2 * day + [2.0] * day
+    assert taught(weekend) == 0
+    rare = [0.0] * 4 * day + [1.0] + [0.0] * 3 * day
+    assert taught(rare) == 0
+    assert taught([0.0] * 5 * day) == 0

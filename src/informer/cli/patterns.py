@@ -43,6 +43,9 @@ def print_patterns(patterns: list[dict[str, Any]]) -> None:
             for p in patterns
         ],
     )
+    for p in patterns:
+        if p["why"]:
+            say(f"{p['id']} is {p['state']}: {p['why']}")
 
 
 def show_pattern(workspace: Path, pattern_id: str, *, json_out: bool) -> None:
@@ -61,6 +64,8 @@ def show_pattern(workspace: Path, pattern_id: str, *, json_out: bool) -> None:
         return
     say(f"{p['id']}  {p['label']}")
     say(f"{p['chains']:,.0f} chains, {p['share']:.1%} of all; state {p['state']}")
+    if p["why"]:
+        say(p["why"])
     names = [f"{r['caller']} > {r['callee']} {r['method']}" for r in p["rpcs"]]
     print_table("rpcs", ("no>", "rpc"), [(str(i), name) for i, name in enumerate(names)])
     if p["edges"]:

@@ -97,6 +97,18 @@ class AlertSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class LearningSettings:
+    """`[learning]`: what may teach."""
+
+    drift_cap: float = setting(
+        0.5,
+        "How far usual traffic may move before a person is asked: 0.5 is half as much again.",
+        "must be > 0 and finite",
+        lambda v: 0 < v < math.inf,
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class MachineSettings:
     """`[machine]`: what this machine may be asked for."""
 
@@ -121,6 +133,7 @@ class Settings:
     patterns: PatternSettings = field(default_factory=PatternSettings)
     methods: MethodSettings = field(default_factory=MethodSettings)
     alerts: AlertSettings = field(default_factory=AlertSettings)
+    learning: LearningSettings = field(default_factory=LearningSettings)
     machine: MachineSettings = field(default_factory=MachineSettings)
 
 

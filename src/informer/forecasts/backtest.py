@@ -56,13 +56,14 @@ def backtest(series: Series, forecasters: Sequence[Forecaster], *, seed: int) ->
     """Forecast the last steps of a series in folds, each from what came before it.
 
     The first forecaster is the bar and is fitted anew before every fold; the others, which take
-    longer, are fitted once, before the first fold, and must beat it nevertheless. The series begins
-    with its first seen step.
+    longer, are fitted once, before the first fold, and must beat it nevertheless. What is held is a
+    share of the steps from the first to the last that was seen.
     """
     bar, *rivals = forecasters
-    born = int(np.argmax(series.seen)) if series.seen.any() else series.steps
-    begin = born + int((series.steps - born) * (1.0 - HELD_SHARE))
-    if series.steps - born < FEWEST_STEPS or not series.seen[:begin].any():
+    known = np.flatnonzero(series.seen)
+    born, end = (int(known[0]), int(known[-1]) + 1) if len(known) else (0, 0)
+    begin = born + int((end - born) * (1.0 - HELD_SHARE))
+    if end - born < FEWEST_STEPS or not series.seen[:begin].any():
         reason = f"{bar.name}: {int(series.seen.sum())} steps are too few to compare forecasters"
         return Backtest(bar.name, reason, {}, None, None)
     steps = np.arange(begin, series.steps)

@@ -1,14 +1,19 @@
 """What the clock alone expects of a pattern: the level that its model was learned at."""
 
 from dataclasses import replace
+from typing import Any
 
-from informer.core.types import Floats, Model, Series
-from informer.forecasts.calendar import DAY_S, starts_s
+import numpy as np
+
+from informer.core.types import Floats, Ints, Model, Series
+from informer.forecasts.calendar import DAY_S, WEEK_S, starts_s
+from informer.forecasts.lean import SURE_DAYS
 from informer.forecasts.season import Season
 from informer.forecasts.seasonal import Seasonal
 
-ARRAYS = ("rates", "weekday", "calls")
-SETTINGS = ("period_s", "days")
+MONDAY_S = 4 * DAY_S  # 1970-01-05
+ARRAYS = ("rates", "weekday")
+SETTINGS = ("period_s", "days", "until_ns")
 
 
 def with_clock(model: Model, seasonal: Model) -> Model:
@@ -19,22 +24,50 @@ def with_clock(model: Model, seasonal: Model) -> Model:
 
 
 def by_the_clock(model: Model, series: Series) -> Floats | None:
-    """Calls of every step at the level that was learned, [t, n]; None where no day was learned."""
-    own = model.forecaster == Seasonal.name
-    period_s = int(model.settings["period_s" if own else "clock_period_s"])
-    if period_s < DAY_S:
-        return None
-    rates, weekday = (model.arrays[name if own else f"clock.{name}"] for name in ARRAYS[:2])
-    return Season(period_s, rates, weekday).expected(starts_s(series), series.step_s)
+    """Calls of every step at the level that was learned, [t, n]; None where no week was learned.
+
+    The rpcs are those of the model.
+    """
+    return _expected(model, starts_s(series))
+
+
+def mean_by_the_clock(model: Model) -> Floats | None:
+    """Calls of each rpc a second over a week, [n], at the level learned; None as above."""
+    step_s = int(model.settings["step_s"])
+    expected = _expected(model, MONDAY_S + np.arange(0, WEEK_S, step_s))
+    return None if expected is None else np.asarray(expected.mean(axis=0) / step_s)
 
 
 def learned_days(model: Model) -> float:
     """How long the history was that the model was learned from."""
-    own = model.forecaster == Seasonal.name
-    return float(model.settings["days" if own else "clock_days"])
+    return float(_setting(model, "days"))
 
 
-def learned_calls(model: Model) -> Floats:
-    """How many calls of each rpc it was learned from, [n]."""
+def learned_until_ns(model: Model) -> int:
+    """End of the last step that the model was learned from."""
+    return int(_setting(model, "until_ns"))
+
+
+def with_room(model: Model, least: Floats, most: Floats) -> Model:
+    """A model whose level stays between these, [n] each; only what follows a level has one."""
+    if model.forecaster != Seasonal.name:
+        return model
+    return replace(model, arrays=model.arrays | {"room": np.stack([least, most])})
+
+
+def _expected(model: Model, starts: Ints) -> Floats | None:
+    if learned_days(model) < SURE_DAYS:
+        return None
+    rates, weekday = (_array(model, name) for name in ARRAYS)
+    season = Season(int(_setting(model, "period_s")), rates, weekday)
+    return season.expected(starts, int(model.settings["step_s"]))
+
+
+def _array(model: Model, name: str) -> Floats:
     own = model.forecaster == Seasonal.name
-    return model.arrays["calls" if own else "clock.calls"]
+    return model.arrays[name if own else f"clock.{name}"]
+
+
+def _setting(model: Model, name: str) -> Any:
+    own = model.forecaster == Seasonal.name
+    return model.settings[name if own else f"clock_{name}"]

@@ -28,6 +28,8 @@ WIDTHS_H = (0.5, 1.0, 2.0)  # over which own calls are gathered
 USUAL_WIDTH_H = 1.0
 TIMES_ALIKE = (0.1, 1.0, 10.0)  # how much more or less than usual a pattern may lean
 NATS_BETWEEN = 10.0  # as between forms of a profile: nats are no odds
+MOST_NAMED = 3
+LEAST_NAMED = 0.1  # share of a shape
 LEAST_GAIN = 10.0  # nats per rpc by which a young one must be likelier without a day
 SURE_DAYS = 7.0  # of history; then the spread and its calibration know what is left to doubt
 MOST_DOUBT = 3.0
@@ -41,6 +43,7 @@ class Leaned:
     held: Floats  # [t, n], as in `Found`
     doubt: Floats  # [2, p, n], relative variance of the rates themselves
     young: bool  # too short a history for a day of its own
+    on: tuple[str, ...] = ()  # the patterns that a young one leans on most
 
 
 def lean(found: Found, series: Series, pool: Pool | None) -> Leaned:
@@ -74,6 +77,7 @@ def lean(found: Found, series: Series, pool: Pool | None) -> Leaned:
         held * level * share + found.held * (1.0 - share),
         np.minimum(doubt, MOST_DOUBT),
         young,
+        _named(pool, each[0].share) if young else (),
     )
 
 
@@ -84,12 +88,13 @@ class _Rpc:
     rates: Floats  # [w, q]
     doubt: Floats  # [k, q]
     held: Floats  # [t]
+    share: Floats  # [s], how far it leans on each shape
 
 
 def _lean_rpc(counts: Floats, acts: Floats, starts: Ints, pool: Pool, *, hold_out: bool) -> _Rpc:
     """The mean of all shapes by how likely they are, bent to what the rpc did itself."""
     week = Week.of(counts, acts, starts, pool.slot_s)
-    base, between, worth = _base(week, pool, hold_out=hold_out)  # [c, w, q] twice, [c]
+    base, between, worth, share = _base(week, pool, hold_out=hold_out)  # [c, w, q] twice, [c]
     widths = WIDTHS_H if hold_out else (USUAL_WIDTH_H,)
     weights = TIMES_ALIKE if hold_out else (1.0,)
     best: tuple[float, Floats, Floats] | None = None
@@ -103,13 +108,20 @@ def _lean_rpc(counts: Floats, acts: Floats, starts: Ints, pool: Pool, *, hold_ou
     by_type = np.stack([between[-1][OF_TYPE[k]].mean(axis=0) for k in (0, 1)])
     day = starts // DAY_S - starts[0] // DAY_S
     held = _of_days(bent, week)[day, slots(starts, DAY_S, pool.slot_s)]
-    return _Rpc(bent[-1], by_type + within[-1], held)
+    return _Rpc(bent[-1], by_type + within[-1], held, share)
 
 
-def _base(week: Week, pool: Pool, *, hold_out: bool) -> tuple[Floats, Floats, Floats]:
+def _named(pool: Pool, share: Floats) -> tuple[str, ...]:
+    """The patterns whose shapes have most of the share, [s]; the flat shape is nobody's."""
+    most = np.argsort(-share, kind="stable")[:MOST_NAMED]
+    return tuple(pool.pattern_ids[s] for s in most if share[s] >= LEAST_NAMED and s > 0)
+
+
+def _base(week: Week, pool: Pool, *, hold_out: bool) -> tuple[Floats, Floats, Floats, Floats]:
     """Calls by the shapes of others, and the relative variance between them; [c, w, q] each.
 
-    The third is how many calls they count for, [c].
+    The third is how many calls they count for, [c], the fourth how far each is leaned on when no
+    day is left out, [s].
     """
     acts = by_block(week.exposure * pool.shapes[:, week.weekday], pool.slot_s)  # [s, d, b]
     counts = by_block(week.counts, pool.slot_s)  # [d, b]
@@ -128,7 +140,7 @@ def _base(week: Week, pool: Pool, *, hold_out: bool) -> tuple[Floats, Floats, Fl
     base = np.einsum("sc,swq->cwq", share * level, pool.shapes)
     square = np.einsum("sc,swq->cwq", share * level**2, pool.shapes**2)
     worth = np.einsum("sc,s->c", share, pool.worth(pool.alike))
-    return base, np.maximum(square / base**2 - 1.0, 0.0), worth
+    return base, np.maximum(square / base**2 - 1.0, 0.0), worth, share[:, -1]
 
 
 def _bend(week: Week, base: Floats, width: float, worth: Floats) -> tuple[Floats, Floats]:

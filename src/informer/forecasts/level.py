@@ -16,13 +16,21 @@ class LevelRule:
     prior_calls: Floats  # [n], evidence for level 1; infinite = the level never moves
 
 
-def follow(profile: Floats, calls: Floats, seen: Bools, rule: LevelRule, spread: Floats) -> Floats:
+def follow(
+    profile: Floats,
+    calls: Floats,
+    seen: Bools,
+    rule: LevelRule,
+    spread: Floats,
+    room: tuple[Floats, Floats] | None = None,
+) -> Floats:
     """Expected calls of every step, [t, n]: the profile times the level before that step.
 
     The level is a discounted gamma-Poisson filter (West and Harrison 1997, "Bayesian
     Forecasting and Dynamic Models"): calls seen over calls expected, both forgotten with the
     half-life, with `prior_calls` added to both. What enters is clipped, so an attack moves it
-    little; a step that was not seen only forgets.
+    little; a step that was not seen only forgets. `room` is the least and the most that the level
+    may be, [n] each: patience moves it no further.
     """
     decay = 0.5 ** (1.0 / rule.half_life_steps)
     moves = np.isfinite(rule.prior_calls)
@@ -30,8 +38,10 @@ def follow(profile: Floats, calls: Floats, seen: Bools, rule: LevelRule, spread:
     had = np.zeros_like(profile[0]) if len(profile) else np.zeros(0)
     due = np.zeros_like(had)
     expected = np.empty_like(profile)
+    least, most = (0.0, np.inf) if room is None else room
     for t in range(len(profile)):
-        mean = profile[t] * np.where(moves, (had + prior) / (due + prior), 1.0)
+        level = np.where(moves, (had + prior) / (due + prior), 1.0)
+        mean = profile[t] * np.clip(level, least, most)
         expected[t] = mean
         had *= decay
         due *= decay

@@ -4,7 +4,7 @@ from itertools import product
 
 import numpy as np
 
-from informer.core.types import Floats, Forecast, Model, Series
+from informer.core.types import NS_PER_S, Floats, Forecast, Model, Series
 from informer.forecasts.calendar import DAY_S, starts_s
 from informer.forecasts.counts import fit_spread, log_likelihood
 from informer.forecasts.lean import lean
@@ -56,11 +56,12 @@ class Seasonal:
                 # A mean learned from few calls is itself uncertain (gamma posterior).
                 "spread": spread + 1.0 / (total + 0.5),
                 "doubt": leaned.doubt,
-                "calls": total,
             },
             {
                 "period_s": season.period_s,
                 "days": series.steps * series.step_s / DAY_S,
+                "until_ns": _until_ns(series),
+                "leans_on": list(leaned.on),
                 **described(series),
             },
         )
@@ -75,10 +76,17 @@ class Seasonal:
         profile = season.expected(starts, series.step_s)
         if series.level is not None:
             profile = profile * series.level
-        expected = follow(profile, series.calls, series.seen, rule, a["spread"])
+        room = (a["room"][0], a["room"][1]) if "room" in a else None
+        expected = follow(profile, series.calls, series.seen, rule, a["spread"], room)
         even = np.ones_like(a["weekday"])
         doubt = Season(period_s, a["doubt"], even).expected(starts, series.step_s)
         return Forecast(expected, a["spread"] + doubt, doubt)
+
+
+def _until_ns(series: Series) -> int:
+    """End of the last step that was seen."""
+    last = int(np.flatnonzero(series.seen)[-1])
+    return int(series.step_starts_ns()[last]) + series.step_s * NS_PER_S
 
 
 def _young_rule(series: Series, total: Floats) -> LevelRule:

@@ -1,6 +1,6 @@
 """Finds the chain patterns of a learning run, and the pattern of a shape met later."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,13 +40,6 @@ class Patterns:
         """The ids of the patterns that are worth a model of their own."""
         critical = self.patterns.filter(self.patterns["critical"])
         return tuple(critical["pattern_id"].to_pylist())
-
-    def with_states(self, ready: Collection[str]) -> pa.Table:
-        """The rows of `patterns`, those with a trained model marked `ready`."""
-        rows = self.patterns.to_pylist()
-        return PATTERNS.of(
-            [row | {"state": "ready"} if row["pattern_id"] in ready else row for row in rows]
-        )
 
 
 def find_patterns(

@@ -14,6 +14,7 @@ from informer.pipeline.learn import add_run, next_run_id
 from informer.pipeline.memory import fits, pattern_graphs, previous_patterns, versions_in_force
 from informer.pipeline.news import forget_news, learn_news, news_of, redraw
 from informer.pipeline.relearn import relearn
+from informer.pipeline.states import keep_states
 from informer.pipeline.teaching import ends_ns
 from informer.pipeline.workspace import Workspace
 
@@ -197,6 +198,7 @@ def _put_in_force(home: Workspace, changed: Mapping[str, str], backtests: dict[s
         orjson.loads(last["backtest"]) | backtests,
         orjson.loads(last["models"]) | changed,
     )
+    keep_states(home)
     return run_id
 
 

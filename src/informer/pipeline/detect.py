@@ -26,6 +26,7 @@ from informer.pipeline.memory import (
 )
 from informer.pipeline.progress import Progress, silent
 from informer.pipeline.read import Read, read_chains, sources_of
+from informer.pipeline.states import keep_states, states_note
 from informer.pipeline.teaching import keep_irregular
 from informer.pipeline.workspace import Workspace
 from informer.spans.templates import Templates
@@ -96,6 +97,7 @@ def _detect(home: Workspace, scratch: DuckDBEngine, read: Read, progress: Progre
     with home.engine.transaction():
         incidents = _keep(home, scratch, grid, table, found, incidents, expectations)
         settle(home, grid, earlier, set(incidents["incident_id"].to_pylist()))
+        states = keep_states(home)
     forget_examples(home.path, set(home.table("incidents")["incident_id"].to_pylist()))
     return DetectResult(
         incidents,
@@ -106,7 +108,7 @@ def _detect(home: Workspace, scratch: DuckDBEngine, read: Read, progress: Progre
         rpcs,
         grid,
         read,
-        (*read.notes, *_notes(home, grid)),
+        (*read.notes, *_notes(home, grid), *states_note(states)),
     )
 
 

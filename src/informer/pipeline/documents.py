@@ -43,7 +43,7 @@ def incident_document(row: Json, *, evidence: bool = False) -> Json:
 
 
 def pattern_document(
-    row: Json, graph: PatternGraph | None, rpcs: Mapping[str, Json], forecaster: str
+    row: Json, graph: PatternGraph | None, rpcs: Mapping[str, Json], forecaster: str, why: str
 ) -> Json:
     """One pattern with its graph; `edges` index into `rpcs`."""
     nodes = graph.rpc_ids if graph else (row["entry_rpc_id"],)
@@ -60,4 +60,5 @@ def pattern_document(
         "forecaster": forecaster,
         "rpcs": [{k: rpcs[r][k] for k in ("caller", "callee", "method")} for r in nodes],
         "edges": [list(edge) for edge in edges],
+        "why": why,
     }

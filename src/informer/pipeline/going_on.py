@@ -24,7 +24,8 @@ def open_at(home: Workspace, grid: Grid) -> list[Json]:
     """
     found = []
     for row in home.table("incidents").to_pylist():
-        if row["opened_ns"] >= grid.start_ns or row["verdict"] == "accepted":
+        looked_at = bool(detections_of(row))  # no look finds more of what learning asks about
+        if row["opened_ns"] >= grid.start_ns or row["verdict"] == "accepted" or not looked_at:
             continue
         end_ns = ends_ns(row, grid.step_ns)
         was_open = row["resolved_ns"] is None or end_ns > grid.start_ns

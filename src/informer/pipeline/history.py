@@ -10,7 +10,7 @@ from informer.core.tables import TABLES
 from informer.core.types import Floats, Grid, PatternGraph, PatternTraffic, Series
 from informer.detections.calibrate import SECONDS_A_DAY
 from informer.pipeline.accepts import Accept, accepts_in, levelled
-from informer.pipeline.teaching import barred_steps, unseen
+from informer.pipeline.teaching import barred_steps, since_birth, unseen
 from informer.pipeline.workspace import Workspace
 from informer.traffic.series import to_series
 
@@ -48,8 +48,9 @@ def history(
 ) -> dict[str, PatternTraffic]:
     """Kept traffic of these patterns in a range, every step; empty when nothing was kept there.
 
-    Steps that must not teach count as not seen: `undecided` as in `barred_steps`, and `accepts`
-    are those of the workspace if not given. Levels are as known.
+    Steps that must not teach count as not seen (`undecided` as in `barred_steps`), and neither do
+    those before a pattern was born. `accepts` are those of the workspace if not given. Levels are
+    as known.
     """
     bounds = {"first": from_ns, "end": until_ns}
     where = "step_start_ns >= $first and step_start_ns < $end"
@@ -62,7 +63,7 @@ def history(
     rows = home.engine.query(f"select * from traffic where {where} and calls > 0", **bounds)
     accepts = accepts_in(home) if accepts is None else accepts
     barred = barred_steps(home, grid, accepts, undecided=undecided)
-    traffic = to_series(rows, graphs, grid)
+    traffic = {p: since_birth(t) for p, t in to_series(rows, graphs, grid).items()}
     return {
         p: levelled(accepts, unseen(t, barred[p]) if p in barred else t) for p, t in traffic.items()
     }

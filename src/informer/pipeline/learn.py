@@ -1,7 +1,7 @@
 """Learning: spans to patterns, graphs, trained models and a calibrated threshold."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from informer.config.load import settings_in
 from informer.config.settings import Settings
 from informer.core.errors import InformerError
 from informer.core.sql import read_sql
-from informer.core.tables import RUNS
+from informer.core.tables import PATTERNS, RUNS
 from informer.core.types import NS_PER_S, Grid, Json, PatternGraph, PatternTraffic
 from informer.detections.calibrate import SECONDS_A_DAY, Calibration
 from informer.detections.changes import learned_shares
@@ -30,6 +30,7 @@ from informer.patterns.graphs import graphs_of
 from informer.pipeline.accepts import accepts_in, levelled
 from informer.pipeline.held_out import calibrate_held_out
 from informer.pipeline.history import forget_other_steps, keep_range
+from informer.pipeline.let_pass import ask, held_back, let_pass, roomy
 from informer.pipeline.memory import (
     models_that_fit,
     previous_patterns,
@@ -41,7 +42,8 @@ from informer.pipeline.memory import (
 from informer.pipeline.news import without_rejected_news
 from informer.pipeline.progress import Progress, silent
 from informer.pipeline.read import Read, read_chains, sources_of
-from informer.pipeline.teaching import barred_steps, since_leap, unseen
+from informer.pipeline.states import keep_states
+from informer.pipeline.teaching import barred_steps, since_birth, since_leap, unseen
 from informer.pipeline.workspace import Workspace
 from informer.spans.templates import Templates
 from informer.traffic.bin import bin_traffic
@@ -115,11 +117,20 @@ def _learn(home: Workspace, scratch: DuckDBEngine, read: Read, progress: Progres
     progress("counting traffic", 0, None)
     grid = bin_traffic(scratch, step_s=settings.traffic.step_s)
     table = scratch.query("select * from traffic")
-    traffic = to_series(table, graphs.values(), grid)
+    traffic = {p: since_birth(t) for p, t in to_series(table, graphs.values(), grid).items()}
     accepts = accepts_in(home)
     barred = barred_steps(home, grid, accepts)
     traffic = {p: unseen(t, barred[p]) if p in barred else t for p, t in traffic.items()}
     traffic = {p: levelled(accepts, t) for p, t in traffic.items() if t.series.seen.any()}
+    cap, passed = settings.learning.drift_cap, let_pass(home, grid.step_s)
+    held = held_back(passed, traffic, cap)
+    traffic = {p: unseen(t, held[p].steps) if p in held else t for p, t in traffic.items()}
+    traffic = {p: t for p, t in traffic.items() if t.series.seen.any()}
+    if held and not traffic:
+        with home.engine.transaction():
+            keep_range(home, grid, table, scratch.query("select * from workloads"))
+            questions = ask(home, grid, held)
+        raise InformerError(f"there is no step that may teach: {'; '.join(questions)}")
     if not traffic:
         raise InformerError(
             "there is no step that may teach: all are part of incidents that nobody accepted"
@@ -127,6 +138,7 @@ def _learn(home: Workspace, scratch: DuckDBEngine, read: Read, progress: Progres
 
     pools = pools_for([t.series for t in traffic.values()])
     fitted = _fit(traffic, found.critical, settings, pools, progress)
+    fitted = {p: replace(f, model=roomy(f.model, passed.get(p), cap)) for p, f in fitted.items()}
     progress("setting the threshold", 0, None)
     as_now = {p: since_leap(accepts, t) for p, t in traffic.items()}
     services = services_of(graphs, rpcs)
@@ -137,11 +149,10 @@ def _learn(home: Workspace, scratch: DuckDBEngine, read: Read, progress: Progres
     versions = {p: save_model(f.model, home.models / p) for p, f in fitted.items()}
     untaught = [g for p, g in graphs.items() if p not in traffic]
     kept = models_that_fit(home, untaught, grid.step_s)
-    patterns = found.with_states([p for p, f in fitted.items() if f.backtest.first is not None])
     with home.engine.transaction():
         home.save("rpcs", rpcs)
         home.save("shapes", shapes)
-        home.save("patterns", patterns)
+        home.save("patterns", found.patterns)
         home.save("members", found.members)
         home.save("pattern_edges", found.pattern_edges)
         forget_other_steps(home, grid.step_s)
@@ -155,8 +166,16 @@ def _learn(home: Workspace, scratch: DuckDBEngine, read: Read, progress: Progres
         remember_pool(home, pools.models)
         backtests = {p: f.backtest.to_json() for p, f in fitted.items()}
         add_run(home, run_id, (grid.start_ns, grid.end_ns), backtests, kept | versions)
+        questions = ask(home, grid, held)
+        keep_states(home)
+        patterns = home.table("patterns").cast(PATTERNS.schema)
     home.keep_settings()
-    notes = (*read.notes, *_notes(learned.calibration, grid), *_untaught(untaught, kept))
+    notes = (
+        *read.notes,
+        *_notes(learned.calibration, grid),
+        *_untaught(untaught, kept),
+        *questions,
+    )
     return LearnResult(run_id, patterns, found.pattern_edges, rpcs, grid, read, learned, notes)
 
 

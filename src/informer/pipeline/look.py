@@ -9,6 +9,7 @@ from informer.core.errors import InformerError
 from informer.core.types import Json
 from informer.pipeline.documents import incident_document, pattern_document
 from informer.pipeline.memory import pattern_graphs, previous_patterns
+from informer.pipeline.states import REASONS
 from informer.pipeline.workspace import Workspace
 
 
@@ -34,6 +35,7 @@ def pattern_documents(home: Workspace) -> list[Json]:
     graphs = {g.pattern_id: g for g in pattern_graphs(previous)}
     rpcs = {r["rpc_id"]: r for r in home.table("rpcs").to_pylist()}
     backtests = _last_run(home)["backtest"] if home.table("runs").num_rows else {}
+    reasons = home.get(REASONS)
     rows = [r for r in previous.patterns.to_pylist() if r["state"] != "retired"]
     rows.sort(key=lambda r: (-r["chains"], r["pattern_id"]))
     return [
@@ -42,6 +44,7 @@ def pattern_documents(home: Workspace) -> list[Json]:
             graphs.get(row["pattern_id"]),
             rpcs,
             backtests.get(row["pattern_id"], {}).get("chosen", "none"),
+            reasons.get(row["pattern_id"], ""),
         )
         for row in rows
     ]

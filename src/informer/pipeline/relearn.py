@@ -15,6 +15,7 @@ from informer.pipeline.accepts import Accept, Leap, accepts_in
 from informer.pipeline.facts import inflation_of, keep_facts, with_rates
 from informer.pipeline.history import history
 from informer.pipeline.leaps import NEVER_BEFORE, find_leaps, later_half
+from informer.pipeline.let_pass import roomy
 from informer.pipeline.memory import pattern_graphs, previous_patterns, recall, recall_pool
 from informer.pipeline.slowed import slowed_for_good
 from informer.pipeline.workspace import Workspace
@@ -56,6 +57,8 @@ def relearn(home: Workspace, accept: Accept, incidents: Sequence[Json]) -> tuple
     learned = replace(learned, rates=with_rates(learned.rates, pattern_id, rates))
     if leaps:
         learned = replace(learned, calibration=_doubted(learned.calibration, pattern_id))
+    # A person let this traffic pass: its level is the one to stay near from now on.
+    fitted = replace(fitted, model=roomy(fitted.model, None, home.settings.learning.drift_cap))
     version = save_model(fitted.model, home.models / pattern_id)
     keep_facts(home, {pattern_id: version}, learned)
     return replace(accept, version=version), fitted

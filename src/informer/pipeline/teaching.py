@@ -11,6 +11,8 @@ from informer.core.types import Bools, Grid, Json, PatternTraffic
 from informer.pipeline.accepts import Accept, accepted_steps, leaps_of
 from informer.pipeline.workspace import Workspace
 
+LEAST_SILENT_S = 3 * 86_400
+LEAST_TIMES = 2
 LEGITIMATE = ("change", "demand")  # kinds that are probably no misuse
 
 
@@ -64,6 +66,22 @@ def unseen(traffic: PatternTraffic, steps: Bools) -> PatternTraffic:
         traffic.refusals * kept,
         np.where(kept, traffic.latency_ms, np.nan),
     )
+
+
+def since_birth(traffic: PatternTraffic) -> PatternTraffic:
+    """Without the silence before the pattern's first call, where that was no ordinary one.
+
+    It must be longer than a weekend, and twice as long as any silence after it.
+    """
+    series = traffic.series
+    busy = np.flatnonzero(series.seen & (series.calls[:, 0] > 0))
+    if len(busy) == 0:
+        return traffic
+    silent = int(series.seen[: busy[0]].sum())
+    longest = int(np.diff([*busy, series.steps]).max())
+    if silent * series.step_s < LEAST_SILENT_S or silent <= LEAST_TIMES * longest:
+        return traffic
+    return unseen(traffic, np.arange(series.steps) < busy[0])
 
 
 def since_leap(accepts: Sequence[Accept], traffic: PatternTraffic) -> PatternTraffic:

@@ -16,7 +16,7 @@ from informer.core.tables import TABLES
 from informer.core.types import Json
 from informer.engines.duckdb import DuckDBEngine
 
-FORMAT = 4
+FORMAT = 5
 TABLES_FILE = "workspace.duckdb"
 SPILL = "tmp"
 
@@ -134,15 +134,18 @@ class Workspace:
     def keep_incidents(self, from_ns: int, until_ns: int, incidents: pa.Table) -> pa.Table:
         """Replace the incidents of a range; one that was decided on keeps its verdict.
 
-        Returns them with their verdicts.
+        What learning asks about (no detections) stays. Returns them with their verdicts.
         """
         rows = incidents.to_pylist()
         before = self.engine.query("select incident_id, verdict from incidents").to_pylist()
         verdicts = {row["incident_id"]: row["verdict"] for row in before}
         for row in rows:
             row["verdict"] = verdicts.get(row["incident_id"], row["verdict"])
-        self.replace_between(
-            "incidents", "opened_ns", from_ns, until_ns, TABLES["incidents"].empty()
+        self.engine.run(
+            "delete from incidents where opened_ns >= $from_ns and opened_ns < $until_ns "
+            """and not contains(evidence, '"detections":[]')""",
+            from_ns=from_ns,
+            until_ns=until_ns,
         )
         self.replace_incidents(rows)
         return TABLES["incidents"].of(rows)
