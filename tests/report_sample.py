@@ -189,7 +189,7 @@ def _pattern(i: int, rng: np.random.Generator) -> Pattern:
         share=share,
         critical=share > 0.015,
         state="ready" if i != 11 else "learning",
-        forecaster="dcrnn" if i in (0, 1, 4) else "seasonal",
+        forecaster="diffusion_gru" if i in (0, 1, 4) else "seasonal",
         reason="dcrnn won the backtest: deviance 1.08 against 1.21 of seasonal on the last 3 days"
         if i in (0, 1, 4)
         else "seasonal won the backtest: deviance 1.12 against 1.15 of dcrnn on the last 3 days",

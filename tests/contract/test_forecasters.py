@@ -10,6 +10,7 @@ from informer.core.errors import InformerError
 from informer.core.ports import Forecaster
 from informer.core.types import Bools, Floats, Forecast, Model, PatternGraph, Series
 from informer.forecasts.dcrnn import Dcrnn, DcrnnSettings
+from informer.forecasts.diffusion_gru import DiffusionGru
 from informer.forecasts.model import TooShortError
 from informer.forecasts.seasonal import Seasonal
 from informer.forecasts.store import load_model, save_model
@@ -18,7 +19,7 @@ from informer.forecasts.training import Schedule
 QUICK = DcrnnSettings(
     hidden=4, past=4, horizon=2, schedule=Schedule(batch=8, batches=8, epochs=3, patience=2)
 )
-FORECASTERS: list[Forecaster] = [Seasonal(), Dcrnn(QUICK)]
+FORECASTERS: list[Forecaster] = [Seasonal(), Dcrnn(QUICK), DiffusionGru()]
 DAY = 48  # steps of 30 minutes
 MONDAY_NS = 1_780_272_000 * 10**9
 
@@ -144,8 +145,12 @@ def test_the_same_seed_gives_the_same_model(
 
 def test_two_steps_are_enough_or_too_few_in_words(forecaster: Forecaster) -> None:
     series = daily(1).slice(0, 2)
-    if forecaster.name == "dcrnn":
-        with pytest.raises(TooShortError, match=r"dcrnn needs 64 windows .* got 0"):
+    too_few = {
+        "dcrnn": r"dcrnn needs 64 windows .* got 0",
+        "diffusion_gru": "diffusion_gru needs 64 seen steps, got 2",
+    }
+    if forecaster.name in too_few:
+        with pytest.raises(TooShortError, match=too_few[forecaster.name]):
             forecaster.fit(series, seed=0)
         return
     expected = forecaster.forecast(forecaster.fit(series, seed=0), series).expected

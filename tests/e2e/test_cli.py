@@ -28,7 +28,7 @@ INCIDENT_KEYS = [
 GUILTY_KEYS = ["caller", "callee", "method", "share", "observed", "expected"]
 PATTERN_KEYS = [
     *("id", "label", "entry", "chains", "share", "critical", "state", "forecaster"),
-    *("rpcs", "edges"),
+    *("rpcs", "edges", "why"),
 ]
 SCORE_COLUMNS = [
     *("step_start_ns", "pattern_id", "rpc_id", "caller", "callee", "method", "signal"),
@@ -126,7 +126,7 @@ def test_patterns_show_says_why_its_forecaster_runs(
     shown = done("patterns", "show", chosen, "-w", shop.workspace, "--json").json
     assert {k: shown[k] for k in PATTERN_KEYS} == patterns[0]
     assert shown["versions"] == [shown["version"]]
-    assert set(shown["backtest"]["scores"]) == {"seasonal", "dcrnn"}
+    assert set(shown["backtest"]["scores"]) == {"seasonal", "diffusion_gru"}
     text = done("patterns", "show", chosen, "-w", shop.workspace).out
     assert patterns[0]["label"] in text
     assert shown["backtest"]["reason"] in text

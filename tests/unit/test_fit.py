@@ -107,7 +107,7 @@ def test_a_model_is_read_by_the_forecaster_that_made_it() -> None:
     model = fit_all(THREE[:1], critical=(), seed=0)["x"].model
     made = forecast_with(model, THREE[0])
     assert np.array_equal(made.expected, forecaster("seasonal").forecast(model, THREE[0]).expected)
-    with pytest.raises(InformerError, match="one of seasonal, dcrnn, got oracle"):
+    with pytest.raises(InformerError, match="one of seasonal, diffusion_gru, dcrnn, got oracle"):
         forecast_with(replace(model, forecaster="oracle"), THREE[0])
 
 

@@ -124,6 +124,6 @@ def test_there_is_no_attack_in_it(real: dict[str, World]) -> None:
 def test_the_real_table_ranks_every_forecaster(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("INFORMER_DATA", str(data))
     table = {row.forecaster: row for row in forecast_table(training=LONG)}
-    assert table.keys() == {"seasonal", "dcrnn", "last value", "seasonal-naive", "ridge"}
+    assert table.keys() == {"seasonal", "diffusion_gru", "last value", "seasonal-naive", "ridge"}
     # An hour of cycle, and more than three of them learned: who knows it must beat who does not.
     assert table["seasonal"].crps < table["last value"].crps

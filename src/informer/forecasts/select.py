@@ -1,27 +1,31 @@
-"""Forecasters by name; one that needs JAX imports it when it is asked for, not before."""
+"""Forecasters by name; what needs JAX imports it when it learns or is asked for, not before."""
 
 from informer.core.errors import InformerError
 from informer.core.ports import Forecaster
 from informer.core.types import Forecast, Model, Series
+from informer.forecasts.diffusion_gru import DiffusionGru
 from informer.forecasts.pool import Pool
 from informer.forecasts.seasonal import Seasonal
 
 BAR = Seasonal.name  # what every other forecaster must beat
-NAMES = (BAR, "dcrnn")
+NAMES = (BAR, DiffusionGru.name)  # that every pattern may choose from
+REFERENCE = "dcrnn"  # the published network: to compare with, by name
 
 
 def forecaster(name: str, pool: Pool | None = None) -> Forecaster:
     """The forecaster of that name; InformerError where there is none.
 
-    `pool` is lent to what learns by the clock: a network has nothing to lean on it with.
+    `pool` is lent to what learns by the clock.
     """
     if name == BAR:
         return Seasonal(pool)
-    if name == "dcrnn":
+    if name == DiffusionGru.name:
+        return DiffusionGru(pool)
+    if name == REFERENCE:
         from informer.forecasts.dcrnn import Dcrnn
 
         return Dcrnn()
-    raise InformerError(f"forecaster must be one of {', '.join(NAMES)}, got {name}")
+    raise InformerError(f"forecaster must be one of {', '.join((*NAMES, REFERENCE))}, got {name}")
 
 
 def forecast_with(model: Model, series: Series) -> Forecast:

@@ -1,0 +1,70 @@
+"""What a network reads of a series beside its forecast by the clock: how far off that was.
+
+Everything at step t is known before it. Axes: t step, n rpc, f own input, q shared input.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from informer.core.types import Bools, Floats, Series
+from informer.forecasts.calendar import WAVES, starts_s, waves
+from informer.forecasts.noise import Noise
+
+REACH_SD = 4.0  # an attack may pull no further
+HALF_LIVES = (2.0, 6.0, 24.0)  # steps, of the means of what was off
+OWN = 1 + len(HALF_LIVES)  # inputs that diffuse
+STATIC = 2
+SHARED = WAVES + 1
+LARGEST_STATIC = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """All that is read, in units of about one."""
+
+    own: Floats  # [t, n, f], the last residual and means of earlier ones
+    static: Floats  # [t, n, 2], how busy the rpc is by the clock, and how far it scatters
+    shared: Floats  # [t, q], the calendar, and whether the step before was seen
+    unit: Floats  # [t, n], one deviation as a share of what is expected, at most 1
+
+
+def inputs_of(
+    series: Series, seen: Bools, base: Floats, noise: Noise, usual_log: Floats, covered_s: int
+) -> Inputs:
+    """Inputs of every step, where only the steps in `seen` [t] may be read.
+
+    `base` [t, n] is what the clock expects, `usual_log` [n] the mean of its logarithm.
+    """
+    deviation = noise.deviation(base)
+    off = np.clip((series.calls - base) / deviation, -REACH_SD, REACH_SD) * seen[:, None]
+    unit = np.minimum(deviation / base, 1.0)
+    static = np.stack([0.5 * (np.log(base) - usual_log), 0.5 * np.log(unit)], axis=-1)
+    before = np.concatenate([np.zeros(min(1, len(seen))), seen[:-1]])
+    calendar = waves(starts_s(series), series.step_s, covered_s)
+    return Inputs(
+        _memories(off, seen),
+        np.clip(static, -LARGEST_STATIC, LARGEST_STATIC),
+        np.concatenate([calendar, before[:, None]], axis=1),
+        unit,
+    )
+
+
+def _memories(off: Floats, seen: Bools) -> Floats:
+    """The residual of the step before, and means that forget with each half-life, [t, n, f].
+
+    A step that was not seen only forgets; a mean of few steps is drawn towards 0.
+    """
+    steps, rpcs = off.shape
+    found = np.zeros((steps, OWN, rpcs))
+    decay = 0.5 ** (1.0 / np.array(HALF_LIVES))[:, None]
+    total, weight = np.zeros((len(HALF_LIVES), rpcs)), np.zeros((len(HALF_LIVES), 1))
+    for t in range(1, steps):
+        total *= decay
+        weight *= decay
+        if seen[t - 1]:
+            total += off[t - 1]
+            weight += 1.0
+        found[t, 0] = off[t - 1]
+        found[t, 1:] = total / (weight + 1.0)
+    return np.moveaxis(found, 1, 2)
