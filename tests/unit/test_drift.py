@@ -9,6 +9,7 @@ from informer.core.types import Floats, Grid, Model, PatternTraffic
 from informer.detections.days import learned_kinds
 from informer.detections.detect import Learned, Observed
 from informer.detections.streams import learn_rates
+from informer.forecasts.clock import with_clock
 from informer.forecasts.fit import Fitted, fit_all
 from informer.forecasts.seasonal import Seasonal
 from informer.pipeline.drift import drift_of
@@ -35,7 +36,7 @@ def wandering(rng: np.random.Generator) -> Floats:
     drawn, days = rng.normal(0.0, WANDERS, len(CLOCK) // DAY), [0.0]
     for step in drawn:
         days.append(0.8 * days[-1] + step)
-    return np.exp(np.interp(CLOCK / DAY, np.arange(len(days)), days))
+    return np.asarray(np.exp(np.interp(CLOCK / DAY, np.arange(len(days)), days)))
 
 
 def traffic(*times: Floats) -> dict[str, PatternTraffic]:
@@ -145,6 +146,13 @@ def test_what_later_runs_learned_does_not_widen_the_cap(fitted: dict[str, Fitted
     least, most = later.arrays["room"]
     assert most[0] == pytest.approx(1.5 / 1.4, rel=0.05)
     assert least[0] == pytest.approx(1 / 1.5 / 1.4, rel=0.05)
+
+
+def test_a_network_keeps_the_room_for_the_clock_beneath_it(fitted: dict[str, Fitted]) -> None:
+    clock = fitted["login"].model
+    network = with_clock(Model("network", {}, {"rpcs": ["in"], "step_s": STEP_S}), clock)
+    made = roomy(network, None, CAP)
+    assert np.array_equal(made.arrays["clock.room"], roomy(clock, None, CAP).arrays["room"])
 
 
 def test_a_model_of_less_than_a_week_is_free_to_find_its_level() -> None:

@@ -49,10 +49,9 @@ def learned_until_ns(model: Model) -> int:
 
 
 def with_room(model: Model, least: Floats, most: Floats) -> Model:
-    """A model whose level stays between these, [n] each; only what follows a level has one."""
-    if model.forecaster != Seasonal.name:
-        return model
-    return replace(model, arrays=model.arrays | {"room": np.stack([least, most])})
+    """A model whose level, or that of the clock beside it, stays between these, [n] each."""
+    name = "room" if model.forecaster == Seasonal.name else "clock.room"
+    return replace(model, arrays=model.arrays | {name: np.stack([least, most])})
 
 
 def _expected(model: Model, starts: Ints) -> Floats | None:
