@@ -175,12 +175,34 @@ def test_rejected_traffic_does_not_teach_a_later_learning_run(
     done("learn", *both, "-w", own_workspace)
     after = done("patterns", "-w", own_workspace, "--json").json
     assert {p["id"]: p["label"] for p in after} == {p["id"]: p["label"] for p in before}
-    with Workspace.open(own_workspace) as home:
-        rates = recall(home).rates
     (login,) = [p["id"] for p in stuffing["patterns"]]
-    refused = sum(v for k, v in rates.hits.items() if k[:2] == ("refusals", login))
-    calls = max(v for k, v in rates.calls.items() if k[0] == login)
-    assert 0.03 < refused / calls < 0.07  # one in twenty mistypes; the attack had nine in ten
+    # One in twenty mistypes; the attack had nine in ten.
+    assert 0.03 < refused_share(own_workspace, login) < 0.07
+
+
+def refused_share(workspace: Path, pattern_id: str) -> float:
+    """Share of a pattern's calls that are refused as a rule."""
+    with Workspace.open(workspace) as home:
+        rates = recall(home).rates
+    refused = sum(v for k, v in rates.hits.items() if k[:2] == ("refusals", pattern_id))
+    return refused / max(v for k, v in rates.calls.items() if k[0] == pattern_id)
+
+
+def test_accepting_again_keeps_what_the_first_accept_learned_of_a_change(
+    shop: Shop, own_workspace: Path, tmp_path: Path
+) -> None:
+    """What happens before noon goes on until midnight: it is the rule from now on."""
+    lasting = Event(LOGIN, first=60, last=DAY_STEPS - 1, requests=20, refused=0.9)
+    spans = make_spans(3 * DAY_STEPS, DAY_STEPS, seed=5, events=[lasting])
+    changed = write_spans(tmp_path / "changed.parquet", spans)
+    stuffing = about(looked_at(shop, own_workspace, changed), "auth")
+    (login,) = [p["id"] for p in stuffing["patterns"]]
+    assert refused_share(own_workspace, login) < 0.1
+    done("incidents", "accept", stuffing["id"], "-w", own_workspace)
+    accepted = refused_share(own_workspace, login)
+    assert accepted > 0.4
+    done("patterns", "accept", login, "-w", own_workspace)
+    assert refused_share(own_workspace, login) == pytest.approx(accepted, rel=0.1)
 
 
 def test_undecided_traffic_teaches_once_it_is_accepted(shop: Shop, own_workspace: Path) -> None:

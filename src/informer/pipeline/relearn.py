@@ -11,7 +11,7 @@ from informer.detections.calibrate import Calibration
 from informer.detections.streams import learn_rates
 from informer.forecasts.fit import Fitted, fit_all
 from informer.forecasts.store import load_model, save_model
-from informer.pipeline.accepts import Accept, Leap, accepts_in
+from informer.pipeline.accepts import Accept, Leap, accepts_in, leaps_of
 from informer.pipeline.facts import inflation_of, keep_facts, with_rates
 from informer.pipeline.history import history
 from informer.pipeline.leaps import NEVER_BEFORE, find_leaps, later_half
@@ -49,6 +49,10 @@ def relearn(home: Workspace, accept: Accept, incidents: Sequence[Json]) -> tuple
         pools=recall_pool(home),
     )[pattern_id]
     since_ns = found.other_rates_ns
+    if since_ns is None:
+        # Nothing changed once more: an earlier accept still says since when rates are others.
+        earlier = leaps_of(accepts_in(home), pattern_id)
+        since_ns = earlier[-1].since_ns if earlier else None
     teaching = traffic if since_ns is None else later_half(traffic, since_ns)
     rates = learn_rates({pattern_id: teaching}, teaching.series.seen)
     # What too few steps teach stays as it was.
