@@ -10,6 +10,7 @@ from command import done
 from informer.forecasts.clock import mean_by_the_clock
 from informer.pipeline.memory import models_in_force
 from informer.pipeline.workspace import Workspace
+from shop import ATTACK, Shop
 from traffic_maker import COLUMNS, DAY_STEPS, LOGIN, Chain, Event, make_spans, write_spans
 
 WEEK = 8  # days that are learned first
@@ -84,6 +85,33 @@ def test_learning_asks_before_it_follows_a_creeping_pattern(
     assert accepted > 1.7 * before
     assert "until you accept" not in learn(late, workspace)
     assert logins_a_day(workspace) > 1.7 * before
+
+
+def test_what_a_look_found_irregular_does_not_teach_later_runs(shop: Shop, tmp_path: Path) -> None:
+    def taught(name: str, traces: Path, *, looked: bool) -> list[float]:
+        """Logins expected at the time of the attack, by two learning runs over the same range."""
+        workspace = tmp_path / name
+        workspace.mkdir()
+        (workspace / "informer.toml").write_text(SETTINGS, encoding="utf-8")
+        learn(shop.train, workspace)
+        if looked:
+            done("detect", traces, "-w", workspace, "--columns", COLUMNS)
+        found = []
+        for _ in range(2 if looked else 1):
+            both = (shop.train, traces)
+            done("learn", *both, "-w", workspace, "--step", "600s", "--columns", COLUMNS)
+            (pattern,) = [p["id"] for p in listed("patterns", workspace) if "login" in p["entry"]]
+            with Workspace.open(workspace) as home:
+                rates = models_in_force(home)[1][pattern].arrays["rates"]
+            found.append(float(rates[0, ATTACK.first : ATTACK.last + 1, 0].sum()))
+        return found
+
+    (clean,) = taught("clean", shop.clean, looked=False)
+    first, second = taught("looked", shop.attacked, looked=True)
+    assert first == second
+    assert first < 1.03 * clean
+    (unlooked,) = taught("unlooked", shop.attacked, looked=False)
+    assert unlooked > 1.05 * clean  # nobody said that it was irregular
 
 
 def test_a_pattern_says_on_what_it_leans_and_when_it_is_stale(
