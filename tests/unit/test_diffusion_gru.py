@@ -150,13 +150,13 @@ def test_a_model_without_a_finite_update_says_what_it_said_before() -> None:
 
 
 def test_training_stops_when_the_held_out_steps_gain_no_more() -> None:
-    """With nothing to learn, three rounds of patience and three hundred come to the same."""
+    """With nothing to learn, ten rounds and sixty come to the same."""
     steps, rpcs = 4 * DAY, 3
     series = series_of(np.random.default_rng(1).poisson(9.0, (steps, rpcs)))
     lesson = lesson_of(series, [drawn_inputs(steps, rpcs)] * 2, np.arange(steps) > steps - 60)
     found = [
         train(random_weights(rpcs, 0), lesson, GruSchedule(rounds, 3, 1e-6), seed=0)
-        for rounds in (12, 300)
+        for rounds in (10, 60)
     ]
     assert all(np.array_equal(found[0][k], w) for k, w in found[1].items())
 
@@ -169,7 +169,7 @@ def test_the_seed_alone_decides() -> None:
 
 
 def test_two_hundred_rpcs_are_one_pattern_like_any_other() -> None:
-    series = wandering(2, rpcs=200, rate=5.0)
+    series = wandering(2, rpcs=200, rate=5.0).slice(0, 70)
     made = DiffusionGru().forecast(DiffusionGru().fit(series, seed=0), series)
     assert made.expected.shape == series.calls.shape
     assert np.isfinite(made.expected).all()

@@ -8,7 +8,7 @@ import numpy as np
 
 from informer.core.ports import Forecaster
 from informer.core.types import Floats, Forecast, Ints, Json, Model, Series
-from informer.forecasts.clock import with_clock
+from informer.forecasts.clock import knows_clock, with_clock
 from informer.forecasts.counts import crps, log_likelihood
 from informer.forecasts.model import TooShortError
 from informer.forecasts.pool import Pools
@@ -105,7 +105,7 @@ def fit_best(
         reason = f"{BAR}: {busiest:.2g} calls a step are too few to train a network on"
         result = replace(result, reason=reason)
     model = forecaster(result.chosen, pools.models).fit(series, seed=seed)
-    if result.chosen == BAR:
+    if knows_clock(model):
         return model, result
     return with_clock(model, forecaster(BAR, pools.models).fit(series, seed=seed)), result
 

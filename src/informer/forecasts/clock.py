@@ -23,6 +23,11 @@ def with_clock(model: Model, seasonal: Model) -> Model:
     return replace(model, arrays=model.arrays | arrays, settings=model.settings | settings)
 
 
+def knows_clock(model: Model) -> bool:
+    """Whether it is seasonal or remembers already what the clock would have said."""
+    return model.forecaster == Seasonal.name or "clock_period_s" in model.settings
+
+
 def by_the_clock(model: Model, series: Series) -> Floats | None:
     """Calls of every step at the level that was learned, [t, n]; None where no week was learned.
 

@@ -11,13 +11,10 @@ from informer.core.errors import InformerError
 from informer.core.types import Bools, Floats, Forecast, Model, Series
 from informer.forecasts.counts import log_likelihood
 from informer.forecasts.gru_network import PER_RPC, Weights, log_correction, random_weights
-from informer.forecasts.lean import lean
-from informer.forecasts.level import LevelRule, follow
 from informer.forecasts.model import TooShortError, check_fits, described, since_first_seen
 from informer.forecasts.noise import Noise, fit_noise
 from informer.forecasts.pool import Pool
 from informer.forecasts.residuals import OWN, REACH_SD, Inputs, inputs_of
-from informer.forecasts.season import learn_season
 from informer.forecasts.seasonal import Seasonal
 
 FEWEST_STEPS = 64
@@ -57,8 +54,7 @@ class DiffusionGru:
                 f"{self.name} needs {FEWEST_STEPS} seen steps, got {int(series.seen.sum())}"
             )
         series = since_first_seen(series)
-        clock = Seasonal(self.pool).fit(series, seed=seed)
-        base = _honest(series, clock, self.pool)
+        clock, base = Seasonal(self.pool).learn(series)
         noise = fit_noise(series.calls, base, series.seen)
         n = series.calls.shape[1]
         learned_s = series.steps * series.step_s
@@ -132,15 +128,6 @@ def weights_of(model: Model) -> Weights:
     """The network within."""
     found = model.arrays.items()
     return {k.removeprefix("network."): v for k, v in found if k.startswith("network.")}
-
-
-def _honest(series: Series, clock: Model, pool: Pool | None) -> Floats:
-    """What the clock expects of each step when the step's own cycle is left out, [t, n]."""
-    lent = pool and pool.without(series.graph.pattern_id)
-    held = lean(learn_season(series), series, lent).held
-    a = clock.arrays
-    rule = LevelRule(a["half_life_steps"], a["prior_calls"])
-    return follow(held, series.calls, series.seen, rule, a["spread"])
 
 
 def _with_gaps(seen: Bools, rng: np.random.Generator) -> Bools:

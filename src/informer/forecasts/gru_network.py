@@ -14,6 +14,7 @@ from informer.core.types import Floats
 from informer.forecasts.residuals import OWN, SHARED, STATIC, Inputs
 
 HIDDEN = 16
+SAID = 8  # channels after the states have diffused: filters first, so few are cheap
 WALKS = 5  # the identity, two steps along the calls, two against them
 FURTHEST = 2.0  # of the logarithm of the correction
 CHUNK = 256  # steps at once: results do not depend on how long the series is
@@ -39,9 +40,9 @@ def random_weights(nodes: int, seed: int) -> Weights:
         "bias": keep,
         "gates": drawn(HIDDEN, HIDDEN, 2 * HIDDEN),
         "candidate": drawn(HIDDEN, HIDDEN, HIDDEN),
-        "spread_out": drawn(2 * HIDDEN, HIDDEN, WALKS, HIDDEN),
-        "spread_bias": np.zeros(HIDDEN, np.float32),
-        "say": np.zeros(HIDDEN, np.float32),
+        "diffuse": drawn(2 * HIDDEN, HIDDEN, WALKS, SAID),
+        "diffuse_bias": np.zeros(SAID, np.float32),
+        "say": np.zeros(SAID, np.float32),
         "direct": np.zeros((nodes, OWN), np.float32),
         "offset": np.zeros(nodes, np.float32),
     }
@@ -64,7 +65,7 @@ def log_correction(weights: Weights, sides: Floats, inputs: Inputs) -> Floats:
         for t in range(end - begin):
             state = gru_step(w, drive[t], state)
             states[t] = state
-        hidden = np.tanh(_diffused(sides, w["spread_out"], states) + w["spread_bias"])
+        hidden = np.tanh(_diffused(sides, w["diffuse"], states) + w["diffuse_bias"])
         made = hidden @ w["say"] + (own * w["direct"]).sum(axis=-1) + w["offset"]
         said[begin:end] = made[: end - begin]
     return np.clip(inputs.unit * said, -FURTHEST, FURTHEST)

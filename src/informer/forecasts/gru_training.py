@@ -18,14 +18,14 @@ import optax
 
 import informer.forecasts.jax_cpu  # noqa: F401  # one thread
 from informer.core.types import Bools, Floats, Ints
-from informer.forecasts.gru_network import FURTHEST, HIDDEN, PER_RPC, WALKS, Weight, Weights
+from informer.forecasts.gru_network import FURTHEST, HIDDEN, PER_RPC, SAID, WALKS, Weight, Weights
 from informer.forecasts.noise import Noise
 from informer.forecasts.residuals import Inputs
 
 LENGTHS = (96, 48, 24)  # of a stretch, the longest that fits twice
 WARM_UP_SHARE = 3  # the first third fills the memory and does not count
-CELLS = 512  # stretches x rpcs of an update, about
-MOST_STRETCHES = 16
+CELLS = 256  # stretches x rpcs of an update, about
+MOST_STRETCHES = 12
 UPDATES = 8  # between two looks at the held-out steps
 LEAST_NOISE = 1e-3
 CLIP_NORM = 1.0
@@ -42,7 +42,7 @@ class GruSchedule:
     """How long and how fast to train."""
 
     rounds: int = 40  # of `UPDATES` each
-    patience: int = 10  # rounds without gain on the held-out steps
+    patience: int = 8  # rounds without gain on the held-out steps
     learning_rate: float = 0.01
 
 
@@ -138,10 +138,12 @@ def correction(params: Params, around: Around, of: Stretches) -> jax.Array:
 
     start = jnp.zeros((b * n, HIDDEN))
     _, states = jax.lax.scan(step, start, drive.reshape(t, b * n, 3 * HIDDEN))
-    filters = params["spread_out"].reshape(HIDDEN, -1)
-    filtered = (states.reshape(-1, HIDDEN) @ filters).reshape(t * b, n * WALKS, HIDDEN)
-    hidden = jnp.broadcast_to(around.sides, (t * b, *around.sides.shape)) @ filtered
-    hidden = jnp.tanh(hidden.reshape(t, b, n, HIDDEN) + params["spread_bias"])
+    # One product for all steps and stretches: a walk matrix for each would fill the memory.
+    filters = params["diffuse"].reshape(HIDDEN, -1)
+    filtered = (states.reshape(-1, HIDDEN) @ filters).reshape(t * b, n * WALKS, SAID)
+    walked = around.sides @ filtered.transpose(1, 0, 2).reshape(n * WALKS, -1)
+    hidden = walked.reshape(n, t * b, SAID).transpose(1, 0, 2)
+    hidden = jnp.tanh(hidden.reshape(t, b, n, SAID) + params["diffuse_bias"])
     said = hidden @ params["say"] + (of.own * params["direct"]).sum(-1) + params["offset"]
     return jnp.clip(of.unit * said, -FURTHEST, FURTHEST)
 
@@ -262,8 +264,8 @@ class _Cut:
 def _walked(sides: jax.Array, x: jax.Array) -> jax.Array:
     t, b, n, c = x.shape
     walks = sides.reshape(n, n, WALKS).transpose(0, 2, 1).reshape(n * WALKS, n)
-    wide = jnp.broadcast_to(walks, (t * b, *walks.shape)) @ x.reshape(t * b, n, c)
-    return wide.reshape(t, b, n, WALKS * c)
+    walked = (walks @ x.transpose(2, 0, 1, 3).reshape(n, -1)).reshape(n, WALKS, t, b, c)
+    return walked.transpose(2, 3, 0, 1, 4).reshape(t, b, n, WALKS * c)
 
 
 def _padded(name: str, array: Weight, nodes: int) -> Weight:

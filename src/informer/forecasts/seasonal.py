@@ -33,6 +33,13 @@ class Seasonal:
 
     def fit(self, series: Series, *, seed: int) -> Model:
         """Learn profile, level rule and spread; one seen step is enough. Nothing here is random."""
+        return self.learn(series)[0]
+
+    def learn(self, series: Series) -> tuple[Model, Floats]:
+        """The model, and what it would have expected without a step's own cycle, [t, n].
+
+        The steps are those since the first one that was seen.
+        """
         if not series.seen.any():
             raise TooShortError("seasonal needs a step that was seen, got none")
         series = since_first_seen(series)
@@ -46,7 +53,7 @@ class Seasonal:
         spread = fit_spread(series.calls, expected, seen)
         expected = follow(held, series.calls, seen, rule, spread)
         spread = np.maximum(fit_spread(series.calls, expected, seen), usual)
-        return Model(
+        model = Model(
             self.name,
             {
                 "rates": season.rates,
@@ -65,6 +72,7 @@ class Seasonal:
                 **described(series),
             },
         )
+        return model, expected
 
     def forecast(self, model: Model, series: Series) -> Forecast:
         """Expected and spread, [t, n]; the level starts at that of the last days of training."""
