@@ -31,7 +31,8 @@ class DuckDBEngine:
     ) -> None:
         self._path = path
         settings: dict[str, str | bool | int | float | list[str]] = {
-            "preserve_insertion_order": "false"
+            "preserve_insertion_order": "false",
+            "enable_progress_bar": "false",  # where nobody runs a script, it would draw its own
         }
         if spill is not None:
             settings["temp_directory"] = str(spill)
