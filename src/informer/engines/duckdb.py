@@ -32,7 +32,6 @@ class DuckDBEngine:
         self._path = path
         settings: dict[str, str | bool | int | float | list[str]] = {
             "preserve_insertion_order": "false",
-            "enable_progress_bar": "false",  # where nobody runs a script, it would draw its own
         }
         if spill is not None:
             settings["temp_directory"] = str(spill)
@@ -45,6 +44,8 @@ class DuckDBEngine:
         except duckdb.IOException as error:
             raise InformerError(_why_not_opened(path, error)) from error
         self._connection.execute("set timezone = 'UTC'")
+        # In a worker or a notebook it would draw bars of its own.
+        self._connection.execute("set enable_progress_bar = false")
 
     def run(self, sql: str, /, **values: Any) -> None:
         """Run one or more statements; `$name` takes the value `name`.
