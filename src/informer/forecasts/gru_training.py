@@ -6,7 +6,7 @@ of a negative binomial. Shapes are few, so that patterns share compiled programs
 Axes: u update, t step, b stretch, n rpc, c channel.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import NamedTuple
@@ -20,7 +20,7 @@ import informer.forecasts.jax_cpu  # noqa: F401  # one thread
 from informer.core.types import Bools, Floats, Ints
 from informer.forecasts.gru_network import FURTHEST, HIDDEN, PER_RPC, SAID, WALKS, Weight, Weights
 from informer.forecasts.noise import Noise
-from informer.forecasts.residuals import Inputs
+from informer.forecasts.residuals import OWN, SHARED, STATIC, Inputs
 
 LENGTHS = (96, 48, 24)  # of a stretch, the longest that fits twice
 WARM_UP_SHARE = 3  # the first third fills the memory and does not count
@@ -90,14 +90,36 @@ def length_for(steps: int) -> int:
     return next((length for length in LENGTHS if 2 * length <= steps), LENGTHS[-1])
 
 
-def train(weights: Weights, lesson: Lesson, schedule: GruSchedule, *, seed: int) -> Weights:
+def round_flops(rpcs: int, steps: int) -> float:
+    """Operations of the products of one round, padding included: what no program can do without.
+
+    The way back costs twice the way there.
+    """
+    n = padded(rpcs)
+    walked = 2 * n * WALKS * OWN
+    read = 2 * 3 * HIDDEN * (WALKS * OWN + STATIC + SHARED)
+    recurred = 2 * 3 * HIDDEN * HIDDEN
+    said = 2 * SAID * (HIDDEN * WALKS + n * WALKS)
+    cells = UPDATES * _stretches(n) * length_for(steps) * n
+    return float(cells * (walked + 3 * (read + recurred + said)))
+
+
+def train(
+    weights: Weights,
+    lesson: Lesson,
+    schedule: GruSchedule,
+    *,
+    seed: int,
+    watch: Callable[[float], None] = lambda loss: None,
+) -> Weights:
     """The mean of weights that told the held-out steps best, those given included.
 
     An update that is not finite is left out; where none is, the weights come back as they were.
+    `watch` hears the loss of the held-out steps at every look.
     """
     rng = np.random.default_rng(seed)
     nodes = padded(lesson.calls.shape[1])
-    stretches = int(np.clip(CELLS // nodes, 2, MOST_STRETCHES))
+    stretches = _stretches(nodes)
     cut = _Cut(lesson, nodes, length_for(lesson.calls.shape[0]))
     held = cut.held(stretches)
     params = {k: jnp.asarray(_padded(k, v, nodes)) for k, v in weights.items()}
@@ -111,6 +133,7 @@ def train(weights: Weights, lesson: Lesson, schedule: GruSchedule, *, seed: int)
             params, state, mean, cut.around, batch, held, optimizer=optimizer
         )
         loss = float(told)
+        watch(loss)
         if loss < best_loss - LEAST_GAIN:
             best, best_loss, waited = before, loss, 0
             continue
@@ -119,6 +142,10 @@ def train(weights: Weights, lesson: Lesson, schedule: GruSchedule, *, seed: int)
             break
     rpcs = lesson.calls.shape[1]
     return {k: np.asarray(v)[:rpcs] if k in PER_RPC else np.asarray(v) for k, v in best.items()}
+
+
+def _stretches(nodes: int) -> int:
+    return int(np.clip(CELLS // nodes, 2, MOST_STRETCHES))
 
 
 def correction(params: Params, around: Around, of: Stretches) -> jax.Array:

@@ -1,0 +1,199 @@
+"""How many CPU seconds does a network need to its best validation error?
+
+usage: train_seconds.py [--epochs N]
+
+One pattern of 20 rpcs, drawn by seed: a day, a level that wanders for hours, calls
+that follow from calls. Three networks learn 4,032 steps of it,
+and are asked for the next step of 1,008 more: the default (`diffusion_gru`), our
+`dcrnn` preset, and the published layout of DCRNN in PyTorch (2 layers of 64, K = 2, 12 steps in and
+12 out, scheduled sampling, Adam 0.01), in an environment of its own below .cache/ that this script
+makes. Seconds are CPU time of one thread until the look at the validation steps that was best, with
+imports, compiling and all preparation; `default_next_s` is a second pattern of the same size in the
+same process. The published layout is looked at after every epoch, N of them (4), and slowed down by
+no limit but that. Prints a table and writes results/train_seconds.json.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from informer.core.types import Json, PatternGraph, Series
+
+RESULTS = Path(__file__).parent / "results" / "train_seconds.json"
+REFERENCE = Path(__file__).parent / "networks" / "published_dcrnn.py"
+CACHE = Path(__file__).parents[1] / ".cache" / "published-dcrnn"
+TORCH = ("torch==2.15.0", "numpy")
+RPCS, STEPS, STEP_S = 20, 5_040, 300
+LEARNED = 4_032
+START_NS = 1_780_272_000 * 10**9
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+
+
+def main() -> None:
+    """Train, print and write."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--only")
+    given = parser.parse_args()
+    if given.only:
+        print(json.dumps({"default": _default, "dcrnn": _dcrnn}[given.only]()))
+        return
+    default, dcrnn = _in_process("default"), _in_process("dcrnn")
+    reference = _reference(given.epochs)
+    results = {
+        "default_s": default["best_s"],
+        "default_all_s": default["all_s"],
+        "default_next_s": default["next_s"],
+        "default_flops": default["flops"],
+        "default_floor_s": default["floor_s"],
+        "default_network_s": default["network_s"],
+        "dcrnn_s": dcrnn["best_s"],
+        "dcrnn_all_s": dcrnn["all_s"],
+        "reference_s": reference["best_s"],
+        "reference_epoch_s": reference["epoch_s"],
+        "reference_epochs": reference["epochs"],
+        "wape_default": default["wape"],
+        "wape_dcrnn": dcrnn["wape"],
+        "wape_reference": reference["wape"],
+    }
+    results["times_faster_than_dcrnn"] = results["dcrnn_s"] / results["default_s"]
+    results["times_faster_than_reference"] = results["reference_s"] / results["default_s"]
+    results = {k: round(v, 4) for k, v in results.items()}
+    for name, value in results.items():
+        print(f"{name:28} {value:12g}")
+    RESULTS.parent.mkdir(exist_ok=True)
+    RESULTS.write_text(json.dumps({"results": results}, indent=2) + "\n", encoding="utf-8")
+
+
+def drawn(seed: int) -> Series:
+    """A call tree whose traffic has a day and wanders."""
+    rng = np.random.default_rng(seed)
+    level = np.zeros(STEPS)
+    for t in range(1, STEPS):
+        level[t] = 0.9 * level[t - 1] + 0.03 * rng.normal()
+    day = 0.7 * np.sin(2 * np.pi * np.arange(STEPS) * STEP_S / 86_400)
+    parents = (np.arange(1, RPCS) - 1) // 2
+    graph = PatternGraph(
+        "drawn",
+        tuple(f"rpc{i}" for i in range(RPCS)),
+        np.stack([parents, np.arange(1, RPCS)]),
+        rng.uniform(0.3, 1.0, RPCS - 1),
+    )
+    rates = rng.uniform(3.0, 60.0, RPCS) * np.exp(day + level)[:, None]
+    calls = rng.poisson(rates).astype(np.float64)
+    return Series(graph, START_NS, STEP_S, calls, np.ones(STEPS, bool))
+
+
+def _default() -> Json:
+    """A process that did nothing before: its CPU time counts from its start."""
+    from informer.forecasts import gru_training
+    from informer.forecasts.diffusion_gru import DiffusionGru
+
+    looks: list[tuple[float, float]] = []
+    begun: list[float] = []
+    train = gru_training.train
+
+    def timed(*args: object, **kwargs: object) -> object:
+        begun.append(time.process_time())
+        return train(*args, **kwargs, watch=lambda x: looks.append((time.process_time(), x)))  # type: ignore[arg-type]
+
+    gru_training.train = timed  # type: ignore[assignment]
+    series = drawn(1)
+    model = DiffusionGru().fit(series.slice(0, LEARNED), seed=0)
+    all_s = time.process_time()
+    # The look that is best is that of the weights which are kept.
+    best = min(range(len(looks)), key=lambda i: looks[i][1])
+    rounds, network_s = len(looks), all_s - begun[0]
+    expected = DiffusionGru().forecast(model, series).expected[LEARNED:]
+    started = time.process_time()
+    DiffusionGru().fit(drawn(2).slice(0, LEARNED), seed=0)
+    flops = rounds * gru_training.round_flops(RPCS, LEARNED)
+    return {
+        "best_s": looks[best][0],
+        "all_s": all_s,
+        "next_s": time.process_time() - started,
+        "flops": flops,
+        "floor_s": flops / _flops_per_s(),
+        "network_s": network_s,
+        "wape": _wape(series, expected),
+    }
+
+
+def _dcrnn() -> Json:
+    from informer.forecasts import training
+    from informer.forecasts.dcrnn import Dcrnn
+
+    looks: list[tuple[float, float]] = []
+    told = training._next_step_loss
+
+    def timed(*args: object) -> object:
+        loss = told(*args)
+        looks.append((float(loss), time.process_time()))
+        return loss
+
+    training._next_step_loss = timed  # type: ignore[assignment]
+    series = drawn(1)
+    model = Dcrnn().fit(series.slice(0, LEARNED), seed=0)
+    all_s = time.process_time()
+    expected = Dcrnn().forecast(model, series).expected[LEARNED:]
+    return {"best_s": min(looks)[1], "all_s": all_s, "wape": _wape(series, expected)}
+
+
+def _in_process(name: str) -> Json:
+    """The same script in a process of its own, so that nothing is imported or compiled yet."""
+    done = subprocess.run(
+        [sys.executable, __file__, "--only", name],
+        env={**os.environ, **ONE_THREAD},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    found: Json = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def _reference(epochs: int) -> Json:
+    """The published layout, in an environment that is made when it is not there."""
+    python = CACHE / "bin" / "python"
+    if not python.exists():
+        uv = Path(sys.executable).with_name("uv")
+        subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, CACHE], check=True)
+        subprocess.run([uv, "pip", "install", "--quiet", "--python", python, *TORCH], check=True)
+    series = drawn(1)
+    data = CACHE / "drawn.npz"
+    np.savez(data, calls=series.calls, edges=series.graph.edges, weight=series.graph.weight)
+    done = subprocess.run(
+        [python, REFERENCE, data, str(LEARNED), str(epochs)],
+        env={**os.environ, **ONE_THREAD},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    found: Json = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def _wape(series: Series, expected: np.ndarray) -> float:
+    observed = series.calls[LEARNED:]
+    return float(np.abs(observed - expected).sum() / observed.sum())
+
+
+def _flops_per_s() -> float:
+    """What one core does in a plain product of matrices, single precision."""
+    a = np.random.default_rng(0).normal(size=(1024, 1024)).astype(np.float32)
+    seconds = []
+    for _ in range(8):
+        started = time.process_time()
+        a @ a
+        seconds.append(time.process_time() - started)
+    return float(2 * 1024**3 / min(seconds))
+
+
+if __name__ == "__main__":
+    main()
