@@ -2,11 +2,11 @@
 
 usage: hundred_patterns.py [PATTERNS...]
 
-Patterns are drawn by seed: 2 to 20 rpcs in a call tree, a fortnight in steps of 300 s, a day, a level
-that wanders for hours, from one to a hundred calls a step; all are critical. `fit_all` backtests and
-learns them with two processes, once for ten patterns and once for a hundred, or for the numbers given.
-Prints and writes to results/hundred_patterns.json: wall and CPU seconds, the largest memory of one
-process and of all together, and what was chosen.
+Patterns are drawn by seed: 2 to 20 rpcs in a call tree, a fortnight in steps of 300 s, a day, a
+level that wanders for hours, from one to a hundred calls a step; all are critical. `fit_all`
+backtests and learns them with two processes, once for ten patterns and once for a hundred, or for
+the numbers given. Prints and writes to results/hundred_patterns.json: wall and CPU seconds, the
+largest memory of one process and of all together, and what was chosen.
 """
 
 import json

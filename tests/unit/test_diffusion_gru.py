@@ -241,3 +241,11 @@ def test_a_forecast_needs_no_jax(tmp_path: Path) -> None:
         [sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_looking_at_traffic_imports_no_jax() -> None:
+    script = "import sys, informer.pipeline.detect\nassert 'jax' not in sys.modules\n"
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr

@@ -137,7 +137,7 @@ def _learn(home: Workspace, scratch: DuckDBEngine, read: Read, progress: Progres
         )
 
     pools = pools_for([t.series for t in traffic.values()])
-    fitted = _fit(traffic, found.critical, settings, pools, progress)
+    fitted = _fit(home, traffic, found.critical, pools, progress)
     fitted = {p: replace(f, model=roomy(f.model, passed.get(p), cap)) for p, f in fitted.items()}
     progress("setting the threshold", 0, None)
     as_now = {p: since_leap(accepts, t) for p, t in traffic.items()}
@@ -206,9 +206,9 @@ def add_run(
 
 
 def _fit(
+    home: Workspace,
     traffic: dict[str, PatternTraffic],
     critical: Sequence[str],
-    settings: Settings,
     pools: Pools,
     progress: Progress,
 ) -> dict[str, Fitted]:
@@ -216,9 +216,10 @@ def _fit(
     return fit_all(
         [t.series for t in traffic.values()],
         critical=critical,
-        seed=settings.machine.seed,
-        processes=settings.machine.processes or None,
+        seed=home.settings.machine.seed,
+        processes=home.settings.machine.processes or None,
         progress=lambda done, total: progress("training models", done, total),
+        compiled=home.compiled,
         pools=pools,
     )
 
