@@ -7,13 +7,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from informer.core.types import Json
+from informer.core.types import NS_PER_S, Grid, Json
+from informer.pipeline.accepts import accepts_in
 from informer.pipeline.decide import accept_incident
 from informer.pipeline.detect import DetectResult, detect
 from informer.pipeline.look import list_incidents
+from informer.pipeline.teaching import barred_steps
+from informer.pipeline.workspace import Workspace
 from quality.judge import NO_MISUSE
 from quality.lasting import HOUR_NS, Lasting
 
@@ -47,6 +51,7 @@ class Acceptance:
     accepted: Aftermath
     others: int  # patterns that nobody accepted
     others_equal: int  # those whose expected and spread are the same, bit for bit
+    others_freed: int  # the rest, where it is as steps are irregular without the accept alone
     files_equal: bool  # and every model file there was before
 
 
@@ -70,13 +75,15 @@ def accepted(change: Lasting, learned: Path, learn_s: float, folder: Path) -> Ac
     accept_s = time.process_time() - started
     kept = {name: digest for name, digest in _files(accepting).items() if name in files}
 
-    aftermaths, first_looks = [], []
+    aftermaths, first_looks, barred = [], [], []
     for workspace in (ignoring, accepting):
         looks = [_look(change, workspace, *span) for span in _spans(change, noticed_ns)]
         first_looks.append(_by_pattern(looks[0].forecasts))
+        barred.append(_barred(workspace, change, looks[0].grid.end_ns))
         aftermaths.append(aftermath(change, list_incidents(workspace), changed, noticed_ns))
     before, after = first_looks
     others = sorted(set(before) - set(models))
+    unequal = [p for p in others if not before[p].equals(after[p])]
     return Acceptance(
         change=change.name,
         kinds=tuple(i["kind"] for i in mine),
@@ -89,7 +96,8 @@ def accepted(change: Lasting, learned: Path, learn_s: float, folder: Path) -> Ac
         ignored=aftermaths[0],
         accepted=aftermaths[1],
         others=len(others),
-        others_equal=sum(before[p].equals(after[p]) for p in others),
+        others_equal=len(others) - len(unequal),
+        others_freed=sum(barred[0].get(p, set()) > barred[1].get(p, set()) for p in unequal),
         files_equal=kept == files,
     )
 
@@ -130,6 +138,16 @@ def aftermath(
         if still
         else max(((ends[i["id"]] - from_ns) / HOUR_NS for i in wrong), default=0.0),
     )
+
+
+def _barred(workspace: Path, change: Lasting, until_ns: int) -> dict[str, set[int]]:
+    """Steps around the change that must not move what is expected, by pattern."""
+    step_s = change.settings.traffic.step_s
+    start_ns = change.changed_ns - BEFORE_H * HOUR_NS
+    grid = Grid(start_ns, step_s, np.ones((until_ns - start_ns) // (step_s * NS_PER_S), dtype=bool))
+    with Workspace.open(workspace) as home:
+        barred = barred_steps(home, grid, accepts_in(home))
+    return {p: set(np.flatnonzero(steps).tolist()) for p, steps in barred.items()}
 
 
 def _since(change: Lasting, incident: Json) -> bool:
