@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from informer.config.settings import Settings
-from informer.core.types import Bools, Floats, Grid, Json, Model, PatternTraffic
+from informer.core.types import Bools, Floats, Grid, Ints, Json, Model, PatternTraffic
 from informer.detections.detect import Detected, Learned
 from informer.engines.duckdb import DuckDBEngine
 from informer.incidents.build import Names
@@ -23,6 +23,7 @@ from informer.pipeline.progress import silent
 from informer.pipeline.read import read_chains, sources_of
 from informer.pipeline.workspace import Workspace
 from informer.spans.templates import Templates
+from quality.alarms import NEWS
 from quality.world import Event, Unmet, World, read_events
 
 COMMON_SIGNALS = ("calls", "failures", "refusals")  # those that every detector sees
@@ -157,22 +158,31 @@ def pattern_scores(found: Detected, world: World) -> dict[str, Floats]:
     """How far the cells of each pattern are towards their thresholds, [t, 1]; 1 = an alarm.
 
     The highest at every step; 0 where it was not seen. Of what the baselines score as well: too
-    much of what they see.
+    much of what they see, and what was never met, at the same height.
     """
     too_much = pc.greater_equal(found.scores["observed"], found.scores["expected"])
     common = pc.is_in(found.scores["signal"], pa.array(COMMON_SIGNALS))
-    scores = found.scores.filter(pc.and_(too_much, common))
-    ratio = pc.divide(scores["score"], scores["threshold"])
-    cells = scores.select(["pattern_id", "step_start_ns"]).append_column("ratio", ratio)
+    told = found.scores.filter(pc.and_(too_much, common))
+    ratio = pc.divide(told["score"], told["threshold"])
+    cells = told.select(["pattern_id", "step_start_ns"]).append_column("ratio", ratio)
     highest = cells.group_by(["pattern_id", "step_start_ns"]).aggregate([("ratio", "max")])
     scores = {p: np.zeros((len(world.test_grid.seen), 1)) for p in world.test}
-    step = highest["step_start_ns"].to_numpy() - world.test_grid.start_ns
-    step //= world.test_grid.step_ns
     for p, t, value in zip(
-        highest["pattern_id"].to_pylist(), step, highest["ratio_max"].to_numpy(), strict=True
+        highest["pattern_id"].to_pylist(),
+        _steps(highest, world.test_grid),
+        highest["ratio_max"].to_numpy(),
+        strict=True,
     ):
         scores[p][t] = value
+    news = found.detections.filter(pc.equal(found.detections["kind"], "novel"))
+    for p, t in zip(news["pattern_id"].to_pylist(), _steps(news, world.test_grid), strict=True):
+        if p in scores:
+            scores[p][t] = NEWS
     return scores
+
+
+def _steps(rows: pa.Table, grid: Grid) -> Ints:
+    return np.asarray((rows["step_start_ns"].to_numpy() - grid.start_ns) // grid.step_ns)
 
 
 def _train(home: Workspace) -> tuple[Grid, dict[str, PatternTraffic]]:
