@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from informer.core.errors import InformerError
-from informer.core.types import Floats, PatternGraph, Series
+from informer.core.types import Floats, Model, PatternGraph, Series
 from informer.forecasts.diffusion import supports
 from informer.forecasts.diffusion_gru import DiffusionGru, weights_of
 from informer.forecasts.gru_network import CHUNK, WALKS, Weights, log_correction, random_weights
@@ -26,6 +26,7 @@ from informer.forecasts.gru_training import (
     train,
 )
 from informer.forecasts.noise import Noise, fit_noise
+from informer.forecasts.online import NextStep
 from informer.forecasts.residuals import OWN, SHARED, STATIC, Inputs, inputs_of
 from informer.forecasts.seasonal import Seasonal
 from informer.forecasts.store import save_model
@@ -217,6 +218,27 @@ def test_nothing_of_a_step_is_read_before_it_is_over() -> None:
     )
     assert np.array_equal(before[:51], after[:51])
     assert not np.array_equal(before[51], after[51])
+
+
+@pytest.mark.parametrize("forecaster", [Seasonal(), DiffusionGru()], ids=lambda f: f.name)
+def test_a_step_at_a_time_says_what_the_whole_series_says(
+    forecaster: Seasonal | DiffusionGru,
+) -> None:
+    series = wandering(6)
+    model = forecaster.fit(series.slice(0, 5 * DAY), seed=0)
+    seen = np.arange(series.steps) % 17 > 1
+    given = replace(series, seen=seen, calls=np.where(seen[:, None], series.calls, 0.0))
+    whole, online = forecaster.forecast(model, given), NextStep(model, given.start_ns)
+    for t in range(given.steps):
+        expected, spread = online.expect()
+        assert expected == pytest.approx(whole.expected[t], rel=1e-9)
+        assert spread == pytest.approx(whole.spread[t], rel=1e-9)
+        online.observe(given.calls[t] if seen[t] else None)
+
+
+def test_what_has_no_state_cannot_be_forecast_a_step_at_a_time() -> None:
+    with pytest.raises(InformerError, match="dcrnn cannot be forecast a step at a time"):
+        NextStep(Model("dcrnn", {}, {}), 0)
 
 
 def test_walks_are_five() -> None:

@@ -71,6 +71,26 @@ def log_correction(weights: Weights, sides: Floats, inputs: Inputs) -> Floats:
     return np.clip(inputs.unit * said, -FURTHEST, FURTHEST)
 
 
+class Correction:
+    """The network between two steps: `log_correction`, a step at a time."""
+
+    def __init__(self, weights: Weights, sides: Floats) -> None:
+        self._w = {name: np.asarray(array, np.float64) for name, array in weights.items()}
+        self._sides = sides
+        self._state = np.zeros((len(sides), HIDDEN))
+
+    def step(self, own: Floats, static: Floats, shared: Floats, unit: Floats) -> Floats:
+        """Logarithm of the correction, [n], from inputs of one step as in `Inputs`."""
+        w = self._w
+        known = np.concatenate([static, np.broadcast_to(shared, (len(static), len(shared)))], 1)
+        read = _walked(self._sides, own[None])[0] @ w["read"]
+        self._state = gru_step(w, read + known @ w["read_known"] + w["bias"], self._state)
+        hidden = _diffused(self._sides, w["diffuse"], self._state[None])[0]
+        said = np.tanh(hidden + w["diffuse_bias"]) @ w["say"]
+        said = said + (own * w["direct"]).sum(axis=-1) + w["offset"]
+        return np.asarray(np.clip(unit * said, -FURTHEST, FURTHEST))
+
+
 def gru_step(w: dict[str, Floats], drive: Floats, state: Floats) -> Floats:
     """The next state, [n, h], from what inputs add to gates and candidate, [n, 3 * h]."""
     gates = 1.0 / (1.0 + np.exp(-(drive[:, : 2 * HIDDEN] + state @ w["gates"])))

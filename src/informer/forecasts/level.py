@@ -32,20 +32,40 @@ def follow(
     little; a step that was not seen only forgets. `room` is the least and the most that the level
     may be, [n] each: patience moves it no further.
     """
-    decay = 0.5 ** (1.0 / rule.half_life_steps)
-    moves = np.isfinite(rule.prior_calls)
-    prior = np.where(moves, rule.prior_calls, 1.0)
-    had = np.zeros_like(profile[0]) if len(profile) else np.zeros(0)
-    due = np.zeros_like(had)
+    level = Level(rule, spread, room)
     expected = np.empty_like(profile)
-    least, most = (0.0, np.inf) if room is None else room
     for t in range(len(profile)):
-        level = np.where(moves, (had + prior) / (due + prior), 1.0)
-        mean = profile[t] * np.clip(level, least, most)
-        expected[t] = mean
-        had *= decay
-        due *= decay
-        if seen[t]:
-            had += within_reach(calls[t], mean, spread)
-            due += profile[t]
+        expected[t] = level.expected(profile[t])
+        level.learn(calls[t] if seen[t] else None, profile[t], expected[t])
     return expected
+
+
+class Level:
+    """The filter of `follow` between two steps, for [n] rpcs."""
+
+    def __init__(
+        self, rule: LevelRule, spread: Floats, room: tuple[Floats, Floats] | None = None
+    ) -> None:
+        self._decay = 0.5 ** (1.0 / rule.half_life_steps)
+        self._moves = np.isfinite(rule.prior_calls)
+        self._prior = np.where(self._moves, rule.prior_calls, 1.0)
+        self._room = room
+        self._spread = spread
+        self._had = np.zeros_like(self._prior)
+        self._due = np.zeros_like(self._prior)
+
+    def expected(self, profile: Floats) -> Floats:
+        """Calls of the next step, [n]."""
+        prior = self._prior
+        level = np.where(self._moves, (self._had + prior) / (self._due + prior), 1.0)
+        if self._room is not None:
+            level = np.clip(level, *self._room)
+        return np.asarray(profile * level)
+
+    def learn(self, calls: Floats | None, profile: Floats, expected: Floats) -> None:
+        """That step is over; None = it was not seen."""
+        self._had *= self._decay
+        self._due *= self._decay
+        if calls is not None:
+            self._had += within_reach(calls, expected, self._spread)
+            self._due += profile

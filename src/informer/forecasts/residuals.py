@@ -36,35 +36,60 @@ def inputs_of(
 
     `base` [t, n] is what the clock expects, `usual_log` [n] the mean of its logarithm.
     """
-    deviation = noise.deviation(base)
-    off = np.clip((series.calls - base) / deviation, -REACH_SD, REACH_SD) * seen[:, None]
-    unit = np.minimum(deviation / base, 1.0)
-    static = np.stack([0.5 * (np.log(base) - usual_log), 0.5 * np.log(unit)], axis=-1)
+    off, unit, static = scaled(series.calls, base, noise, usual_log)
+    off *= seen[:, None]
     before = np.concatenate([np.zeros(min(1, len(seen))), seen[:-1]])
     calendar = waves(starts_s(series), series.step_s, covered_s)
     return Inputs(
         _memories(off, seen),
-        np.clip(static, -LARGEST_STATIC, LARGEST_STATIC),
+        static,
         np.concatenate([calendar, before[:, None]], axis=1),
         unit,
     )
 
 
-def _memories(off: Floats, seen: Bools) -> Floats:
-    """The residual of the step before, and means that forget with each half-life, [t, n, f].
+def scaled(
+    calls: Floats, base: Floats, noise: Noise, usual_log: Floats
+) -> tuple[Floats, Floats, Floats]:
+    """Residuals in standard deviations, the unit, and static inputs, [t, n], [t, n], [t, n, 2]."""
+    deviation = noise.deviation(base)
+    off = np.clip((calls - base) / deviation, -REACH_SD, REACH_SD)
+    unit = np.minimum(deviation / base, 1.0)
+    static = np.stack([0.5 * (np.log(base) - usual_log), 0.5 * np.log(unit)], axis=-1)
+    return off, unit, np.clip(static, -LARGEST_STATIC, LARGEST_STATIC)
 
-    A step that was not seen only forgets; a mean of few steps is drawn towards 0.
-    """
+
+class Memory:
+    """What is remembered of residuals between two steps, for [n] rpcs."""
+
+    def __init__(self, rpcs: int) -> None:
+        self._decay = 0.5 ** (1.0 / np.array(HALF_LIVES))[:, None]
+        self._last = np.zeros((1, rpcs))
+        self._total, self._weight = np.zeros((len(HALF_LIVES), rpcs)), np.zeros_like(self._decay)
+
+    def read(self) -> Floats:
+        """The residual of the step before, and means that forget with each half-life, [f, n].
+
+        A mean of few steps is drawn towards 0.
+        """
+        return np.concatenate([self._last, self._total / (self._weight + 1.0)])
+
+    def learn(self, off: Floats | None) -> None:
+        """That step is over; one that was not seen (None) only forgets."""
+        self._total *= self._decay
+        self._weight *= self._decay
+        self._last = np.zeros_like(self._last)
+        if off is not None:
+            self._total += off
+            self._weight += 1.0
+            self._last = off[None]
+
+
+def _memories(off: Floats, seen: Bools) -> Floats:
+    """What is remembered before every step, [t, n, f]."""
     steps, rpcs = off.shape
-    found = np.zeros((steps, OWN, rpcs))
-    decay = 0.5 ** (1.0 / np.array(HALF_LIVES))[:, None]
-    total, weight = np.zeros((len(HALF_LIVES), rpcs)), np.zeros((len(HALF_LIVES), 1))
-    for t in range(1, steps):
-        total *= decay
-        weight *= decay
-        if seen[t - 1]:
-            total += off[t - 1]
-            weight += 1.0
-        found[t, 0] = off[t - 1]
-        found[t, 1:] = total / (weight + 1.0)
+    found, memory = np.zeros((steps, OWN, rpcs)), Memory(rpcs)
+    for t in range(steps):
+        found[t] = memory.read()
+        memory.learn(off[t] if seen[t] else None)
     return np.moveaxis(found, 1, 2)
