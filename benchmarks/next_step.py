@@ -2,9 +2,9 @@
 
 usage: next_step.py
 
-A pattern of 20 rpcs (as in train_seconds.py) is learned by the default network; then what follows is
-forecast step by step, with what came told after each, in NumPy alone. Prints the CPU time of a
-step, mean and the 99th of a hundred, and writes results/next_step.json.
+A pattern of 20 rpcs (as in train_seconds.py) is learned by the default network; then what follows
+is forecast step by step, with what came told after each, in NumPy alone. Prints the CPU time of
+a step, mean and the 99th of a hundred, and writes results/next_step.json.
 """
 
 import json

@@ -31,7 +31,7 @@ LEAST_NOISE = 1e-3
 CLIP_NORM = 1.0
 LEAST_RATE = 0.05  # of the learning rate, at the end
 MEMORY = 0.95  # of the mean of weights over updates, which is what is kept
-LEAST_GAIN = 1e-5
+LEAST_GAIN = 2e-4
 NODES = (4, 8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
 
 Params = dict[str, jax.Array]
@@ -42,7 +42,7 @@ class GruSchedule:
     """How long and how fast to train."""
 
     rounds: int = 40  # of `UPDATES` each
-    patience: int = 8  # rounds without gain on the held-out steps
+    patience: int = 5  # rounds without gain on the held-out steps, more for short series
     learning_rate: float = 0.01
 
 
@@ -120,7 +120,9 @@ def train(
     rng = np.random.default_rng(seed)
     nodes = padded(lesson.calls.shape[1])
     stretches = _stretches(nodes)
-    cut = _Cut(lesson, nodes, length_for(lesson.calls.shape[0]))
+    length = length_for(lesson.calls.shape[0])
+    cut = _Cut(lesson, nodes, length)
+    patience = schedule.patience * LENGTHS[0] // length  # a short series teaches less a round
     held = cut.held(stretches)
     params = {k: jnp.asarray(_padded(k, v, nodes)) for k, v in weights.items()}
     optimizer = _optimizer(schedule.learning_rate, schedule.rounds * UPDATES)
@@ -138,7 +140,7 @@ def train(
             best, best_loss, waited = before, loss, 0
             continue
         waited += 1
-        if waited >= schedule.patience:
+        if waited >= patience:
             break
     rpcs = lesson.calls.shape[1]
     return {k: np.asarray(v)[:rpcs] if k in PER_RPC else np.asarray(v) for k, v in best.items()}
