@@ -90,7 +90,7 @@ def _print(world: str, one: Acceptance) -> None:
         )
     print(
         f"accept {one.accept_s:.1f} s of CPU for {one.relearned} patterns, learn {one.learn_s:.1f} "
-        f"s; of {one.others} others {one.others_equal} bit-equal and {one.others_freed} freed, "
+        f"s; of {one.others} others {one.others_equal} bit-equal, "
         f"files {'equal' if one.files_equal else 'CHANGED'}\n",
         flush=True,
     )

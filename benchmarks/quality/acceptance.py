@@ -8,16 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
-from informer.core.types import NS_PER_S, Grid, Json
-from informer.pipeline.accepts import accepts_in
+from informer.core.types import Forecast, Json
+from informer.forecasts.select import forecast_with
 from informer.pipeline.decide import accept_incident
-from informer.pipeline.detect import DetectResult, detect
+from informer.pipeline.detect import detect
+from informer.pipeline.history import joined
+from informer.pipeline.judge import gather
 from informer.pipeline.look import list_incidents
-from informer.pipeline.teaching import barred_steps
+from informer.pipeline.memory import models_in_force
+from informer.pipeline.progress import silent
+from informer.pipeline.read import read_chains, sources_of
 from informer.pipeline.workspace import Workspace
+from informer.spans.templates import Templates
 from quality.judge import NO_MISUSE
 from quality.lasting import HOUR_NS, Lasting
 
@@ -50,8 +53,7 @@ class Acceptance:
     ignored: Aftermath
     accepted: Aftermath
     others: int  # patterns that nobody accepted
-    others_equal: int  # those whose expected and spread are the same, bit for bit
-    others_freed: int  # the rest, where it is as steps are irregular without the accept alone
+    others_equal: int  # those whose expected and spread of the next day are the same, bit for bit
     files_equal: bool  # and every model file there was before
 
 
@@ -75,15 +77,15 @@ def accepted(change: Lasting, learned: Path, learn_s: float, folder: Path) -> Ac
     accept_s = time.process_time() - started
     kept = {name: digest for name, digest in _files(accepting).items() if name in files}
 
-    aftermaths, first_looks, barred = [], [], []
+    aftermaths, expected = [], []
     for workspace in (ignoring, accepting):
-        looks = [_look(change, workspace, *span) for span in _spans(change, noticed_ns)]
-        first_looks.append(_by_pattern(looks[0].forecasts))
-        barred.append(_barred(workspace, change, looks[0].grid.end_ns))
+        spans = list(_spans(change, noticed_ns))
+        expected.append(_expected(change, workspace, *spans[0]))
+        for span in spans:
+            _look(change, workspace, *span)
         aftermaths.append(aftermath(change, list_incidents(workspace), changed, noticed_ns))
-    before, after = first_looks
+    before, after = expected
     others = sorted(set(before) - set(models))
-    unequal = [p for p in others if not before[p].equals(after[p])]
     return Acceptance(
         change=change.name,
         kinds=tuple(i["kind"] for i in mine),
@@ -96,14 +98,13 @@ def accepted(change: Lasting, learned: Path, learn_s: float, folder: Path) -> Ac
         ignored=aftermaths[0],
         accepted=aftermaths[1],
         others=len(others),
-        others_equal=len(others) - len(unequal),
-        others_freed=sum(barred[0].get(p, set()) > barred[1].get(p, set()) for p in unequal),
+        others_equal=sum(_same(before[p], after[p]) for p in others),
         files_equal=kept == files,
     )
 
 
-def _look(change: Lasting, workspace: Path, from_ns: int, until_ns: int) -> DetectResult:
-    return detect([change.test], workspace, from_ns=from_ns, until_ns=until_ns)
+def _look(change: Lasting, workspace: Path, from_ns: int, until_ns: int) -> None:
+    detect([change.test], workspace, from_ns=from_ns, until_ns=until_ns)
 
 
 def _spans(change: Lasting, from_ns: int) -> Iterator[tuple[int, int]]:
@@ -140,14 +141,23 @@ def aftermath(
     )
 
 
-def _barred(workspace: Path, change: Lasting, until_ns: int) -> dict[str, set[int]]:
-    """Steps around the change that must not move what is expected, by pattern."""
-    step_s = change.settings.traffic.step_s
-    start_ns = change.changed_ns - BEFORE_H * HOUR_NS
-    grid = Grid(start_ns, step_s, np.ones((until_ns - start_ns) // (step_s * NS_PER_S), dtype=bool))
-    with Workspace.open(workspace) as home:
-        barred = barred_steps(home, grid, accepts_in(home))
-    return {p: set(np.flatnonzero(steps).tolist()) for p, steps in barred.items()}
+def _expected(change: Lasting, workspace: Path, from_ns: int, until_ns: int) -> dict[str, Forecast]:
+    """What a workspace expects of a range before it judges any of it, by pattern."""
+    with Workspace.open(workspace) as home, home.scratch() as scratch:
+        sources = sources_of([change.test], home.settings, from_ns=from_ns, until_ns=until_ns)
+        templates = Templates.from_json(home.get("templates"))
+        read_chains(scratch, home, sources, templates, silent, learn_templates=False)
+        gathered, models = gather(home, scratch, silent), models_in_force(home)[1]
+        found = {}
+        for pattern_id, now in gathered.traffic.items():
+            series, skip = joined(gathered.past.get(pattern_id), now)
+            found[pattern_id] = forecast_with(models[pattern_id], series).slice(skip)
+        return found
+
+
+def _same(one: Forecast, other: Forecast) -> bool:
+    pairs = ((one.expected, other.expected), (one.spread, other.spread))
+    return all(np.array_equal(a, b) for a, b in pairs)
 
 
 def _since(change: Lasting, incident: Json) -> bool:
@@ -168,14 +178,6 @@ def _covered(spans: Sequence[tuple[int, int]]) -> float:
         total += max(last - max(first, reached), 0)
         reached = max(reached, last)
     return total / HOUR_NS
-
-
-def _by_pattern(forecasts: pa.Table) -> dict[str, pa.Table]:
-    """Expected and spread of every pattern, in one order; which run made them is left out."""
-    order = [(name, "ascending") for name in ("pattern_id", "rpc_id", "step_start_ns")]
-    rows = forecasts.drop_columns(["run_id"]).sort_by(order)
-    patterns = rows["pattern_id"].unique().to_pylist()
-    return {p: rows.filter(pc.equal(rows["pattern_id"], p)).combine_chunks() for p in patterns}
 
 
 def _files(workspace: Path) -> dict[str, str]:

@@ -153,13 +153,12 @@ def _claim(told: Sequence[Json]) -> str:
             str(one["relearned"]),
             f"{one['learn_s']:.0f}",
             f"{one['others_equal']} of {one['others']}",
-            str(one["others_freed"]),
             "yes" if one["files_equal"] else "NO",
         ]
         for one in told
     ]
     headings = ["world", "change", "told", "after, h", "accept, CPU s", "patterns", "learn, CPU s"]
-    headings += ["others bit-equal", "freed", "their models"]
+    headings += ["others bit-equal", "their models"]
     return "\n".join([*grid, "", *_grid(headings, price)]) + "\n"
 
 
