@@ -146,3 +146,10 @@ def test_a_deploy_of_the_day_before_is_no_reason_but_near() -> None:
     (incident,) = told(slow("login", 30.0, 90.0, 200, 210), changes=[version(20)])
     assert "since" not in incident["title"]
     assert incident["evidence"]["changes"] == ["v2 of auth appeared"]
+
+
+@pytest.mark.parametrize(("again", "incidents"), [(44, 1), (45, 2)])
+def test_what_shows_now_and_then_that_it_is_slow_is_one_incident(
+    again: int, incidents: int
+) -> None:
+    assert len(told(slow("db", 5.0, 8.0), slow("db", 5.0, 8.0, again, again + 2))) == incidents

@@ -11,6 +11,8 @@ from informer.core.types import NOISE, NS_PER_S, OUTSIDE, UNKNOWN, Json
 # Pauses in steps, and in seconds where steps are short: who abuses in bursts counts in minutes.
 SAME_CELL = (12, 3600)  # a pause this long on one cell does not end its story
 SAME_NEWS = (24, 4 * 3600)  # nor does this one of a thing never seen before: it comes when it comes
+SAME_SLOW = (24, 4 * 3600)  # what became a little slower for good shows it now and then
+SAME_OF = {"novelty": SAME_NEWS, "latency": SAME_SLOW}  # by signal, where it is another
 TOGETHER = (3, 600)  # stories that begin or end this far apart may be one
 BEGIN = (12, 3600)  # what begins later than this has another reason
 HUB = 0.25  # of all patterns; what begins in a gateway begins on every chain at once
@@ -91,7 +93,7 @@ def _stories(detections: pa.Table, step_ns: int, from_ns: int) -> list[Story]:
         told_apart = row["kind"] in ("change", "demand")
         key = (row["pattern_id"], row["rpc_id"], row["signal"], told_apart)
         story = open_stories.get(key)
-        pause = SAME_NEWS if row["signal"] == "novelty" else SAME_CELL
+        pause = SAME_OF.get(row["signal"], SAME_CELL)
         pause = CHANGE if told_apart else pause
         if story is None and row["signal"] == "calls":
             # Another look may blame another rpc for the same volume.
