@@ -1,0 +1,238 @@
+"""How many lines a second does Informer read, from Parquet to shapes, patterns and traffic?
+
+usage: lines_per_second.py [--lines N]... [--seed S] [--stages] [--no-keep]
+
+Writes N simulated lines of the `paper` scenario (1,200 services, as many lines a second as 7
+billion in two weeks), then measures, each in a process of its own: the floor (DuckDB scans the
+columns that phase 1 needs), phase 1, a group-by of the traces in Polars (when it is installed) and
+the same in pandas on a slice. The peers' job is smaller than phase 1: no parents, no shapes, no
+patterns, no traffic. `--stages` prints where phase 1 spends its time. Every size goes
+into results/lines_per_second.json unless --no-keep.
+"""
+
+import argparse
+import importlib.util
+import json
+import multiprocessing as mp
+import os
+import resource
+import tempfile
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from informer.config.settings import Settings
+from informer.core.types import Json
+from informer.engines.duckdb import DuckDBEngine
+from informer.patterns.find import find_patterns
+from informer.pipeline.memory import previous_patterns
+from informer.pipeline.progress import silent
+from informer.pipeline.read import read_chains, sources_of
+from informer.pipeline.workspace import Workspace
+from informer.simulate.blocks import block, simulation
+from informer.simulate.read import read_scenario
+from informer.simulate.write import parquet_writer
+from informer.spans.templates import Templates
+from informer.traffic.bin import bin_traffic
+from quality.kept import commit_here, write_whole
+
+RESULTS = Path(__file__).parent / "results" / "lines_per_second.json"
+PAPER_LINES = 7_000_000_000
+SLICE_LINES = 2_000_000  # pandas needs all of its input in memory
+FROM_NS = 1_790_000_000_000_000_000 // (86_400 * 10**9) * (86_400 * 10**9)
+TEXTS = ("trace_id", "span_id", "parent_span_id", "service", "operation", "kind", "peer")
+NUMBERS = ("start_ns", "duration_ns", "failed", "weight")
+ASSUMED = "the rate stays that of this size; 1,200 services; one machine; Parquet on a local disk"
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What one process took: wall seconds; peak RSS and most spilled bytes, in MiB."""
+
+    seconds: float
+    rss_mib: float
+    spill_mib: float
+
+
+def main() -> None:
+    """Measure every size, print and write."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--lines", action="append", type=int, default=[])
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--stages", action="store_true")
+    parser.add_argument("--no-keep", action="store_true")
+    given = parser.parse_args()
+    for lines in given.lines or [2_000_000]:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, "lines.parquet")
+            row = measured(path, write_lines(path, lines, given.seed), stages=given.stages)
+        print(json.dumps(row, indent=1), flush=True)
+        if not given.no_keep:
+            _keep({"commit": commit_here(), **row})
+
+
+def write_lines(path: Path, lines: int, seed: int) -> int:
+    """Blocks of the simulation until there are so many lines; gives how many there are."""
+    sim = simulation(read_scenario("paper"), seed, FROM_NS)
+    written, number = 0, 0
+    first, _ = block(sim, 0)
+    with parquet_writer(path, first.schema) as writer:
+        while written < lines:
+            table, _ = (first, None) if number == 0 else block(sim, number)
+            table = table.slice(0, lines - written)
+            writer.write_table(table)
+            written += table.num_rows
+            number += 1
+    return written
+
+
+def measured(path: Path, lines: int, *, stages: bool) -> Json:
+    """The row of one size."""
+    floor, phase_1 = _alone(_floor, path), _alone(_phase_1, path, stages)
+    peers: dict[str, float | None] = {"polars": None, "pandas": None, "pyspark": None}
+    if importlib.util.find_spec("polars"):
+        peers["polars"] = lines / _alone(_polars, path).seconds
+    if importlib.util.find_spec("pandas"):
+        peers["pandas"] = min(lines, SLICE_LINES) / _alone(_pandas, path).seconds
+    rate = lines / phase_1.seconds
+    return {
+        "lines": lines,
+        "lines_per_s": round(rate),
+        "floor_lines_per_s": round(lines / floor.seconds),
+        "floor_ratio": round(phase_1.seconds / floor.seconds, 2),
+        "peak_rss_mib": round(phase_1.rss_mib),
+        "spill_mib": round(phase_1.spill_mib),
+        **{f"{name}_lines_per_s": p and round(p) for name, p in peers.items()},
+        **{f"{name}_ratio": p and round(rate / p, 3) for name, p in peers.items()},
+        "hours_for_7e9": round(PAPER_LINES / rate / 3600, 2),
+        "assumed": ASSUMED,
+        "load_after": round(os.getloadavg()[0], 1),
+        "cpus": os.cpu_count(),
+        "peers_do": "count, first start and hash sum per trace; pandas on at most 2 M lines",
+    }
+
+
+def _alone(task: Callable[..., None], *given: Any) -> Measured:
+    """Run in a fresh process, so that the peak of its memory is its own."""
+    with ProcessPoolExecutor(1, mp_context=mp.get_context("spawn")) as pool:
+        return pool.submit(_watched, task, *given).result()
+
+
+def _watched(task: Callable[..., None], *given: Any) -> Measured:
+    with tempfile.TemporaryDirectory() as folder:
+        most, done = [0], threading.Event()
+        watcher = threading.Thread(target=_watch, args=(Path(folder), most, done))
+        watcher.start()
+        started = time.perf_counter()
+        try:
+            task(Path(folder), *given)
+        finally:
+            seconds = time.perf_counter() - started
+            done.set()
+            watcher.join()
+    own, children = (
+        resource.getrusage(who).ru_maxrss
+        for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    )
+    return Measured(seconds, (own + children) / 1024, most[0] / 2**20)
+
+
+def _watch(folder: Path, most: list[int], done: threading.Event) -> None:
+    """Keep the most bytes that DuckDB's spill files took; a file may go while it is looked at."""
+    while not done.wait(0.2):
+        sizes = 0
+        for file in folder.rglob("duckdb_temp*"):
+            try:
+                sizes += file.stat().st_blocks * 512
+            except FileNotFoundError:
+                continue
+        most[0] = max(most[0], sizes)
+
+
+def _floor(folder: Path, path: Path) -> None:
+    touched = [f"max(hash({c}))" for c in TEXTS] + [f"max({c})" for c in NUMBERS]
+    held = set(pq.read_schema(path).names)
+    touched = [t for t, c in zip(touched, (*TEXTS, *NUMBERS), strict=True) if c in held]
+    with DuckDBEngine(spill=folder) as engine:
+        engine.query(f"select {', '.join(touched)} from read_parquet('{path}')")
+
+
+def _phase_1(folder: Path, path: Path, stages: bool) -> None:
+    took: defaultdict[str, float] = defaultdict(float)
+    if stages:
+        _time_statements(took)
+    settings = Settings()
+    with Workspace.create(folder / "w", settings) as home, home.scratch() as scratch:
+        sources = sources_of([path], settings)
+        templates = Templates(home.settings.methods.rules)
+        read_chains(scratch, home, sources, templates, silent, learn_templates=True)
+        found = find_patterns(
+            scratch.query("select * from shapes"),
+            scratch.query("select * from rpcs"),
+            run_id="000001",
+            previous=previous_patterns(home),
+            critical_share=settings.patterns.critical_share,
+            critical_rules=settings.patterns.critical,
+        )
+        scratch.write("members", found.members)
+        bin_traffic(scratch, step_s=settings.traffic.step_s)
+    for what, seconds in sorted(took.items(), key=lambda one: -one[1])[:25]:
+        print(f"{seconds:8.2f} s  {what}", flush=True)
+
+
+def _time_statements(took: defaultdict[str, float]) -> None:
+    """Let the engine of this process add up the seconds of its statements, by their first line."""
+    for name in ("run", "query"):
+        inner = getattr(DuckDBEngine, name)
+
+        def timed(
+            self: DuckDBEngine,
+            sql: str,
+            *given: Any,
+            _inner: Any = inner,
+            _n: str = name,
+            **kw: Any,
+        ) -> Any:
+            started = time.perf_counter()
+            out = _inner(self, sql, *given, **kw)
+            made = [line for line in sql.splitlines() if line.startswith("create")] or [sql]
+            took[f"{_n} {made[0][:80]}"] += time.perf_counter() - started
+            return out
+
+        setattr(DuckDBEngine, name, timed)
+
+
+def _polars(folder: Path, path: Path) -> None:
+    import polars as pl
+
+    pl.scan_parquet(path).group_by("trace_id").agg(
+        pl.len(), pl.col("start_ns").min(), (pl.col("service") + pl.col("operation")).hash().sum()
+    ).collect(engine="streaming")
+
+
+def _pandas(folder: Path, path: Path) -> None:
+    import pandas as pd
+
+    columns = ["trace_id", "start_ns", "service", "operation"]
+    batches = pq.ParquetFile(path).iter_batches(SLICE_LINES, columns=columns)
+    frame = next(batches).to_pandas()
+    frame["code"] = pd.util.hash_array((frame["service"] + frame["operation"]).to_numpy())
+    frame.groupby("trace_id").agg({"start_ns": ["min", "size"], "code": "sum"})
+
+
+def _keep(row: Json) -> None:
+    """In place of an earlier row of this size."""
+    rows: list[Json] = json.loads(RESULTS.read_text())["results"] if RESULTS.exists() else []
+    rows = sorted([*(r for r in rows if r["lines"] != row["lines"]), row], key=lambda r: r["lines"])
+    write_whole(RESULTS, json.dumps({"results": rows}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
