@@ -25,7 +25,8 @@ from pathlib import Path
 import numpy as np
 
 from informer.config.settings import Settings, SourceSettings, TrafficSettings
-from informer.core.types import Bools, Floats, Forecast, Ints, Json, Series
+from informer.core.ports import Forecaster
+from informer.core.types import Bools, Floats, Forecast, Ints, Json, Model, Series
 from informer.engines.duckdb import DuckDBEngine
 from informer.forecasts.counts import crps, fit_spread
 from informer.forecasts.diffusion_gru import DiffusionGru
@@ -45,7 +46,7 @@ from informer.traffic.series import to_series
 from quality import microirc
 from quality.campaigns import FROM_NS, write_scenario
 from quality.intervals import interval
-from quality.one_step import _fitted, _joined
+from quality.one_step import fitted, joined
 from quality.real_data import real_data
 
 RESULTS = Path(__file__).parent / "results" / "forecast_horizons.json"
@@ -132,7 +133,7 @@ def _told(case: Case, ahead: int) -> Iterator[tuple[str, Blocks]]:
 _MODELS: Json = {}
 
 
-def _learned(who: str, train: Series) -> object:
+def _learned(who: str, train: Series) -> Model:
     """A model is learned once for both distances."""
     key = (who, train.graph.pattern_id, train.start_ns, train.steps)
     if key not in _MODELS:
@@ -144,7 +145,7 @@ def _steps(steps: Ints, ahead: int) -> Ints:
     return steps if ahead == 1 else steps[:: min(EVERY, max(1, len(steps) // 60))]
 
 
-def _far(ours: object, model: object, whole: Series, steps: Ints) -> Floats:
+def _far(ours: Forecaster, model: Model, whole: Series, steps: Ints) -> Floats:
     """Each of these steps, forecast from what was seen up to AHEAD steps before; [s, n]."""
     found = []
     for step in steps:
@@ -153,7 +154,7 @@ def _far(ours: object, model: object, whole: Series, steps: Ints) -> Floats:
         seen = part.seen.copy()
         seen[-AHEAD:] = False
         calls = np.where(seen[:, None], part.calls, 0.0)
-        told = ours.forecast(model, replace(part, calls=calls, seen=seen))  # type: ignore[attr-defined]
+        told = ours.forecast(model, replace(part, calls=calls, seen=seen))
         found.append(told.expected[-1])
     return np.stack(found)
 
@@ -170,7 +171,7 @@ def _ridge(series: Series, learned: int, ahead: int) -> Floats:
     lags = np.concatenate([np.roll(logs, ahead + k, axis=0) for k in range(PAST)], axis=1)
     first = ahead + PAST
     now = np.roll(logs, ahead, axis=0)
-    model = _fitted(lags[first:learned], (logs - now)[first:learned], PENALTY)
+    model = fitted(lags[first:learned], (logs - now)[first:learned], PENALTY)
     made = model.predict(lags).reshape(logs.shape)
     return np.where(
         np.arange(len(logs))[:, None] >= first, np.maximum(np.expm1(now + made), 0.0), 1.0
@@ -268,8 +269,8 @@ def _series(home: Workspace, scratch: DuckDBEngine, spans: Path, step_s: int) ->
 def _microirc(training: str) -> list[Case]:
     world = microirc.world(training=training)
     train, test = (part[microirc.PATTERN].series for part in (world.train, world.test))
-    whole = _joined(train, test)
-    asked = np.concatenate([np.zeros(train.steps, bool), microirc._ordinary(world) & test.seen])
+    whole = joined(train, test)
+    asked = np.concatenate([np.zeros(train.steps, bool), microirc.ordinary(world) & test.seen])
     return [Case(train, whole, asked)]
 
 

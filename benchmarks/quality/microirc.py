@@ -65,7 +65,7 @@ def forecast_table(*, training: str = SHORT, seed: int = 0) -> list[Compared]:
     """How well each forecaster tells the next minute of the test range, faults apart."""
     made = world(training=training)
     train, test = made.train[PATTERN].series, made.test[PATTERN].series
-    return compare(train, test, _ordinary(made), season_steps=3600 // STEP_S, seed=seed)
+    return compare(train, test, ordinary(made), season_steps=3600 // STEP_S, seed=seed)
 
 
 def whole(rates: Path, graph: Path) -> tuple[PatternTraffic, tuple[Event, ...]]:
@@ -148,13 +148,13 @@ def _first_fault(series: Series, events: tuple[Event, ...]) -> int:
     return int(np.searchsorted(series.step_starts_ns(), min(e.start_ns for e in events)))
 
 
-def _ordinary(made: World) -> Bools:
+def ordinary(made: World) -> Bools:
     """Which steps of the test range lie in the window of no fault, [t]."""
     starts, step_ns = made.test_grid.starts_ns(), made.test_grid.step_ns
-    ordinary = np.ones(len(starts), dtype=bool)
+    clear = np.ones(len(starts), dtype=bool)
     for event in made.events:
-        ordinary &= (starts + step_ns <= event.start_ns) | (starts >= event.end_ns)
-    return ordinary
+        clear &= (starts + step_ns <= event.start_ns) | (starts >= event.end_ns)
+    return clear
 
 
 def _grid(series: Series) -> Grid:

@@ -51,7 +51,7 @@ def compare(
 
     `season_steps` is the cycle that seasonal-naive repeats. `test` must follow `train` directly.
     """
-    series = _joined(train, test)
+    series = joined(train, test)
     at = np.concatenate([np.zeros(train.steps, dtype=bool), counts & test.seen])
     simple: dict[str, Expect] = {
         "last value": lambda s, _: _before(s.calls, 1),
@@ -130,23 +130,25 @@ def _ridge(series: Series, learned: int) -> Floats:
         raise TooShortError(f"ridge needs more than {RIDGE_PAST} steps, got {learned}")
     missed = {
         penalty: np.square(
-            _fitted(inputs[:tuned], targets[:tuned], penalty).predict(inputs[tuned:rows])
+            fitted(inputs[:tuned], targets[:tuned], penalty).predict(inputs[tuned:rows])
             - targets[tuned:rows]
         ).mean()
         for penalty in RIDGE_PENALTIES
     }
     best = min(missed, key=lambda penalty: float(missed[penalty]))
     expected = np.full(series.calls.shape, np.nan)
-    made = _fitted(inputs[:rows], targets[:rows], best).predict(inputs)
+    made = fitted(inputs[:rows], targets[:rows], best).predict(inputs)
     expected[RIDGE_PAST:] = np.expm1(now + made)
     return expected
 
 
-def _fitted(inputs: Floats, targets: Floats, penalty: float) -> Ridge:
+def fitted(inputs: Floats, targets: Floats, penalty: float) -> Ridge:
+    """A ridge regression of [t, targets] on [t, inputs]."""
     return Ridge(alpha=penalty).fit(inputs, targets)
 
 
-def _joined(train: Series, test: Series) -> Series:
+def joined(train: Series, test: Series) -> Series:
+    """Both ranges as one series."""
     return Series(
         train.graph,
         train.start_ns,

@@ -14,17 +14,8 @@ from informer.core.types import Floats, Model, PatternGraph, Series
 from informer.forecasts.diffusion import supports
 from informer.forecasts.diffusion_gru import DiffusionGru, weights_of
 from informer.forecasts.gru_network import CHUNK, WALKS, Weights, log_correction, random_weights
-from informer.forecasts.gru_training import (
-    GruSchedule,
-    Lesson,
-    Stretches,
-    _Cut,
-    _padded,
-    correction,
-    length_for,
-    padded,
-    train,
-)
+from informer.forecasts.gru_stretches import Cut, Lesson, Stretches, length_for, padded
+from informer.forecasts.gru_training import GruSchedule, _padded, correction, train
 from informer.forecasts.noise import Noise, fit_noise
 from informer.forecasts.online import NextStep
 from informer.forecasts.residuals import OWN, SHARED, STATIC, Inputs, inputs_of
@@ -88,7 +79,7 @@ def test_the_forward_pass_without_jax_is_that_of_training(rpcs: int) -> None:
     sides = supports(series.graph, 2, rpcs)
     found = log_correction(weights, sides, inputs)
     nodes = padded(rpcs)
-    around = _Cut(lesson_of(series, [inputs], np.zeros(steps, bool)), nodes, 24).around
+    around = Cut(lesson_of(series, [inputs], np.zeros(steps, bool)), nodes, 24).around
     wide = ((0, 0), (0, nodes - rpcs))
     whole = Stretches(
         *(

@@ -31,7 +31,7 @@ class DuckDBEngine:
     ) -> None:
         self._path = path
         settings: dict[str, str | bool | int | float | list[str]] = {
-            "preserve_insertion_order": "false",
+            "preserve_insertion_order": "false"
         }
         if spill is not None:
             settings["temp_directory"] = str(spill)

@@ -47,7 +47,8 @@ class DiffusionGru:
         Raises `TooShortError` where fewer than `FEWEST_STEPS` were seen.
         """
         from informer.forecasts.diffusion import supports
-        from informer.forecasts.gru_training import GruSchedule, Lesson, train
+        from informer.forecasts.gru_stretches import Lesson
+        from informer.forecasts.gru_training import GruSchedule, train
 
         if series.seen.sum() < FEWEST_STEPS:
             raise TooShortError(

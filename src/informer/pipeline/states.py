@@ -72,6 +72,7 @@ def _live(rows: list[dict[str, str]]) -> list[str]:
 def state_of(
     model: Model | None, recent: PatternTraffic | None, until_ns: int, cap: float
 ) -> PatternState:
+    """The state of a pattern with this model, `recent` being its traffic up to `until_ns`."""
     if model is None:
         return PatternState(LEARNING, "no step of it may teach yet: it has no model")
     days = learned_days(model)
