@@ -10,7 +10,9 @@ from informer.detections.days import learned_kinds
 from informer.detections.detect import Learned, Observed
 from informer.detections.streams import learn_rates
 from informer.forecasts.clock import with_clock
+from informer.forecasts.diffusion_gru import DiffusionGru
 from informer.forecasts.fit import Fitted, fit_all
+from informer.forecasts.pool import pool_of
 from informer.forecasts.seasonal import Seasonal
 from informer.pipeline.drift import drift_of
 from informer.pipeline.held_out import calibrate_held_out
@@ -174,3 +176,13 @@ def test_a_pattern_whose_traffic_drifted_or_is_long_past_is_stale(
     old = state_of(model, None, until_ns + 40 * day_ns, CAP)
     assert old == PatternState("stale", "learned from traffic that ended 40 days before the last")
     assert state_of(None, None, until_ns, CAP).state == "learning"
+
+
+def test_a_network_above_a_clock_that_leans_on_others_is_learning() -> None:
+    lenders = days(traffic(), 0, LEARNED)
+    young = days(traffic(), LEARNED - 1, LEARNED)["login"].series
+    pool = pool_of([t.series for p, t in lenders.items() if p != "login"])
+    model = DiffusionGru(pool).fit(young, seed=0)
+    told = state_of(model, None, START_NS + LEARNED * DAY * STEP_S * 10**9, CAP)
+    assert told.state == "learning"
+    assert "leans on the days of" in told.why

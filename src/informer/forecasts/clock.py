@@ -13,7 +13,7 @@ from informer.forecasts.seasonal import Seasonal
 
 MONDAY_S = 4 * DAY_S  # 1970-01-05
 ARRAYS = ("rates", "weekday")
-SETTINGS = ("period_s", "days", "until_ns")
+SETTINGS = ("period_s", "days", "until_ns", "leans_on")
 
 
 def with_clock(model: Model, seasonal: Model) -> Model:
@@ -51,6 +51,11 @@ def learned_days(model: Model) -> float:
 def learned_until_ns(model: Model) -> int:
     """End of the last step that the model was learned from."""
     return int(_setting(model, "until_ns"))
+
+
+def leans_on(model: Model) -> list[str]:
+    """Ids of the patterns whose days it leans on; none where its own history is enough."""
+    return list(_setting(model, "leans_on"))
 
 
 def with_room(model: Model, least: Floats, most: Floats) -> Model:

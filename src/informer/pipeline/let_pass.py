@@ -17,9 +17,7 @@ from informer.forecasts.clock import mean_by_the_clock, with_room
 from informer.forecasts.store import load_model
 from informer.pipeline.accepts import accepts_in
 from informer.pipeline.drift import Drift, drift_of
-from informer.pipeline.workspace import Workspace
-
-DRIFTED = "drifted"  # marks the evidence of such a question
+from informer.pipeline.workspace import DRIFTED, Workspace
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +135,7 @@ def _question(drift: Drift, pattern: Json, entry: Json, grid: Grid) -> Json:
         ],
         "changes": [],
         "novel": [],
-        "detections": [],  # none: by that others know that learning asks
+        "detections": [],
         "attributes": [],
         "examples": [],
         "similar": [],

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from informer.core.types import NS_PER_S, Model, PatternTraffic
 from informer.detections.calibrate import SECONDS_A_DAY
 from informer.forecasts.backtest import FEWEST_STEPS
-from informer.forecasts.clock import learned_days, learned_until_ns
+from informer.forecasts.clock import leans_on, learned_days, learned_until_ns
 from informer.pipeline.drift import drift_of, step_of
 from informer.pipeline.history import history
 from informer.pipeline.memory import models_in_force, pattern_graphs, previous_patterns
@@ -77,7 +77,7 @@ def state_of(
         return PatternState(LEARNING, "no step of it may teach yet: it has no model")
     days = learned_days(model)
     steps = round(days * SECONDS_A_DAY / int(model.settings["step_s"]))
-    on = model.settings.get("leans_on", [])
+    on = leans_on(model)
     if on or steps < FEWEST_STEPS:
         leans = f"leans on the days of {', '.join(on)}" if on else "only its level is expected"
         return PatternState(LEARNING, f"learned from {_long(days)}: {leans}")

@@ -19,6 +19,7 @@ from informer.engines.duckdb import DuckDBEngine
 FORMAT = 5
 TABLES_FILE = "workspace.duckdb"
 SPILL = "tmp"
+DRIFTED = "drifted"  # true in the evidence of an incident that learning opened as a question
 
 
 class Workspace:
@@ -139,7 +140,7 @@ class Workspace:
     def keep_incidents(self, from_ns: int, until_ns: int, incidents: pa.Table) -> pa.Table:
         """Replace the incidents of a range; one that was decided on keeps its verdict.
 
-        What learning asks about (no detections) stays. Returns them with their verdicts.
+        What learning asks (`DRIFTED`) stays. Returns them with their verdicts.
         """
         rows = incidents.to_pylist()
         before = self.engine.query("select incident_id, verdict from incidents").to_pylist()
@@ -148,7 +149,7 @@ class Workspace:
             row["verdict"] = verdicts.get(row["incident_id"], row["verdict"])
         self.engine.run(
             "delete from incidents where opened_ns >= $from_ns and opened_ns < $until_ns "
-            """and not contains(evidence, '"detections":[]')""",
+            f"""and not contains(evidence, '"{DRIFTED}":true')""",
             from_ns=from_ns,
             until_ns=until_ns,
         )
