@@ -50,9 +50,12 @@ def build_chains(engine: Engine, *, key: bytes, remote_entries: Pairs | None = N
     when it is there, the `rpcs` known from before. `key`, at most 64 bytes, makes the codes of the
     rpcs secret to a workspace. Any order of the spans gives equal tables.
 
+    A trace in `stands_for` (when it is there) counts for as many chains as that says.
+
     Without `remote_entries` they are learned from the spans. Those given are taken as they are: a
     range with many lost spans must not make entries of what lies behind them.
     """
+    _make(engine, "stands_for")
     for table in ("repeated_ids", "twin_spans", "distinct_spans", "shared_parents", "linked_spans"):
         _make(engine, table)
     cycles = count_cycles(engine)
@@ -101,4 +104,5 @@ def _make(engine: Engine, table: str) -> None:
 
 def _counts(engine: Engine) -> dict[str, int]:
     row = engine.query(read_sql("informer.chains", "counts")).to_pylist()[0]
-    return {name: int(value) for name, value in row.items()}
+    counts = {name: int(value or 0) for name, value in row.items()}
+    return counts | {"duplicates": counts["spans"] - counts.pop("distinct_spans")}

@@ -2,10 +2,11 @@
 -- Ten heads and half of the calls: a gateway that loses some of its spans stays a gateway.
 create or replace table remote_entries as
 with heads as (
-    select service, method, count(*) as heads
-    from remote_heads
-    group by service, method
-    having count(*) >= 10
+    select h.service, h.method, sum(coalesce(f.chains, 1)) as heads
+    from remote_heads as h
+    left join stands_for as f on f.trace_id = h.trace_id
+    group by h.service, h.method
+    having sum(coalesce(f.chains, 1)) >= 10
 ),
 
 with_kinds as (
@@ -15,8 +16,12 @@ with_kinds as (
 ),
 
 served as (
-    select s.service, coalesce(m.method, s.operation) as method
+    select
+        s.service,
+        coalesce(m.method, s.operation) as method,
+        coalesce(f.chains, 1) as traces
     from acyclic_spans as s
+    left join stands_for as f on f.trace_id = s.trace_id
     left join with_kinds as k on k.trace_id = s.trace_id
     left join methods as m on m.service = s.service and m.operation = s.operation
     where
@@ -35,4 +40,4 @@ select h.service, h.method
 from heads as h
 inner join served as s on s.service = h.service and s.method = h.method
 group by h.service, h.method, h.heads
-having 2 * h.heads >= count(*)
+having 2 * h.heads >= sum(s.traces)

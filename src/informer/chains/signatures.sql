@@ -2,16 +2,22 @@
 -- Weights are summed in millionths, as integers: a sum of floats would depend on their order.
 create or replace table signatures as
 select
-    code_sum,
-    calls,
-    entry_rpc_id,
-    partial,
-    min(trace_id) as trace_id,
-    cast(sum(cast(round(weight * 1000000) as bigint)) as bigint) as chains_e6,
+    t.code_sum,
+    t.calls,
+    t.entry_rpc_id,
+    t.partial,
+    min(t.trace_id) as trace_id,
+    cast(sum(coalesce(f.chains_e6, cast(round(t.weight * 1000000) as bigint))) as bigint)
+        as chains_e6,
     cast(
-        sum(case when failed then cast(round(weight * 1000000) as bigint) else 0 end) as bigint
+        sum(coalesce(
+            f.failed_e6,
+            case when t.failed then cast(round(t.weight * 1000000) as bigint) else 0 end
+        )) as bigint
     ) as failed_chains_e6,
-    min(start_ns) as first_seen_ns,
-    max(start_ns) as last_seen_ns
-from trace_signatures
-group by code_sum, calls, entry_rpc_id, partial
+    min(coalesce(f.first_ns, t.start_ns)) as first_seen_ns,
+    max(coalesce(f.last_ns, t.start_ns)) as last_seen_ns
+from trace_signatures as t
+left join stands_for as f on f.trace_id = t.trace_id
+where coalesce(f.chains, 1) > 0
+group by t.code_sum, t.calls, t.entry_rpc_id, t.partial

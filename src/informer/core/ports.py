@@ -24,8 +24,10 @@ class Engine(Protocol):
     def write(self, table: str, rows: pa.Table | pa.RecordBatchReader) -> None:
         """Replace a table by these rows."""
 
-    def append(self, table: str, rows: pa.Table | pa.RecordBatchReader) -> None:
-        """Add rows to a table, made when absent."""
+    def append(
+        self, table: str, rows: pa.Table | pa.RecordBatchReader, *, passing: bool = False
+    ) -> None:
+        """Add rows to a table, made when absent; a passing one goes when the engine is closed."""
 
 
 class Source(Protocol):

@@ -1,9 +1,15 @@
 -- One row is a thing learned: an edge between services, a method or a form of chain.
 with called as (
-    select c.rpc_id, c.caller, c.callee, c.weight, h.start_ns
+    select
+        c.rpc_id,
+        c.caller,
+        c.callee,
+        c.weight * coalesce(f.chains, 1) as weight,
+        coalesce(f.first_ns, h.start_ns) as start_ns
     from calls as c
     join chains as h on h.trace_id = c.trace_id
-    where c.caller <> 'unknown' and c.callee <> 'unknown'
+    left join stands_for as f on f.trace_id = c.trace_id
+    where coalesce(f.chains, 1) > 0 and c.caller <> 'unknown' and c.callee <> 'unknown'
 )
 select 'edge' as what, min(start_ns) as first_seen_ns, sum(weight) as calls
 from called

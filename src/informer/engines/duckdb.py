@@ -74,10 +74,13 @@ class DuckDBEngine:
         """Replace a table by these rows."""
         self._load(f'create or replace table "{table}" as select * from incoming', rows)
 
-    def append(self, table: str, rows: pa.Table | pa.RecordBatchReader) -> None:
-        """Add rows to a table, made when absent."""
+    def append(
+        self, table: str, rows: pa.Table | pa.RecordBatchReader, *, passing: bool = False
+    ) -> None:
+        """Add rows to a table, made when absent; a passing one goes when the engine is closed."""
+        made = "create temp table" if passing else "create table"
         self._load(
-            f'create table if not exists "{table}" as select * from incoming limit 0;'
+            f'{made} if not exists "{table}" as select * from incoming limit 0;'
             f'insert into "{table}" by name select * from incoming',
             rows,
         )

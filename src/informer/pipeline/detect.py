@@ -68,7 +68,7 @@ def detect(
         given = replace(home.settings, source=settings.source) if settings else home.settings
         sources = sources_of(locations, given, from_ns=from_ns, until_ns=until_ns)
         templates = Templates.from_json(home.get("templates"))
-        read = read_chains(scratch, home, sources, templates, progress, learn_templates=False)
+        read = read_chains(scratch, home, sources, templates, progress)
         return _detect(home, scratch, read, progress)
 
 

@@ -27,7 +27,7 @@ from informer.pipeline.memory import (
 from informer.pipeline.progress import Progress
 from informer.pipeline.teaching import unseen
 from informer.pipeline.workspace import Workspace
-from informer.traffic.bin import bin_traffic
+from informer.traffic.bin import bin_traffic, count_calls
 from informer.traffic.series import to_series
 
 
@@ -55,7 +55,9 @@ def gather(home: Workspace, scratch: DuckDBEngine, progress: Progress) -> Gather
     rpcs, known = scratch.query("select * from rpcs"), home.table("rpcs")
     progress("assigning chains", 0, None)
     scratch.write("members", assign(scratch.query("select * from shapes"), rpcs, patterns))
-    grid = bin_traffic(scratch, step_s=int(home.get("trained")["step_s"]))
+    step_s = int(home.get("trained")["step_s"])
+    count_calls(scratch, step_s=step_s)
+    grid = bin_traffic(scratch, step_s=step_s)
     table = scratch.query("select * from traffic")
     traffic = to_series(table, pattern_graphs(patterns), grid)
     _, models = models_in_force(home)

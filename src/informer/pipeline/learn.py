@@ -11,6 +11,7 @@ import pyarrow as pa
 from informer.config.load import settings_in
 from informer.config.settings import Settings
 from informer.core.errors import InformerError
+from informer.core.ports import Source
 from informer.core.sql import read_sql
 from informer.core.tables import PATTERNS, RUNS
 from informer.core.types import NS_PER_S, Grid, Json, PatternGraph, PatternTraffic
@@ -41,11 +42,10 @@ from informer.pipeline.memory import (
 )
 from informer.pipeline.news import without_rejected_news
 from informer.pipeline.progress import Progress, silent
-from informer.pipeline.read import Read, read_chains, sources_of
+from informer.pipeline.read import Read, read_outlines, sources_of
 from informer.pipeline.states import keep_states
 from informer.pipeline.teaching import barred_steps, since_birth, since_leap, unseen
 from informer.pipeline.workspace import Workspace
-from informer.spans.templates import Templates
 from informer.traffic.bin import bin_traffic
 from informer.traffic.series import to_series
 
@@ -82,11 +82,17 @@ def learn(
     """
     # The sources first: a typing error in their names makes no workspace.
     known = settings or settings_in(Path(workspace))
-    sources = sources_of(locations, known, from_ns=from_ns, until_ns=until_ns)
-    with Workspace.create(Path(workspace), settings) as home, home.scratch() as scratch:
-        templates = Templates(home.settings.methods.rules)
-        read = read_chains(scratch, home, sources, templates, progress, learn_templates=True)
-        return _learn(home, scratch, read, progress)
+    def opened() -> list[Source]:
+        return sources_of(locations, known, from_ns=from_ns, until_ns=until_ns)
+
+    opened()
+    asked = {"from_ns": from_ns, "until_ns": until_ns}
+    with Workspace.create(Path(workspace), settings) as home:
+        with home.reading() as scratch:
+            read = read_outlines(scratch, home, opened, progress, asked=asked)
+            learned = _learn(home, scratch, read, progress)
+        home.forget_reading()
+    return learned
 
 
 def _learn(home: Workspace, scratch: DuckDBEngine, read: Read, progress: Progress) -> LearnResult:
@@ -96,7 +102,7 @@ def _learn(home: Workspace, scratch: DuckDBEngine, read: Read, progress: Progres
         home, scratch.query("select * from rpcs"), scratch.query("select * from shapes")
     )
     run_id = next_run_id(
-        home, scratch.query("select max(start_ns) as t from chains")["t"][0].as_py()
+        home, scratch.query("select max(last_ns) as t from chain_steps")["t"][0].as_py()
     )
     found = find_patterns(
         shapes,

@@ -1,8 +1,8 @@
 """From sources to calls, chains and shapes in a scratch engine: what learn and detect share."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -12,8 +12,11 @@ from informer.config.settings import Settings
 from informer.core.errors import InformerError
 from informer.core.ports import Engine, Source
 from informer.core.tables import SPANS
+from informer.core.types import Json
 from informer.engines.duckdb import DuckDBEngine
+from informer.outlines.fold import count_called, unfold
 from informer.pipeline.progress import Progress
+from informer.pipeline.reading import read_in_slices
 from informer.pipeline.workspace import Workspace
 from informer.spans.open import open_sources
 from informer.spans.templates import Templates
@@ -79,30 +82,57 @@ def load_spans(engine: Engine, sources: Sequence[Source], progress: Progress) ->
         raise InformerError(f"no span could be read from {names}: {why}")
 
 
+def read_outlines(
+    engine: DuckDBEngine,
+    workspace: Workspace,
+    opened: Callable[[], Sequence[Source]],
+    progress: Progress,
+    *,
+    asked: Json,
+) -> Read:
+    """Learn the forms of chains of sources of any size, and count their calls by step.
+
+    Makes `called`, `chain_steps`, `rpcs` and `shapes`, which are of all chains; `spans`, `calls`
+    and `chains` hold those that were kept whole, and `stands_for` how many each stands for.
+    """
+    mark, templates, sources = read_in_slices(
+        engine, opened, workspace.settings, progress, key=workspace.key, asked=asked
+    )
+    operations = engine.query(
+        "select service, operation, cast(sum(calls) as double) as calls from operations group by all"
+    )
+    engine.write("methods", templates.mapping(operations))
+    engine.write("rpcs", workspace.table("rpcs"))
+    progress("building chains", 0, None)
+    unfold(engine)
+    chains = build_chains(engine, key=workspace.key)
+    count_called(engine, key=workspace.key)
+    return _told(sources, replace(chains, spans=mark.lines), templates)
+
+
 def read_chains(
     engine: DuckDBEngine,
     workspace: Workspace,
     sources: Sequence[Source],
     templates: Templates,
     progress: Progress,
-    *,
-    learn_templates: bool,
 ) -> Read:
     """Make `calls`, `chains`, `rpcs` and `shapes` from sources.
 
-    Method templates and remote entries are learned from what is read when `learn_templates`, else
-    those that the workspace remembers are only applied.
+    Method templates and remote entries are those that the workspace remembers.
     """
     load_spans(engine, sources, progress)
     operations = engine.query(OPERATIONS)
-    if learn_templates:
-        templates.learn(operations)
     engine.write("methods", templates.mapping(operations))
     engine.write("rpcs", workspace.table("rpcs"))
     progress("building chains", 0, None)
-    known = None if learn_templates else workspace.get("remote_entries").get("pairs", [])
-    entries = None if known is None else tuple((service, method) for service, method in known)
+    known = workspace.get("remote_entries").get("pairs", [])
+    entries = tuple((service, method) for service, method in known)
     chains = build_chains(engine, key=workspace.key, remote_entries=entries)
+    return _told(sources, chains, templates)
+
+
+def _told(sources: Sequence[Source], chains: Chains, templates: Templates) -> Read:
     return Read(
         tuple(dict.fromkeys(s.format for s in sources)),
         sum(len(s.names) for s in sources),

@@ -18,6 +18,7 @@ from informer.engines.duckdb import DuckDBEngine
 
 FORMAT = 5
 TABLES_FILE = "workspace.duckdb"
+READING_FILE = "reading.duckdb"
 SPILL = "tmp"
 DRIFTED = "drifted"  # true in the evidence of an incident that learning opened as a question
 
@@ -103,6 +104,19 @@ class Workspace:
     def scratch(self) -> DuckDBEngine:
         """An engine in memory for the work itself; what does not fit spills into the folder."""
         return DuckDBEngine(spill=self.path / SPILL, memory_limit=self.settings.machine.memory)
+
+    def reading(self) -> DuckDBEngine:
+        """An engine on the file that keeps how far learning has read; see `forget_reading`."""
+        return DuckDBEngine(
+            self.path / READING_FILE,
+            spill=self.path / SPILL,
+            memory_limit=self.settings.machine.memory,
+        )
+
+    def forget_reading(self) -> None:
+        """Drop what was kept of a reading, when all of it is learned."""
+        for path in self.path.glob(f"{READING_FILE}*"):
+            path.unlink()
 
     def keep_settings(self) -> None:
         """Write the settings into `informer.toml`: what worked is taken up by the next command."""

@@ -12,41 +12,34 @@ from informer.traffic.coverage import covered
 MAX_STEPS = 2_000_000
 
 
-def bin_traffic(
-    engine: Engine, *, step_s: int, from_ns: int | None = None, until_ns: int | None = None
-) -> Grid:
-    """Make `traffic` and `workloads` from `calls`, `chains` and `members`; return the grid.
+def count_calls(engine: Engine, *, step_s: int) -> None:
+    """Make `called` and `chain_steps` from `calls` and `chains`."""
+    engine.run(read_sql("informer.traffic", "called"), step_ns=step_s * NS_PER_S)
 
-    `from_ns` and `until_ns` bound the range by the start of chains, until exclusive; by default
-    it is the range of the data. Errors: InformerError when no chain began in the range.
+
+def bin_traffic(engine: Engine, *, step_s: int) -> Grid:
+    """Make `traffic` and `workloads` from `called`, `chain_steps`, `rpcs` and `members`.
+
+    Gives the grid, over the range of the chains. Errors: InformerError when there is no chain.
     """
-    step_ns = step_s * NS_PER_S
-    bounds = _bounds(engine, from_ns, until_ns)
-    grid = _grid(engine, step_s, *bounds)
-    values = {"step_ns": step_ns, "from_ns": bounds[0], "until_ns": bounds[1] + 1}
-    engine.run(read_sql("informer.traffic", "traffic"), **values)
-    engine.run(read_sql("informer.traffic", "workloads"), **values)
+    grid = _grid(engine, step_s)
+    engine.run(read_sql("informer.traffic", "traffic"))
+    engine.run(read_sql("informer.traffic", "workloads"))
     engine.write("steps", pa.table({"step_start_ns": grid.starts_ns(), "seen": grid.seen}))
     engine.run(read_sql("informer.traffic", "dense"))
     return grid
 
 
-def _bounds(engine: Engine, from_ns: int | None, until_ns: int | None) -> tuple[int, int]:
-    """Start of the first and of the last chain in the range."""
-    low, high = from_ns if from_ns is not None else 0, until_ns or 2**62
-    found = engine.query(
-        "select min(start_ns) as low, max(start_ns) as high from chains "
-        "where start_ns >= $low and start_ns < $high",
-        low=low,
-        high=high,
-    ).to_pylist()[0]
-    if found["low"] is None:
-        raise InformerError("no chain began in the range: is --from before --until, in UTC?")
-    return int(found["low"]), int(found["high"])
-
-
-def _grid(engine: Engine, step_s: int, first_ns: int, last_ns: int) -> Grid:
+def _grid(engine: Engine, step_s: int) -> Grid:
     step_ns = step_s * NS_PER_S
+    counted = engine.query(
+        "select step_start_ns, min(first_ns) as first_ns, max(last_ns) as last_ns, "
+        "sum(chains_e6) / 1000000 as chains from chain_steps group by step_start_ns order by 1"
+    )
+    if not counted.num_rows:
+        raise InformerError("no chain began in the range: is --from before --until, in UTC?")
+    first_ns = int(counted["first_ns"][0].as_py())
+    last_ns = int(counted["last_ns"][-1].as_py())
     start_ns = first_ns - first_ns % step_ns
     steps = (last_ns - start_ns) // step_ns + 1
     if steps > MAX_STEPS:
@@ -54,16 +47,9 @@ def _grid(engine: Engine, step_s: int, first_ns: int, last_ns: int) -> Grid:
             f"the range has {steps:,} steps of {step_s} s, at most {MAX_STEPS:,} are allowed: "
             "are the times of one unit, and is --step long enough?"
         )
-    counted = engine.query(
-        "select (start_ns - $start_ns) // $step_ns as step, sum(weight) as chains from chains "
-        "where start_ns >= $first_ns and start_ns <= $last_ns group by 1",
-        start_ns=start_ns,
-        step_ns=step_ns,
-        first_ns=first_ns,
-        last_ns=last_ns,
-    )
     chains = np.zeros(steps)
-    chains[counted["step"].to_numpy()] = counted["chains"].to_numpy()
+    places = (counted["step_start_ns"].to_numpy() - start_ns) // step_ns
+    chains[places] = counted["chains"].to_numpy()
     head = (first_ns - start_ns) / step_ns
     tail = 1 - (last_ns - start_ns - (steps - 1) * step_ns) / step_ns
     return Grid(start_ns, step_s, covered(chains, head, tail, step_s))

@@ -6,15 +6,13 @@ with buckets as (
     select
         coalesce(m.pattern_id, '-1') as pattern_id,
         c.rpc_id,
-        h.start_ns - h.start_ns % $step_ns as step_start_ns,
-        cast(floor(ln(greatest(c.duration_ns, 1000) / 1000.0) / ln(2) * 8) as integer) as bucket,
-        sum(c.weight) as calls,
-        sum(case when c.failed then c.weight else 0 end) as failures,
-        sum(case when c.refused then c.weight else 0 end) as refusals
-    from calls as c
-    join chains as h on h.trace_id = c.trace_id
-    left join members as m on m.shape_id = h.shape_id
-    where h.start_ns >= $from_ns and h.start_ns < $until_ns
+        c.step_start_ns,
+        c.bucket,
+        sum(c.calls_e6) / 1000000 as calls,
+        sum(c.failures_e6) / 1000000 as failures,
+        sum(c.refusals_e6) / 1000000 as refusals
+    from called as c
+    left join members as m on m.shape_id = c.shape_id
     group by 1, 2, 3, 4
 ),
 ranked as (

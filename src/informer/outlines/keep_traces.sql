@@ -1,0 +1,24 @@
+-- Keeps the spans of the slice's examples, and lets go of those that fell out of the sample.
+create or replace temp table dropped_traces as
+select k.trace
+from kept_traces as k
+anti join (select trace from slice_examples where sampled) as e on e.trace = k.trace
+where k.sampled and k.place = 0;
+delete from kept_traces where trace in (select trace from dropped_traces);
+delete from kept_spans where trace in (select trace from dropped_traces);
+create or replace temp table slice_examples as
+select e.* from slice_examples as e
+anti join kept_traces as k on k.trace = e.trace;
+insert into kept_spans
+select hash(s.trace_id, $salt) as trace, s.*
+from slice_spans as s
+where hash(s.trace_id, $salt) in (select trace from slice_examples);
+insert into kept_traces
+select e.trace, k.trace_id, e.outline_id, e.place, e.sampled
+from slice_examples as e
+inner join (select distinct trace, trace_id from kept_spans) as k on k.trace = e.trace;
+insert into kept_lines
+select e.outline_id, c.line, c.link_id, c.start_ns
+from coded_lines as c
+inner join slice_examples as e on e.trace = c.trace
+where e.place = 1;

@@ -1,0 +1,19 @@
+-- One row is a span of a closed trace in numbers that hold within the slice: hashes of its ids and
+-- of its names. `$salt` is secret to the workspace, so that nobody can make two hashes equal.
+create or replace temp table lines as
+select
+    hash(s.trace_id, $salt) as trace,
+    hash(s.trace_id, s.span_id, $salt) as line,
+    case
+        when s.parent_span_id like '?%' then hash(s.trace_id, substr(s.parent_span_id, 2), $salt)
+        when s.parent_span_id is not null then hash(s.trace_id, s.parent_span_id, $salt)
+    end as up,
+    coalesce(s.parent_span_id like '?%', false) as soft,
+    hash(s.service, s.operation, s.kind, s.peer, $salt) as name,
+    s.start_ns,
+    cast(floor(ln(greatest(s.duration_ns, 1000) / 1000.0) / ln(2) * 8) as integer) as bucket,
+    s.failed,
+    s.refused,
+    cast(round(s.weight * 1000000) as bigint) as weight_e6,
+    case when s.kind in ('client', 'producer') then null else s.version end as version
+from slice_spans as s

@@ -1,0 +1,19 @@
+-- What is kept between slices; rows are only added, sums are made at the end.
+create table if not exists links (
+    link_id bigint, code bigint, service varchar, method varchar, kind varchar, peer varchar,
+    up_service varchar, up_method varchar, up_kind varchar, up_peer varchar, lost boolean,
+    again boolean
+);
+create table if not exists outlines (outline_id bigint, code_sum bigint, lines integer);
+create table if not exists outline_steps (
+    outline_id bigint, step_start_ns bigint, chains bigint, chains_e6 bigint, failed_e6 bigint,
+    first_ns bigint, last_ns bigint
+);
+create table if not exists outline_calls (
+    outline_id bigint, link_id bigint, version varchar, step_start_ns bigint, bucket integer,
+    lines_e6 bigint, failures_e6 bigint, refusals_e6 bigint
+);
+create table if not exists kept_traces (
+    trace ubigint, trace_id varchar, outline_id bigint, place integer, sampled boolean
+);
+create table if not exists kept_lines (outline_id bigint, line ubigint, link_id bigint, start_ns bigint);

@@ -1,0 +1,208 @@
+"""One pass over sources of any size: slice by slice into outlines, and on from where it stopped."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import orjson
+import pyarrow as pa
+
+from informer.config.settings import Settings
+from informer.core.errors import InformerError
+from informer.core.ports import Source
+from informer.core.tables import SPANS
+from informer.core.types import NS_PER_S, Json
+from informer.engines.duckdb import DuckDBEngine
+from informer.outlines.fold import begin, fold
+from informer.pipeline.progress import Progress
+from informer.spans.templates import Templates
+
+SLICE_LINES = 4_000_000
+WATERMARK_S = 120  # a trace is closed when no line of it began for so long
+MOST_LATE = 0.01  # of a slice; with more, the sources are not in order of time
+NEWEST = 0.999  # lines from the future must not close what is open
+
+OPERATIONS = "select service, operation, count(*) as calls from slice_spans group by all"
+SLICE_SPANS = """
+create or replace temp view slice_spans as
+select s.* from (select * from new_spans union all by name select * from open_spans) as s
+anti join open_traces as o on o.trace_id = s.trace_id
+"""
+NEW_OPEN_SPANS = """
+create or replace temp table still_open as
+select s.* from (select * from new_spans union all by name select * from open_spans) as s
+semi join open_traces as o on o.trace_id = s.trace_id;
+create or replace table open_spans as select * from still_open
+"""
+
+
+class OutOfOrderError(Exception):
+    """Sources are not in order of time: closing traces early would break them."""
+
+
+@dataclass(slots=True)
+class Mark:
+    """How far a reading came."""
+
+    of: str  # what is read, and how
+    lines: int = 0
+    late: int = 0  # lines that came when their trace may have been closed
+    closed_ns: int = 0  # traces without a line since then are closed
+    done: bool = False
+
+
+@dataclass(slots=True)
+class Reading:
+    """Sources on their way into outlines; `engine` keeps what was done before."""
+
+    engine: DuckDBEngine
+    key: bytes
+    settings: Settings
+    templates: Templates
+    progress: Progress
+    mark: Mark
+
+    def read(self, sources: Sequence[Source], slice_lines: int | None) -> None:
+        """Fold all that was not folded yet; without `slice_lines`, at once.
+
+        Errors: OutOfOrderError when closing traces on the way would break many.
+        """
+        if self.mark.done:
+            return
+        waiting = 0
+        for batch in self._unread(sources):
+            self.engine.append("new_spans", pa.table(batch), passing=True)
+            waiting += batch.num_rows
+            self.progress("reading spans", self.mark.lines + waiting, None)
+            if slice_lines is not None and waiting >= slice_lines:
+                self._fold(waiting, last=False)
+                waiting = 0
+        self._fold(waiting, last=True)
+
+    def _unread(self, sources: Sequence[Source]) -> Iterator[pa.RecordBatch]:
+        done = self.mark.lines
+        self.engine.append("new_spans", SPANS.empty(), passing=True)
+        for source in sources:
+            for batch in source.batches(self.engine):
+                fresh = batch.slice(min(done, batch.num_rows))
+                done -= batch.num_rows - fresh.num_rows
+                if fresh.num_rows:
+                    yield fresh
+
+    def _fold(self, lines: int, *, last: bool) -> None:
+        engine, mark = self.engine, self.mark
+        with engine.transaction():
+            late = _number(
+                engine, "select count(*) from new_spans where start_ns < $ns", ns=mark.closed_ns
+            )
+            if late > MOST_LATE * lines:
+                raise OutOfOrderError
+            close_ns = 2**62 if last else self._close_ns()
+            engine.run(
+                "create or replace temp table open_traces as "
+                "select distinct trace_id from (select trace_id, start_ns from new_spans "
+                "union all select trace_id, start_ns from open_spans) where start_ns >= $ns",
+                ns=close_ns,
+            )
+            engine.run(SLICE_SPANS)
+            operations = engine.query(OPERATIONS)
+            self.templates.learn(operations)
+            engine.write("methods", self.templates.mapping(operations))
+            if operations.num_rows:
+                fold(engine, key=self.key, step_s=self.settings.traffic.step_s)
+            engine.run(NEW_OPEN_SPANS)
+            engine.append("operations", operations)
+            mark.lines, mark.late = mark.lines + lines, mark.late + late
+            mark.closed_ns, mark.done = max(mark.closed_ns, close_ns), last
+            _keep_mark(engine, mark, self.templates)
+        engine.run("delete from new_spans")
+
+    def _close_ns(self) -> int:
+        newest = _number(
+            self.engine,
+            "select quantile_disc(start_ns, $newest) from new_spans where hash(trace_id) % 16 = 0",
+            newest=NEWEST,
+        )
+        return newest - WATERMARK_S * NS_PER_S
+
+
+def read_in_slices(
+    engine: DuckDBEngine,
+    opened: Callable[[], Sequence[Source]],
+    settings: Settings,
+    progress: Progress,
+    *,
+    key: bytes,
+    asked: Json,
+    slice_lines: int = SLICE_LINES,
+) -> tuple[Mark, Templates, Sequence[Source]]:
+    """Fold all spans of the sources into outlines in `engine`.
+
+    What it holds of the same reading (files, settings and `asked` are the same) is taken up where
+    it stopped. Gives how far it came, the methods learned, and the sources as they were read.
+    Errors: InformerError when there is no span.
+    """
+    sources = opened()
+    of = _fingerprint(sources, settings, asked)
+    mark, templates = _begun(engine, of, settings)
+    reading = Reading(engine, key, settings, templates, progress, mark)
+    try:
+        reading.read(sources, slice_lines)
+    except OutOfOrderError:
+        sources = opened()
+        reading.mark, reading.templates = _anew(engine, of, settings)
+        reading.read(sources, None)
+    if reading.mark.lines == 0:
+        raise InformerError(_nothing_read(sources))
+    return reading.mark, reading.templates, sources
+
+
+def _begun(engine: DuckDBEngine, of: str, settings: Settings) -> tuple[Mark, Templates]:
+    if engine.has("marks"):
+        row = engine.query("select mark, templates from marks").to_pylist()[0]
+        mark = Mark(**orjson.loads(row["mark"]))
+        if mark.of == of:
+            return mark, Templates.from_json(orjson.loads(row["templates"]))
+    return _anew(engine, of, settings)
+
+
+def _anew(engine: DuckDBEngine, of: str, settings: Settings) -> tuple[Mark, Templates]:
+    mark, templates = Mark(of), Templates(settings.methods.rules)
+    with engine.transaction():
+        tables = engine.query(
+            "select table_name as name, table_type = 'VIEW' as view from information_schema.tables"
+        )
+        for table in tables.to_pylist():
+            engine.run(f'drop {"view" if table["view"] else "table"} "{table["name"]}"')
+        begin(engine)
+        engine.append("open_spans", SPANS.empty())
+        _keep_mark(engine, mark, templates)
+    return mark, templates
+
+
+def _keep_mark(engine: DuckDBEngine, mark: Mark, templates: Templates) -> None:
+    told = {"mark": orjson.dumps(asdict(mark)), "templates": orjson.dumps(templates.to_json())}
+    engine.write("marks", pa.table({name: [text.decode()] for name, text in told.items()}))
+
+
+def _fingerprint(sources: Sequence[Source], settings: Settings, asked: Json) -> str:
+    """What would make another reading of it."""
+    files = []
+    for name in (name for source in sources for name in source.names):
+        said = Path(name).stat()
+        files.append((name, said.st_size, said.st_mtime_ns))
+    how = [asdict(settings.source), asdict(settings.methods), settings.traffic.step_s, asked]
+    return hashlib.sha256(orjson.dumps([files, how])).hexdigest()
+
+
+def _nothing_read(sources: Sequence[Source]) -> str:
+    rejected = sum((s.rejected for s in sources), Counter())
+    why = ", ".join(f"{n:,} {reason}" for reason, n in rejected.most_common()) or "all are empty"
+    names = ", ".join(name for s in sources for name in s.names[:3])
+    return f"no span could be read from {names}: {why}"
+
+
+def _number(engine: DuckDBEngine, sql: str, **values: float) -> int:
+    return int(engine.query(sql, **values).column(0)[0].as_py() or 0)
