@@ -37,9 +37,10 @@ def read(*locations: object, **options: Any) -> Reading:
     """All spans of the locations, in a stable order."""
     with DuckDBEngine(threads=1) as engine:
         sources = open_sources([str(location) for location in locations], **options)
-        batches = [batch for source in sources for batch in source.batches(engine)]
-    assert all(batch.schema == SPANS.schema for batch in batches)
-    table = pa.Table.from_batches(batches, SPANS.schema)
+        engine.append("spans", SPANS.empty(), passing=True)
+        staged = sum(spans for source in sources for spans in source.stage(engine, "spans"))
+        table = engine.query("select * from spans").cast(SPANS.schema)
+    assert table.num_rows == staged
     rows = sorted(table.to_pylist(), key=lambda row: (row["start_ns"], row["span_id"], row["kind"]))
     return Reading(
         rows,

@@ -222,12 +222,13 @@ def test_spans_are_chosen_by_time_the_end_left_out(source: Path) -> None:
     assert [row["start_ns"] for row in reading.rows] == [T0 + 1_000_000]
 
 
-def test_spans_may_be_appended_to_the_engine_they_are_read_with(source: Path) -> None:
+def test_a_source_goes_on_after_the_pieces_that_were_read(source: Path) -> None:
     with DuckDBEngine(threads=1) as engine:
-        for opened in open_sources([str(source)]):
-            batches = opened.batches(engine)
-            engine.append("spans", pa.RecordBatchReader.from_batches(SPANS.schema, batches))
-        assert engine.query("select count(*) as n from spans")["n"].to_pylist() == [3]
+        (opened,) = open_sources([str(source)])
+        pieces = list(opened.stage(engine, "spans"))
+        assert sum(pieces) == 3
+        (again,) = open_sources([str(source)])
+        assert list(again.stage(engine, "spans", len(pieces))) == []
 
 
 def test_a_wrong_condition_is_one_clear_line(source: Path) -> None:

@@ -12,7 +12,7 @@ from informer.core.tables import SPANS
 from informer.core.types import NOISE
 from informer.engines.duckdb import DuckDBEngine
 from informer.patterns.find import Previous, assign, find_patterns
-from informer.traffic.bin import bin_traffic
+from informer.traffic.bin import bin_traffic, count_calls
 
 Row = dict[str, Any]
 NO_METHODS = pa.table({n: pa.array([], pa.string()) for n in ("service", "operation", "method")})
@@ -285,6 +285,7 @@ def test_chains_that_lost_everything_pass_through_patterns_and_traffic(told: Tol
         i: pattern_of[i] for i in bare["shape_id"].to_pylist()
     }
     told.engine.write("members", found.members)
+    count_calls(told.engine, step_s=1)
     bin_traffic(told.engine, step_s=1)
     assert sum(r["calls"] for r in told.rows("traffic") if r["pattern_id"] != NOISE) >= 300
 

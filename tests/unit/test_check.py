@@ -253,9 +253,7 @@ def test_the_mesh_capture_is_traced_twice(
 ) -> None:
     days = data / "bookinfo-mesh" / "days" / "segment_a.parquet"
     with DuckDBEngine() as engine:
-        engine.write("spans", SPANS.empty())
         for source in open_sources([str(days)], where=where):
-            for batch in source.batches(engine):
-                engine.append("spans", pa.Table.from_batches([batch]))
+            list(source.stage(engine, "spans"))
         found = check(engine)
     assert (found.verdict, found.options, found.orphans) == (verdict, options, 0)

@@ -9,8 +9,9 @@ import pytest
 
 from informer.core.errors import InformerError
 from informer.core.tables import TRAFFIC, WORKLOADS
+from informer.core.types import Grid
 from informer.engines.duckdb import DuckDBEngine
-from informer.traffic.bin import bin_traffic
+from informer.traffic.bin import bin_traffic, count_calls
 
 Row = dict[str, Any]
 MIDNIGHT_NS = 1_780_272_000_000_000_000
@@ -44,8 +45,12 @@ def load(engine: DuckDBEngine, *chains: Row, members: dict[str, str] | None = No
     ]
     schema = pa.Table.from_pylist([{"trace_id": "", "start_ns": 0, **call(version="")}]).schema
     engine.write("calls", pa.Table.from_pylist(of_calls, schema))
-    columns = ("trace_id", "start_ns", "shape_id", "weight")
-    engine.write("chains", pa.table({k: [c[k] for c in named] for k in columns}))
+    columns = {"trace_id": "", "start_ns": 0, "shape_id": "", "weight": 0.0}
+    of_chains = [{k: c[k] for k in columns} for c in named]
+    engine.write("chains", pa.Table.from_pylist(of_chains, pa.Table.from_pylist([columns]).schema))
+    rpcs = [{"rpc_id": r["rpc_id"], "callee": r["callee"]} for r in of_calls]
+    met = list({r["rpc_id"]: r for r in rpcs}.values())
+    engine.write("rpcs", pa.Table.from_pylist(met, schema.empty_table().select(["rpc_id", "callee"]).schema))
     members = {"s": "p"} if members is None else members
     engine.write(
         "members",
@@ -56,6 +61,12 @@ def load(engine: DuckDBEngine, *chains: Row, members: dict[str, str] | None = No
             }
         ),
     )
+
+
+def binned(engine: DuckDBEngine, *, step_s: int) -> Grid:
+    """What is made of the tables above."""
+    count_calls(engine, step_s=step_s)
+    return bin_traffic(engine, step_s=step_s)
 
 
 def rows(engine: DuckDBEngine, table: str = "traffic") -> list[Row]:
@@ -69,7 +80,7 @@ def rows(engine: DuckDBEngine, table: str = "traffic") -> list[Row]:
 
 def test_a_boundary_opens_the_next_step(engine: DuckDBEngine) -> None:
     load(engine, chain(MINUTE_NS - 1, call()), chain(MINUTE_NS, call()), chain(MINUTE_NS, call()))
-    grid = bin_traffic(engine, step_s=60)
+    grid = binned(engine, step_s=60)
     assert grid.start_ns == MIDNIGHT_NS
     assert [(r["step_start_ns"] - MIDNIGHT_NS, r["calls"]) for r in rows(engine)] == [
         (0, 1.0),
@@ -80,21 +91,21 @@ def test_a_boundary_opens_the_next_step(engine: DuckDBEngine) -> None:
 def test_a_call_counts_in_the_step_in_which_its_chain_began(engine: DuckDBEngine) -> None:
     late = call("db") | {"start_ns": MIDNIGHT_NS + 3 * MINUTE_NS}
     load(engine, chain(59 * SECOND_NS, call(), late), chain(5 * MINUTE_NS, call()))
-    bin_traffic(engine, step_s=60)
+    binned(engine, step_s=60)
     called = [r for r in rows(engine) if r["calls"] and r["rpc_id"] == "db"]
     assert [r["step_start_ns"] - MIDNIGHT_NS for r in called] == [0]
 
 
 def test_steps_are_aligned_to_the_clock_and_not_to_the_first_chain(engine: DuckDBEngine) -> None:
     load(engine, chain(25 * MINUTE_NS, call()), chain(47 * MINUTE_NS, call()))
-    grid = bin_traffic(engine, step_s=600)
+    grid = binned(engine, step_s=600)
     assert [int(s - MIDNIGHT_NS) // MINUTE_NS for s in grid.starts_ns()] == [20, 30, 40]
     assert (grid.end_ns - MIDNIGHT_NS) // MINUTE_NS == 50
 
 
 def test_a_covered_step_without_a_call_is_a_zero_row(engine: DuckDBEngine) -> None:
     load(engine, chain(0, call("in"), call("db")), chain(3 * MINUTE_NS, call("in")))
-    bin_traffic(engine, step_s=60)
+    binned(engine, step_s=60)
     found = [r for r in rows(engine) if r["rpc_id"] == "db"]
     assert [(r["calls"], r["failures"], r["refusals"], r["seen"]) for r in found] == [
         (1.0, 0.0, 0.0, True),
@@ -106,7 +117,7 @@ def test_a_covered_step_without_a_call_is_a_zero_row(engine: DuckDBEngine) -> No
 def test_steps_of_an_outage_are_not_seen(engine: DuckDBEngine) -> None:
     busy = [chain(m * MINUTE_NS + i, call()) for m in (0, 1, 2, 5, 6, 7) for i in range(20)]
     load(engine, *busy)
-    grid = bin_traffic(engine, step_s=60)
+    grid = binned(engine, step_s=60)
     assert list(grid.seen) == [True, True, True, False, False, True, True, False]  # and the end
     assert [r["seen"] for r in rows(engine)] == list(grid.seen)
 
@@ -117,21 +128,21 @@ def test_sampled_calls_count_by_their_weight(engine: DuckDBEngine) -> None:
         chain(0, call(weight=10.0, failed=True), call(weight=2.5), weight=10.0),
         chain(1, call(weight=10.0, refused=True), weight=10.0),
     )
-    bin_traffic(engine, step_s=60)
+    binned(engine, step_s=60)
     (row,) = rows(engine)
     assert (row["calls"], row["failures"], row["refusals"]) == (22.5, 10.0, 10.0)
 
 
 def test_chains_of_no_pattern_are_counted_as_noise(engine: DuckDBEngine) -> None:
     load(engine, chain(0, call(), shape_id="s"), chain(0, call(), shape_id="new"))
-    bin_traffic(engine, step_s=60)
+    binned(engine, step_s=60)
     assert {r["pattern_id"]: r["calls"] for r in rows(engine)} == {"p": 1.0, "-1": 1.0}
 
 
 def test_latency_quantiles_lie_within_a_bucket_of_the_exact_ones(engine: DuckDBEngine) -> None:
     durations = np.random.default_rng(1).lognormal(mean=16, sigma=1.2, size=4000).astype(np.int64)
     load(engine, *[chain(0, call(duration_ns=int(d))) for d in durations])
-    bin_traffic(engine, step_s=60)
+    binned(engine, step_s=60)
     (row,) = rows(engine)
     bucket = 2 ** (1 / 8)  # eight buckets a doubling
     for column, share in (("latency_p50_ms", 0.5), ("latency_p95_ms", 0.95)):
@@ -144,7 +155,7 @@ def test_mean_latency_is_geometric_and_moves_when_only_some_calls_are_slow(
 ) -> None:
     took_ms = np.array([5.0] * 20 + [500.0] * 10)
     load(engine, *[chain(0, call(duration_ns=int(ms * 1e6))) for ms in took_ms])
-    bin_traffic(engine, step_s=60)
+    binned(engine, step_s=60)
     (row,) = rows(engine)
     assert row["latency_p50_ms"] == pytest.approx(5.0, rel=0.1)
     exact = float(np.exp(np.log(took_ms).mean()))
@@ -154,7 +165,7 @@ def test_mean_latency_is_geometric_and_moves_when_only_some_calls_are_slow(
 def test_latency_of_sampled_calls_is_weighted(engine: DuckDBEngine) -> None:
     slow = call(duration_ns=80_000_000, weight=30.0)
     load(engine, *[chain(0, call()) for _ in range(10)], chain(0, slow, weight=30.0))
-    bin_traffic(engine, step_s=60)
+    binned(engine, step_s=60)
     (row,) = rows(engine)
     assert row["latency_p50_ms"] == pytest.approx(80.0, rel=0.1)
     exact = float(np.exp((30 * np.log(80.0) + 10 * np.log(1.0)) / 40))
@@ -163,34 +174,26 @@ def test_latency_of_sampled_calls_is_weighted(engine: DuckDBEngine) -> None:
 
 def test_a_call_without_duration_has_the_smallest_latency(engine: DuckDBEngine) -> None:
     load(engine, chain(0, call(duration_ns=0)))
-    bin_traffic(engine, step_s=60)
+    binned(engine, step_s=60)
     assert rows(engine)[0]["latency_p95_ms"] == pytest.approx(0.001, rel=0.1)
 
 
-def test_a_range_leaves_out_its_end(engine: DuckDBEngine) -> None:
-    load(engine, *[chain(m * MINUTE_NS, call()) for m in range(5)])
-    from_ns, until_ns = MIDNIGHT_NS + MINUTE_NS, MIDNIGHT_NS + 3 * MINUTE_NS
-    grid = bin_traffic(engine, step_s=60, from_ns=from_ns, until_ns=until_ns)
-    assert (grid.start_ns, grid.end_ns) == (from_ns, until_ns)
-    assert [r["step_start_ns"] for r in rows(engine)] == [from_ns, from_ns + MINUTE_NS]
-
-
-def test_a_range_without_a_chain_is_the_users_mistake(engine: DuckDBEngine) -> None:
-    load(engine, chain(0, call()))
+def test_without_a_chain_there_is_nothing_to_count(engine: DuckDBEngine) -> None:
+    load(engine)
     with pytest.raises(InformerError, match="no chain began in the range"):
-        bin_traffic(engine, step_s=60, from_ns=MIDNIGHT_NS + 1)
+        binned(engine, step_s=60)
 
 
 def test_a_range_of_too_many_steps_is_the_users_mistake(engine: DuckDBEngine) -> None:
     load(engine, chain(0, call()), chain(-MIDNIGHT_NS + 1, call()))
     with pytest.raises(InformerError, match=r"the range has 29,671,201 steps of 60 s, at most"):
-        bin_traffic(engine, step_s=60)
+        binned(engine, step_s=60)
 
 
 def test_workloads_are_versions_of_the_callee(engine: DuckDBEngine) -> None:
     calls = [call("cart", version="v1"), call("cart", version="v2", weight=3.0), call("db")]
     load(engine, chain(0, *calls), chain(MINUTE_NS, call("cart", version="v2")))
-    bin_traffic(engine, step_s=60)
+    binned(engine, step_s=60)
     found = [
         (r["service"], r["version"], (r["step_start_ns"] - MIDNIGHT_NS) // MINUTE_NS, r["calls"])
         for r in rows(engine, "workloads")
@@ -200,7 +203,7 @@ def test_workloads_are_versions_of_the_callee(engine: DuckDBEngine) -> None:
 
 def test_the_tables_have_their_columns(engine: DuckDBEngine) -> None:
     load(engine, chain(0, call(version="v1")))
-    bin_traffic(engine, step_s=60)
+    binned(engine, step_s=60)
     for spec in (TRAFFIC, WORKLOADS):
         made = engine.query(f"select * from {spec.name}").schema
         assert made.names == spec.names
@@ -209,7 +212,7 @@ def test_the_tables_have_their_columns(engine: DuckDBEngine) -> None:
 
 def test_counting_twice_gives_the_same(engine: DuckDBEngine) -> None:
     load(engine, *[chain(m * 7 * SECOND_NS, call(), call("db")) for m in range(40)])
-    bin_traffic(engine, step_s=60)
+    binned(engine, step_s=60)
     once = rows(engine)
-    bin_traffic(engine, step_s=60)
+    binned(engine, step_s=60)
     assert rows(engine) == once

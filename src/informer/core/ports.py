@@ -31,7 +31,7 @@ class Engine(Protocol):
 
 
 class Source(Protocol):
-    """Spans from somewhere, as Arrow batches with the columns of the `spans` table.
+    """Spans from somewhere, as rows of a table with the columns of `spans`.
 
     Bad rows are counted by reason in `rejected` and skipped; nothing is lost unseen.
     """
@@ -41,8 +41,12 @@ class Source(Protocol):
     rejected: Counter[str]
     notes: list[str]  # what was guessed, such as "times are microseconds"
 
-    def batches(self, engine: Engine) -> Iterator[pa.RecordBatch]:
-        """All spans; can be called once."""
+    def stage(self, engine: Engine, table: str, skip: int = 0) -> Iterator[int]:
+        """Add all spans to a passing table, a piece at a time; gives how many spans each has.
+
+        A piece is of bounded size, and the same whenever the files are; the first `skip` are left
+        out. Can be called once.
+        """
 
 
 class Forecaster(Protocol):

@@ -142,6 +142,10 @@ def _told_plainly() -> Iterator[None]:
         raise InformerError(f"not enough memory or disk: {_first_line(error)}") from error
     except (duckdb.IOException, duckdb.TransactionException) as error:
         raise InformerError(f"cannot read or write: {_first_line(error)}") from error
+    except duckdb.Error as error:
+        if type(error) is duckdb.Error:  # what a damaged file gives, which has no class of its own
+            raise InformerError(f"cannot read on: {_first_line(error)}") from error
+        raise
 
 
 def _noting(reader: pa.RecordBatchReader, failed: list[Exception]) -> Iterator[pa.RecordBatch]:

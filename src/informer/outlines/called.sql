@@ -1,4 +1,4 @@
--- The view `called`: calls of every rpc in the steps in which chains of a shape began.
+-- One row is a kind of call in the steps in which chains of a shape began (`called`).
 create or replace table outline_shapes as
 select t.outline_id, h.shape_id
 from kept_traces as t

@@ -8,8 +8,8 @@ select
     c.up_name is null and not c.lost as top,
     c.start_ns,
     c.bucket,
-    c.failed or (k.by_caller and c.up_failed) as failed,
-    c.refused or (k.by_caller and c.up_refused) as refused,
+    not k.inside and (c.failed or (k.by_caller and c.up_failed)) as failed,
+    not k.inside and (c.refused or (k.by_caller and c.up_refused)) as refused,
     c.weight_e6,
     c.version
 from linked_lines as c

@@ -1,4 +1,4 @@
--- Adds the lines of every link in every step of the slice, by outline, version and latency bucket.
+-- One row is a link in a step of the slice, by outline, version and latency bucket.
 insert into outline_calls
 select
     t.outline_id,

@@ -1,4 +1,4 @@
--- Adds the chains of every outline in every step of the slice.
+-- One row is an outline in a step of the slice.
 insert into outline_steps
 select
     outline_id,

@@ -21,7 +21,7 @@ CODE_BYTES = 5  # eight million codes add up to less than 2 ** 63
 NAMES = ("service", "method", "kind", "peer", "up_service", "up_method", "up_kind", "up_peer")
 LINK = (*NAMES, "lost", "again")
 
-_KEPT_SPANS = pa.schema([("trace", pa.uint64()), *SPANS.schema])
+_KEPT_SPANS = pa.schema([("trace", pa.int64()), *SPANS.schema])
 
 SLICE = (
     *("lines", "line_names", "repeated_lines", "linked_lines", "slice_links", "numbered_links"),

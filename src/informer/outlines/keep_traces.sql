@@ -1,4 +1,4 @@
--- Keeps the spans of the slice's examples, and lets go of those that fell out of the sample.
+-- One row is a span of a trace that is kept whole; those that fell out of the sample are let go.
 create or replace temp table dropped_traces as
 select k.trace
 from kept_traces as k
@@ -10,9 +10,9 @@ create or replace temp table slice_examples as
 select e.* from slice_examples as e
 anti join kept_traces as k on k.trace = e.trace;
 insert into kept_spans
-select hash(s.trace_id, $salt) as trace, s.*
+select cast(hash(s.trace_id, $salt) >> 1 as bigint) as trace, s.*
 from slice_spans as s
-where hash(s.trace_id, $salt) in (select trace from slice_examples);
+where cast(hash(s.trace_id, $salt) >> 1 as bigint) in (select trace from slice_examples);
 insert into kept_traces
 select e.trace, k.trace_id, e.outline_id, e.place, e.sampled
 from slice_examples as e

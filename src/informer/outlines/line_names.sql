@@ -1,7 +1,7 @@
 -- One row is a hash of names in the slice, and the names.
 create or replace temp table line_names as
 select
-    hash(s.service, s.operation, s.kind, s.peer, $salt) as name,
+    cast(hash(s.service, s.operation, s.kind, s.peer, $salt) >> 1 as bigint) as name,
     s.service,
     coalesce(m.method, s.operation) as method,
     s.kind,

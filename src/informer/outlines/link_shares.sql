@@ -11,7 +11,7 @@ with told as (
     inner join kept_lines as k
         on
             k.outline_id = t.outline_id
-            and k.line = hash(c.trace_id, c.span_id, $salt)
+            and k.line = cast(hash(c.trace_id, c.span_id, $salt) >> 1 as bigint)
             and k.start_ns = c.start_ns
 )
 

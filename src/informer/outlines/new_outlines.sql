@@ -1,4 +1,4 @@
--- Gives a number to every outline that was not met before, while there is room for more.
+-- One row is an outline that was not met before, while there is room for more.
 insert into outlines
 select outline_id, code_sum, lines
 from (

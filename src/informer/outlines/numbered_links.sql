@@ -1,6 +1,6 @@
 -- One row is a pair of name hashes in the slice, and the link it is.
 create or replace temp table numbered_links as
-select s.name, s.up_name, s.lost, s.again, s.by_caller, k.link_id, k.code
+select s.name, s.up_name, s.lost, s.again, s.by_caller, s.inside, k.link_id, k.code
 from slice_links as s
 inner join links as k
     on

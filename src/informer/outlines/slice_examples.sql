@@ -16,7 +16,7 @@ with firsts as (
     where place <= $examples
 ),
 
-sample as (
+drawn as (
     select trace, outline_id
     from (
         select trace, outline_id, false as old from outlined_traces where outline_id > 0
@@ -33,4 +33,4 @@ select
     cast(coalesce(f.place, 0) as integer) as place,
     s.trace is not null as sampled
 from firsts as f
-full join sample as s on s.trace = f.trace
+full join drawn as s on s.trace = f.trace

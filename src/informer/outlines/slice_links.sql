@@ -1,5 +1,5 @@
 -- One row is a kind of link in the slice: the names of a line and of the one it hangs below.
--- `by_caller`: a failure that the caller saw is the call's as well.
+-- `by_caller`: a failure that the caller saw is the call's as well. `inside`: it is no call of its own.
 create or replace temp table slice_links as
 select
     d.name,
@@ -19,7 +19,13 @@ select
         and (n.kind in ('server', 'consumer')
             or (n.kind in ('client', 'producer') and u.service = n.service)),
         false
-    ) as by_caller
+    ) as by_caller,
+    coalesce(
+        u.service = n.service
+        and n.kind not in ('client', 'producer')
+        and (n.kind not in ('server', 'consumer') or u.kind in ('server', 'consumer')),
+        false
+    ) as inside
 from (select distinct name, up_name, lost, again from linked_lines) as d
 inner join line_names as n on n.name = d.name
 left join line_names as u on u.name = d.up_name

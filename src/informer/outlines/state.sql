@@ -1,4 +1,4 @@
--- What is kept between slices; rows are only added, sums are made at the end.
+-- One row is, in every table here, a sum of some slice: rows are only added, and summed at the end.
 create table if not exists links (
     link_id bigint, code bigint, service varchar, method varchar, kind varchar, peer varchar,
     up_service varchar, up_method varchar, up_kind varchar, up_peer varchar, lost boolean,
@@ -14,6 +14,6 @@ create table if not exists outline_calls (
     lines_e6 bigint, failures_e6 bigint, refusals_e6 bigint
 );
 create table if not exists kept_traces (
-    trace ubigint, trace_id varchar, outline_id bigint, place integer, sampled boolean
+    trace bigint, trace_id varchar, outline_id bigint, place integer, sampled boolean
 );
-create table if not exists kept_lines (outline_id bigint, line ubigint, link_id bigint, start_ns bigint);
+create table if not exists kept_lines (outline_id bigint, line bigint, link_id bigint, start_ns bigint);

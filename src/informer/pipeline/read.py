@@ -1,11 +1,9 @@
 """From sources to calls, chains and shapes in a scratch engine: what learn and detect share."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-
-import pyarrow as pa
 
 from informer.chains.build import Chains, build_chains
 from informer.config.settings import Settings
@@ -16,7 +14,7 @@ from informer.core.types import Json
 from informer.engines.duckdb import DuckDBEngine
 from informer.outlines.fold import count_called, unfold
 from informer.pipeline.progress import Progress
-from informer.pipeline.reading import read_in_slices
+from informer.pipeline.reading import nothing_read, read_in_slices
 from informer.pipeline.workspace import Workspace
 from informer.spans.open import open_sources
 from informer.spans.templates import Templates
@@ -61,25 +59,14 @@ def load_spans(engine: Engine, sources: Sequence[Source], progress: Progress) ->
 
     Errors: InformerError when there is none, with the reasons for what was rejected.
     """
-    engine.write("spans", SPANS.empty())
+    engine.append("spans", SPANS.empty(), passing=True)
     loaded = 0
-
-    def counted(source: Source) -> Iterator[pa.RecordBatch]:
-        nonlocal loaded
-        for batch in source.batches(engine):
-            loaded += batch.num_rows
-            progress("reading spans", loaded, None)
-            yield batch
-
     for source in sources:
-        engine.append("spans", pa.RecordBatchReader.from_batches(SPANS.schema, counted(source)))
+        for spans in source.stage(engine, "spans"):
+            loaded += spans
+            progress("reading spans", loaded, None)
     if loaded == 0:
-        rejected = sum((s.rejected for s in sources), Counter())
-        why = (
-            ", ".join(f"{n:,} {reason}" for reason, n in rejected.most_common()) or "all are empty"
-        )
-        names = ", ".join(name for s in sources for name in s.names[:3])
-        raise InformerError(f"no span could be read from {names}: {why}")
+        raise InformerError(nothing_read(sources))
 
 
 def read_outlines(
@@ -107,7 +94,8 @@ def read_outlines(
     unfold(engine)
     chains = build_chains(engine, key=workspace.key)
     count_called(engine, key=workspace.key)
-    return _told(sources, replace(chains, spans=mark.lines), templates)
+    late = (f"{mark.late:,} spans came too late for their traces",) if mark.late else ()
+    return _told(sources, replace(chains, spans=mark.lines), templates, mark.rejected, late)
 
 
 def read_chains(
@@ -129,15 +117,22 @@ def read_chains(
     known = workspace.get("remote_entries").get("pairs", [])
     entries = tuple((service, method) for service, method in known)
     chains = build_chains(engine, key=workspace.key, remote_entries=entries)
-    return _told(sources, chains, templates)
+    rejected = sum((s.rejected for s in sources), Counter())
+    return _told(sources, chains, templates, rejected)
 
 
-def _told(sources: Sequence[Source], chains: Chains, templates: Templates) -> Read:
+def _told(
+    sources: Sequence[Source],
+    chains: Chains,
+    templates: Templates,
+    rejected: Mapping[str, int],
+    notes: tuple[str, ...] = (),
+) -> Read:
     return Read(
         tuple(dict.fromkeys(s.format for s in sources)),
         sum(len(s.names) for s in sources),
-        tuple(note for s in sources for note in s.notes),
-        dict(sum((s.rejected for s in sources), Counter())),
+        (*(note for s in sources for note in s.notes), *notes),
+        dict(rejected),
         chains,
         templates,
     )

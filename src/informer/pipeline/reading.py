@@ -2,8 +2,8 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import orjson
@@ -26,15 +26,15 @@ NEWEST = 0.999  # lines from the future must not close what is open
 
 OPERATIONS = "select service, operation, count(*) as calls from slice_spans group by all"
 SLICE_SPANS = """
+insert into new_spans by name select * from open_spans;
+create or replace temp table open_traces as
+select distinct trace_id from new_spans where start_ns >= $close_ns;
 create or replace temp view slice_spans as
-select s.* from (select * from new_spans union all by name select * from open_spans) as s
-anti join open_traces as o on o.trace_id = s.trace_id
+select * from new_spans where trace_id not in (select trace_id from open_traces)
 """
-NEW_OPEN_SPANS = """
-create or replace temp table still_open as
-select s.* from (select * from new_spans union all by name select * from open_spans) as s
-semi join open_traces as o on o.trace_id = s.trace_id;
-create or replace table open_spans as select * from still_open
+STILL_OPEN = """
+create or replace table open_spans as
+select * from new_spans where trace_id in (select trace_id from open_traces)
 """
 
 
@@ -47,10 +47,13 @@ class Mark:
     """How far a reading came."""
 
     of: str  # what is read, and how
+    source: int = 0  # the first that is not read to its end
+    pieces: int = 0  # of it that are
     lines: int = 0
     late: int = 0  # lines that came when their trace may have been closed
     closed_ns: int = 0  # traces without a line since then are closed
     done: bool = False
+    rejected: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -71,25 +74,28 @@ class Reading:
         """
         if self.mark.done:
             return
+        before = Counter(self.mark.rejected)
         waiting = 0
-        for batch in self._unread(sources):
-            self.engine.append("new_spans", pa.table(batch), passing=True)
-            waiting += batch.num_rows
-            self.progress("reading spans", self.mark.lines + waiting, None)
-            if slice_lines is not None and waiting >= slice_lines:
-                self._fold(waiting, last=False)
-                waiting = 0
+        self.engine.append("new_spans", SPANS.empty(), passing=True)
+        for number, source in enumerate(sources):
+            if number < self.mark.source:
+                continue
+            pieces = self.mark.pieces if number == self.mark.source else 0
+            for spans in source.stage(self.engine, "new_spans", pieces):
+                pieces, waiting = pieces + 1, waiting + spans
+                self.progress("reading spans", self.mark.lines + waiting, None)
+                if slice_lines is not None and waiting >= slice_lines:
+                    self._reach(number, pieces, sources, before)
+                    self._fold(waiting, last=False)
+                    waiting = 0
+        self._reach(len(sources), 0, sources, before)
         self._fold(waiting, last=True)
 
-    def _unread(self, sources: Sequence[Source]) -> Iterator[pa.RecordBatch]:
-        done = self.mark.lines
-        self.engine.append("new_spans", SPANS.empty(), passing=True)
-        for source in sources:
-            for batch in source.batches(self.engine):
-                fresh = batch.slice(min(done, batch.num_rows))
-                done -= batch.num_rows - fresh.num_rows
-                if fresh.num_rows:
-                    yield fresh
+    def _reach(
+        self, source: int, pieces: int, sources: Sequence[Source], before: Counter[str]
+    ) -> None:
+        self.mark.source, self.mark.pieces = source, pieces
+        self.mark.rejected = dict(sum((s.rejected for s in sources), before))
 
     def _fold(self, lines: int, *, last: bool) -> None:
         engine, mark = self.engine, self.mark
@@ -100,24 +106,18 @@ class Reading:
             if late > MOST_LATE * lines:
                 raise OutOfOrderError
             close_ns = 2**62 if last else self._close_ns()
-            engine.run(
-                "create or replace temp table open_traces as "
-                "select distinct trace_id from (select trace_id, start_ns from new_spans "
-                "union all select trace_id, start_ns from open_spans) where start_ns >= $ns",
-                ns=close_ns,
-            )
-            engine.run(SLICE_SPANS)
+            engine.run(SLICE_SPANS, close_ns=close_ns)
             operations = engine.query(OPERATIONS)
             self.templates.learn(operations)
             engine.write("methods", self.templates.mapping(operations))
             if operations.num_rows:
                 fold(engine, key=self.key, step_s=self.settings.traffic.step_s)
-            engine.run(NEW_OPEN_SPANS)
+            engine.run(STILL_OPEN)
             engine.append("operations", operations)
             mark.lines, mark.late = mark.lines + lines, mark.late + late
             mark.closed_ns, mark.done = max(mark.closed_ns, close_ns), last
             _keep_mark(engine, mark, self.templates)
-        engine.run("delete from new_spans")
+        engine.run("create or replace temp table new_spans as select * from new_spans limit 0")
 
     def _close_ns(self) -> int:
         newest = _number(
@@ -155,7 +155,7 @@ def read_in_slices(
         reading.mark, reading.templates = _anew(engine, of, settings)
         reading.read(sources, None)
     if reading.mark.lines == 0:
-        raise InformerError(_nothing_read(sources))
+        raise InformerError(nothing_read(sources))
     return reading.mark, reading.templates, sources
 
 
@@ -197,7 +197,8 @@ def _fingerprint(sources: Sequence[Source], settings: Settings, asked: Json) -> 
     return hashlib.sha256(orjson.dumps([files, how])).hexdigest()
 
 
-def _nothing_read(sources: Sequence[Source]) -> str:
+def nothing_read(sources: Sequence[Source]) -> str:
+    """Why there is no span, for the user."""
     rejected = sum((s.rejected for s in sources), Counter())
     why = ", ".join(f"{n:,} {reason}" for reason, n in rejected.most_common()) or "all are empty"
     names = ", ".join(name for s in sources for name in s.names[:3])

@@ -1,14 +1,11 @@
 """Spans as a reader finds them, and the SQL that makes rows of the `spans` table of them."""
 
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from importlib.resources import files
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from informer.core.errors import InformerError
 from informer.core.ports import Engine
 from informer.core.tables import SPANS
 from informer.spans.meanings import (
@@ -44,6 +41,11 @@ RECEIVED = pa.schema(
         ("resource", pa.string()),  # a JSON object
     ]
 )
+FATE = """
+select reason, count(*) as rows, count(*) filter (reason is null and backwards) as backwards
+from told_spans
+group by reason
+"""
 LONGEST_NAME = 256
 # Control characters, and those that turn the direction of a line of text.
 UNSEEN = r"[\x{00}-\x{1f}\x{7f}-\x{9f}\x{202a}-\x{202e}\x{2066}-\x{2069}]"
@@ -81,36 +83,57 @@ class Tally:
             )
 
 
-def spans_of(
-    engine: Engine, received: str, correlate: str | None, wanted: str, tally: Tally
-) -> Iterator[pa.RecordBatch]:
-    """Rows of `spans` out of a SELECT with the columns of RECEIVED, a batch at a time.
+def stage_spans(
+    engine: Engine, table: str, received: str, correlate: str | None, wanted: str, tally: Tally
+) -> int:
+    """Add a piece of spans to the passing table `table`; how many they are.
 
-    `correlate` is an attribute that takes the place of the trace id; `wanted` is checked SQL.
+    `received` is a SELECT with the columns of RECEIVED over at most some million rows, `wanted` is
+    checked SQL, `correlate` an attribute that takes the place of the trace id.
     Errors: InformerError for a file that is damaged where it was not looked at.
     """
-    try:
-        for batch in engine.stream(spans_sql(received, correlate, wanted)):
-            if batch.num_rows:
-                yield _settled(batch, tally)
-    except OSError as error:
-        raise InformerError(f"cannot read on: {str(error).splitlines()[0]}") from error
+    columns = ", ".join(SPANS.names)
+    engine.append(table, SPANS.empty(), passing=True)
+    engine.run(f"create or replace temp table received_spans as {received}")
+    engine.run(f"create or replace temp table told_spans as {spans_sql(correlate, wanted)}")
+    engine.run(
+        f"insert into {table} by name select {columns} from told_spans where reason is null"
+    )
+    spans = 0
+    for row in engine.query(FATE).to_pylist():
+        tally.rows += row["rows"]
+        tally.mended["negative_duration"] += row["backwards"]
+        if row["reason"] is not None:
+            tally.rejected[row["reason"]] += row["rows"]
+        else:
+            spans = row["rows"]
+    engine.run("drop table told_spans; drop table received_spans")
+    return spans
 
 
-def spans_sql(received: str, correlate: str | None, wanted: str) -> str:
-    """SQL: the columns of `spans`, why a row is rejected (`reason`), and `backwards` durations."""
+def spans_sql(correlate: str | None, wanted: str) -> str:
+    """SQL: the columns of `spans`, why a row is rejected (`reason`), and `backwards` durations.
+
+    What attributes and resources say is read once for each text: many spans share them.
+    """
     read_span, of_span = extracted("attributes", OF_SPAN)
     read_resource, of_resource = extracted("resource", OF_RESOURCE)
-    source, reason = "select * from received", "reason"
+    source, reason = "select * from received_spans", "reason"
     if correlate is not None:
-        source = f"select * replace ({attribute(correlate)} as trace_id) from received"
+        source = f"select * replace ({attribute(correlate)} as trace_id) from received_spans"
         missing = quoted(f"missing_{correlate}")
         reason = f"if(reason = 'missing_trace_id', {missing}, reason)"
     shown = ",\n".join(_columns())
     return f"""
-with received as ({received}),
-joined as ({source}),
-read as (select *, {read_span}, {read_resource} from joined),
+with joined as ({source}),
+read_attributes as (select attributes, {read_span} from (select distinct attributes from joined)),
+read_resources as (select resource, {read_resource} from (select distinct resource from joined)),
+read as (
+    select j.*, a.attributes_said, r.resource_said
+    from joined as j
+    left join read_attributes as a on a.attributes = j.attributes
+    left join read_resources as r on r.resource = j.resource
+),
 said as (select *, {", ".join(of_span + of_resource)} from read),
 {files("informer.spans").joinpath("spans.sql").read_text(encoding="utf-8")},
 shown as (select {shown},
@@ -176,16 +199,3 @@ def _cut() -> str:
     usable = f"""e[2] is not null and length(e[1]) <= {LONGEST_VALUE}
         and (e[1] <> 'guid:x-request-id' or not contains(attributes, '"x-request-id"'))"""
     return f"'{{' || array_to_string([{pair} for e in {kept} if {usable}], ',') || '}}'"
-
-
-def _settled(batch: pa.RecordBatch, tally: Tally) -> pa.RecordBatch:
-    tally.rows += batch.num_rows
-    reasons = batch.column("reason")
-    if reasons.null_count < batch.num_rows:
-        for entry in pc.value_counts(reasons.drop_null()).to_pylist():
-            tally.rejected[entry["values"]] += entry["counts"]
-        batch = batch.filter(pc.is_null(reasons))
-    if backwards := pc.sum(batch.column("backwards")).as_py():
-        tally.mended["negative_duration"] += backwards
-    columns = [batch.column(name).cast(SPANS.schema.field(name).type) for name in SPANS.names]
-    return pa.RecordBatch.from_arrays(columns, schema=SPANS.schema)

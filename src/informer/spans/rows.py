@@ -1,7 +1,7 @@
 """Rows of Python readers on their way into the engine: bounded batches, times in nanoseconds."""
 
 from collections.abc import Callable, Iterator
-from itertools import chain, islice
+from itertools import chain, count, islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -14,7 +14,7 @@ from informer.core.ports import Engine
 from informer.spans.clock import UNITS_NS, WORDS, guessed_unit
 from informer.spans.condition import wanted
 from informer.spans.meanings import quoted
-from informer.spans.received import RECEIVED, Selection, Tally, spans_of
+from informer.spans.received import RECEIVED, Selection, Tally, stage_spans
 from informer.spans.unpack import Content
 
 BATCH_ROWS = 50_000
@@ -65,15 +65,21 @@ class RowSource:
         self._unit = unit
         self._selection = selection
 
-    def batches(self, engine: Engine) -> Iterator[pa.RecordBatch]:
-        """All spans. Errors: InformerError for a condition that is none, or a file too large."""
+    def stage(self, engine: Engine, table: str, skip: int = 0) -> Iterator[int]:
+        """Put all spans into a table, a piece at a time; see Source.
+
+        Errors: InformerError for a condition that is none, or a file too large.
+        """
         correlate, asked = self._selection.correlate, wanted(engine, self._selection)
         with TemporaryDirectory(prefix="informer-") as folder:
             waiting = Path(folder, "received.parquet")
             scan = f"select * from read_parquet({quoted(str(waiting))})"
             tables = self._tables()
-            while _put_aside(tables, waiting):
-                yield from spans_of(engine, scan, correlate, asked, self.tally)
+            for number in count():
+                if not _put_aside(tables, waiting):
+                    break
+                if number >= skip:
+                    yield stage_spans(engine, table, scan, correlate, asked, self.tally)
         self.tally.say_what_was_mended()
 
     def _tables(self) -> Iterator[pa.Table]:

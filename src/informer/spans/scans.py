@@ -1,7 +1,7 @@
 """CSV, Parquet and JSON tables: their columns, and the SQL with which the engine reads them."""
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,7 +67,7 @@ def scan_sql(files: Sequence[TableFile], paths: Sequence[Path], used: Iterable[s
     names = "[" + ", ".join(quoted(str(path)) for path in paths) + "]"
     kind = files[0]
     if kind.container == "parquet":
-        return f"read_parquet({names})"
+        return _parquet(paths)
     if kind.container == "json":
         return (
             f"read_json({names}, columns = {_texts(sorted(set(used)))}, format = 'auto', "
@@ -78,6 +78,31 @@ def scan_sql(files: Sequence[TableFile], paths: Sequence[Path], used: Iterable[s
         f"delim = {quoted(kind.delimiter)}, quote = '\"', escape = '\"', "
         f"ignore_errors = true, max_line_size = {LONGEST_CSV_LINE})"
     )
+
+
+def parquet_pieces(paths: Iterable[Path], most: int) -> Iterator[str]:
+    """Table functions over Parquet files, of at most so many rows each: small files together."""
+    together: list[Path] = []
+    rows = 0
+    for path in paths:
+        held = pq.read_metadata(path).num_rows
+        if together and rows + held > most:
+            yield _parquet(together)
+            together, rows = [], 0
+        if held <= most:
+            together, rows = [*together, path], rows + held
+            continue
+        for first in range(0, held, most):
+            yield (
+                f"(select * from read_parquet({quoted(str(path))}, file_row_number = true) "
+                f"where file_row_number >= {first} and file_row_number < {first + most})"
+            )
+    if together:
+        yield _parquet(together)
+
+
+def _parquet(paths: Sequence[Path]) -> str:
+    return "read_parquet([" + ", ".join(quoted(str(path)) for path in paths) + "])"
 
 
 def _texts(columns: Iterable[str]) -> str:

@@ -1,6 +1,7 @@
 """Tables of spans or RPC log lines: the engine reads and normalises them in one SELECT."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from hashlib import blake2b
 from itertools import groupby
 from pathlib import Path
@@ -14,10 +15,20 @@ from informer.spans.clock import WORDS
 from informer.spans.columns import received_sql
 from informer.spans.condition import wanted
 from informer.spans.layouts import unit_of
-from informer.spans.received import Selection, Tally, spans_of
-from informer.spans.scans import TableFile, is_packed, readable_part, records, scan_sql
+from informer.spans.received import Selection, Tally, stage_spans
+from informer.spans.scans import (
+    TableFile,
+    is_packed,
+    parquet_pieces,
+    readable_part,
+    records,
+    scan_sql,
+)
 from informer.spans.times import Times, times_of
 from informer.spans.unpack import Content
+
+PIECE_ROWS = 1_000_000
+WAITING = "waiting_rows"
 
 Types: TypeAlias = tuple[tuple[str, str], ...]
 
@@ -37,24 +48,37 @@ class TableSource:
         self._columns = columns
         self._selection = selection
 
-    def batches(self, engine: Engine) -> Iterator[pa.RecordBatch]:
-        """All spans. Errors: InformerError for a condition that is none."""
-        asked = wanted(engine, self._selection)
+    def stage(self, engine: Engine, table: str, skip: int = 0) -> Iterator[int]:
+        """Put all spans into a table, a piece at a time; see Source.
+
+        Errors: InformerError for a condition that is none.
+        """
+        asked, correlate = wanted(engine, self._selection), self._selection.correlate
         with TemporaryDirectory(prefix="informer-") as folder:
             lines = 0
-            read: list[tuple[Path, Types, Times]] = []
+            read: list[tuple[TableFile, Types, Times]] = []
             for number, file in enumerate(self._files):
                 path, held = self._survey(file, Path(folder, f"{number}.{file.container}"))
                 lines += held
-                read.append((path, *self._look(engine, file, path)))
-            for (types, times), group in groupby(read, key=lambda one: one[1:]):
-                scan = self._scan([path for path, *_ in group])
-                select = received_sql(
-                    scan, self._columns, dict(types), times, self.format, self._key()
-                )
-                yield from spans_of(engine, select, self._selection.correlate, asked, self.tally)
-            self._count_unreadable(engine, lines, [path for path, *_ in read], asked)
+                read.append((replace(file, path=path), *self._look(engine, file, path)))
+            for number, received in enumerate(self._pieces(engine, read)):
+                if number >= skip:
+                    yield stage_spans(engine, table, received, correlate, asked, self.tally)
+            self._count_unreadable(engine, lines, [file.path for file, *_ in read], asked)
         self.tally.say_what_was_mended()
+
+    def _pieces(
+        self, engine: Engine, read: list[tuple[TableFile, Types, Times]]
+    ) -> Iterator[str]:
+        """SELECTs with the columns of RECEIVED, of a bounded number of rows each."""
+        number = 0
+        for (types, times), group in groupby(read, key=lambda one: one[1:]):
+            files = [file for file, *_ in group]
+            for scan in self._scans(engine, files):
+                yield received_sql(
+                    scan, self._columns, dict(types), times, self.format, f"{self._key()}-{number}"
+                )
+                number += 1
 
     def _survey(self, file: TableFile, spare: Path) -> tuple[Path, int]:
         """The file, or what is readable of it, and how many records it holds below its header."""
@@ -85,6 +109,19 @@ class TableSource:
             self.notes.append(f"{file.path}: times are {WORDS[times.unit]}, not {WORDS[told]}")
         return types, times
 
+    def _scans(self, engine: Engine, files: list[TableFile]) -> Iterator[str]:
+        """What to select from, piece by piece; text is parsed once, so its pieces wait in a table."""
+        if files[0].container == "parquet":
+            yield from parquet_pieces([file.path for file in files], PIECE_ROWS)
+            return
+        for batches in _batched(engine.stream(f"select * from {self._scan_of(files)}")):
+            engine.append(WAITING, pa.Table.from_batches(batches), passing=True)
+            yield WAITING
+            engine.run(f"drop table {WAITING}")
+
+    def _scan_of(self, files: list[TableFile]) -> str:
+        return self._scan([file.path for file in files])
+
     def _scan(self, paths: list[Path]) -> str:
         return scan_sql(self._files, paths, self._columns.values())
 
@@ -101,3 +138,15 @@ class TableSource:
             rows = count["rows"][0].as_py()
         if lines > rows:
             self.rejected["unreadable_line"] += lines - rows
+
+
+def _batched(batches: Iterable[pa.RecordBatch]) -> Iterator[list[pa.RecordBatch]]:
+    """Batches of about `PIECE_ROWS` rows together."""
+    waiting: list[pa.RecordBatch] = []
+    for batch in batches:
+        waiting.append(batch)
+        if sum(b.num_rows for b in waiting) >= PIECE_ROWS:
+            yield waiting
+            waiting = []
+    if waiting:
+        yield waiting
