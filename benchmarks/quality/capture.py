@@ -21,6 +21,7 @@ from informer.pipeline.learn import learn
 from informer.pipeline.memory import models_in_force, pattern_graphs, previous_patterns, recall
 from informer.pipeline.progress import silent
 from informer.pipeline.read import read_chains, sources_of
+from informer.pipeline.sampled import counted_by
 from informer.pipeline.workspace import Workspace
 from informer.spans.templates import Templates
 from quality.alarms import NEWS
@@ -188,7 +189,14 @@ def _steps(rows: pa.Table, grid: Grid) -> Ints:
 def _train(home: Workspace) -> tuple[Grid, dict[str, PatternTraffic]]:
     trained = home.get("trained")
     graphs = pattern_graphs(previous_patterns(home))
-    train = history(home, graphs, trained["step_s"], trained["start_ns"], trained["end_ns"])
+    train = history(
+        home,
+        graphs,
+        trained["step_s"],
+        trained["start_ns"],
+        trained["end_ns"],
+        stands_for=counted_by(models_in_force(home)[1]),
+    )
     seen = next(iter(train.values())).series.seen
     return Grid(trained["start_ns"], trained["step_s"], seen), train
 

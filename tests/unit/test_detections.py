@@ -37,6 +37,7 @@ def found_in(
     *,
     refusals: Floats | None = None,
     seen: list[int] | None = None,
+    stands_for: float = 1.0,
     **observed: Any,
 ) -> Detected:
     """Every pattern is the gateway and one rpc behind it; `seen` lists steps not covered."""
@@ -49,6 +50,8 @@ def found_in(
         traffic[pattern_id] = traffic_of(
             pattern_id, {SHARED: entry, inner: entry}, refusals=refused, seen=mask
         )
+        series = replace(traffic[pattern_id].series, stands_for=stands_for)
+        traffic[pattern_id] = replace(traffic[pattern_id], series=series)
         rate = RATES[pattern_id]
         forecasts[pattern_id] = expecting(traffic[pattern_id], rate, rate)
         for rpc_id in (SHARED, inner):
@@ -148,7 +151,7 @@ def test_a_hole_in_the_data_is_neither_told_nor_scored() -> None:
 def novel(what: str, *steps: int, pattern_id: str = "login") -> Novel:
     calls = np.zeros(STEPS)
     calls[list(steps)] = 1.0
-    return Novel(what, "new", pattern_id, "new-rpc", calls)
+    return Novel(what, "new", pattern_id, "new-rpc", calls, calls)
 
 
 def test_news_is_told_from_the_call_that_is_enough() -> None:
@@ -202,3 +205,21 @@ def test_every_covered_cell_is_scored() -> None:
     assert len(cells) == len(RATES) * 6
     assert np.isfinite(scores["score"].to_numpy()).all()
     assert (scores["expected"].to_numpy() >= 0).all()
+
+
+def test_what_sampled_calls_stand_for_is_told_and_makes_no_score_higher() -> None:
+    met, told = found_in(attacked()), found_in(attacked(), stands_for=100.0)
+    for a, b in zip(rows(met), rows(told), strict=True):
+        assert (b["score"], b["step"], b["rpc_id"]) == (a["score"], a["step"], a["rpc_id"])
+        assert (b["observed"], b["expected"]) == (100 * a["observed"], 100 * a["expected"])
+    for a, b in zip(met.suspects, told.suspects, strict=True):
+        for one, other in zip(a["others"], b["others"], strict=True):
+            assert other["observed"] == 100 * one["observed"]
+
+
+def test_a_sampled_score_tells_its_variance_in_the_calls_stood_for() -> None:
+    scores = found_in(stands_for=100.0).scores.to_pylist()
+    calls = [s for s in scores if s["signal"] == "calls"]
+    for s in calls:
+        variance = s["expected"] + s["spread"] * s["expected"] ** 2
+        assert abs(variance - 100.0 * s["expected"]) < 1e-6 * variance  # Poisson of those met

@@ -45,16 +45,19 @@ def chain(*calls: str, shape: str = "known", at: int = 0, **values: Any) -> dict
     return row | values
 
 
-def news(engine: DuckDBEngine) -> list[tuple[str, str, str, int, float]]:
-    rows = engine.query(
+def rows(engine: DuckDBEngine) -> list[dict[str, Any]]:
+    return engine.query(
         read_sql("informer.detections", "novel_calls"),
         step_ns=STEP_NS,
         from_ns=0,
         until_ns=100 * STEP_NS,
     ).to_pylist()
+
+
+def news(engine: DuckDBEngine) -> list[tuple[str, str, str, int, float]]:
     return [
         (r["what"], r["name"], r["pattern_id"], r["step_start_ns"] // STEP_NS, r["calls"])
-        for r in rows
+        for r in rows(engine)
     ]
 
 
@@ -89,34 +92,45 @@ def test_a_caller_or_callee_that_nobody_knows_is_no_new_edge(engine: DuckDBEngin
     assert news(engine) == []
 
 
-def test_sampled_news_counts_by_its_weight_step_by_step(engine: DuckDBEngine) -> None:
+def test_sampled_news_is_told_by_its_weight_and_counts_as_often_as_it_was_met(
+    engine: DuckDBEngine,
+) -> None:
     new = ("in outside>shop", "x shop>vault")
     chains = [
         chain(*new, shape="near", at=at, weight=w) for at, w in ((1, 10.0), (1, 1.0), (4, 2.0))
     ]
     load(engine, *chains)
     assert news(engine) == [("edge", "x", "p", 1, 11.0), ("edge", "x", "p", 4, 2.0)]
+    assert [r["met"] for r in rows(engine)] == [2, 1]
 
 
-def test_everything_learned_has_a_first_time_by_class(engine: DuckDBEngine) -> None:
-    load(engine, chain("in outside>shop", at=1), chain("in outside>shop", "pay shop>bank", at=2))
+def test_everything_learned_has_a_first_time_by_class_and_the_calls_met(
+    engine: DuckDBEngine,
+) -> None:
+    load(
+        engine,
+        chain("in outside>shop", at=1, weight=50.0),
+        chain("in outside>shop", "pay shop>bank", shape="cut", at=2),
+        chain("in outside>shop", shape="failed", at=3),
+    )
     engine.write(
         "shapes",
         pa.table(
             {
+                "shape_id": ["known", "cut", "failed"],
                 "first_seen_ns": [7, 8, 9],
-                "chains": [5.0, 4.0, 3.0],
-                "failed_chains": [0.0, 0.0, 3.0],
+                "chains": [50.0, 1.0, 1.0],
+                "failed_chains": [0.0, 0.0, 1.0],
                 "partial": [False, True, False],
             }
         ),
     )
-    rows = engine.query(read_sql("informer.detections", "first_seen")).to_pylist()
-    found = sorted((r["what"], r["first_seen_ns"], r["calls"]) for r in rows)
+    learned = engine.query(read_sql("informer.detections", "first_seen")).to_pylist()
+    found = sorted((r["what"], r["first_seen_ns"], r["calls"]) for r in learned)
     assert found == [
-        ("edge", STEP_NS, 2.0),
+        ("edge", STEP_NS, 3.0),
         ("edge", 2 * STEP_NS, 1.0),
-        ("method", STEP_NS, 2.0),
+        ("method", STEP_NS, 3.0),
         ("method", 2 * STEP_NS, 1.0),
-        ("shape", 7, 5.0),
+        ("shape", 7, 1.0),
     ]

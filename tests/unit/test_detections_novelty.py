@@ -72,7 +72,7 @@ def test_the_rarer_the_news_the_higher_its_score() -> None:
 
 def test_a_new_thing_is_told_from_the_call_that_is_enough_while_it_goes_on() -> None:
     calls = np.array([0, 1, 0, 1, 0, 2, 0, 1.0])
-    novel = Novel("edge", "r", "p", "r", calls)
+    novel = Novel("edge", "r", "p", "r", 10 * calls, calls)  # each stands for ten
     assert novel_steps(novel, NoveltyRule(1, 0.1)).tolist() == [1, 3, 5, 7]
     assert novel_steps(novel, NoveltyRule(3, 0.1)).tolist() == [5, 7]
     assert novel_steps(novel, NoveltyRule(10, 0.1)).tolist() == []

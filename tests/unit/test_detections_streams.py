@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from informer.core.types import Floats, Forecast
+from informer.detections.calibrate import exceedances
 from informer.detections.scan import WINDOWS, Scan
-from informer.detections.streams import Watched, watch
+from informer.detections.streams import Rates, Watched, learn_rates, watch
 from pattern_traffic import NO_RATES, expecting, stream_of, traffic_of, watched_of
 
 STEPS = 48
@@ -81,3 +82,50 @@ def test_a_family_expects_nothing_of_a_pattern_that_was_not_there_yet() -> None:
 def test_without_doubts_all_is_as_the_forecast_says() -> None:
     watched = watched_of({"a": EVEN, "b": EVEN}, {"a": 10.0, "b": 10.0})
     assert not watched.doubt[[stream_of(watched, "calls", p) for p in "ab"]].any()
+
+
+def night_office(seed: int, headless: float, steps: int = STEPS * 20) -> dict[str, Floats]:
+    """Chains by day that call the database three times each, and calls of chains without a head."""
+    rng = np.random.default_rng(seed)
+    began = rng.poisson(np.where(np.arange(steps) % STEPS < STEPS // 2, 2.0, 0.0))
+    return {"in": began, "db": 3 * began + rng.poisson(headless, steps)}
+
+
+def shares(calls: dict[str, Floats], rates: Rates) -> Floats:
+    """Scores of the database's share, [t], as far as they are worth telling."""
+    traffic = {"p": traffic_of("p", calls)}
+    watched = watch(traffic, {"p": expecting(traffic["p"], 1.0, 3.0)}, rates)
+    flat = np.ones((len(watched.streams), len(WINDOWS)))
+    scan = Scan(watched, flat, np.full(len(WINDOWS), 5e3), 1)
+    return exceedances(scan, watched)[0][:, stream_of(watched, "share", "p")]
+
+
+def learned(calls: dict[str, Floats]) -> Rates:
+    return learn_rates({"p": traffic_of("p", calls)}, np.ones(len(calls["in"]), dtype=bool))
+
+
+def test_calls_of_chains_that_lost_their_head_are_as_usual_where_they_are_usual() -> None:
+    rates = learned(night_office(0, headless=2.0))
+    assert rates.per_chain("p", "in", "db") == pytest.approx(4.0, rel=0.1)  # a head's and others
+    now = night_office(1, headless=2.0)
+    idle = now["in"] == 0
+    implied = rates.implied(traffic_of("p", now).series, "db")
+    assert implied[idle] == pytest.approx(2.0, rel=0.2)
+    assert implied.sum() == pytest.approx(now["db"].sum(), rel=0.1)
+    assert shares(now, rates)[idle].max() < 5.0
+
+
+def test_one_chain_without_its_head_is_not_as_many_as_its_calls() -> None:
+    rates = learned(night_office(0, headless=0.0))
+    calls = night_office(1, headless=0.0)
+    calls["db"][STEPS - 4] += 9  # of three chains
+    assert shares(calls, rates)[STEPS - 4] == 0.0
+    calls["db"][STEPS - 4] += 9
+    assert shares(calls, rates)[STEPS - 4] > 4.0
+
+
+def test_a_step_that_was_not_seen_implies_no_calls() -> None:
+    calls = night_office(0, headless=2.0)
+    seen = np.arange(len(calls["in"])) >= 2 * STEPS
+    series = traffic_of("p", calls, seen=seen).series
+    assert not learned(calls).implied(series, "db")[~seen].any()

@@ -18,6 +18,7 @@ from informer.pipeline.drift import drift_of
 from informer.pipeline.held_out import calibrate_held_out
 from informer.pipeline.judge import Gathered, judge
 from informer.pipeline.let_pass import held_back, roomy
+from informer.pipeline.sampled import counting
 from informer.pipeline.states import PatternState, state_of
 from pattern_traffic import DAY, START_NS, STEP_S, traffic_of
 
@@ -148,6 +149,19 @@ def test_what_later_runs_learned_does_not_widen_the_cap(fitted: dict[str, Fitted
     least, most = later.arrays["room"]
     assert most[0] == pytest.approx(1.5 / 1.4, rel=0.05)
     assert least[0] == pytest.approx(1 / 1.5 / 1.4, rel=0.05)
+
+
+def test_sampling_that_began_since_is_no_drift(fitted: dict[str, Fitted]) -> None:
+    passed, series = fitted["login"].model, traffic()["login"].series
+    assert drift_of(passed, series, CAP) is None
+    thinned = replace(series, calls=series.calls / 10.0)
+    assert drift_of(passed, thinned, CAP) is not None
+    sampled = replace(thinned, stands_for=10.0)
+    assert drift_of(passed, sampled, CAP) is None
+    later = counting(Seasonal().fit(sampled.slice(0, LEARNED * DAY), seed=0), 10.0)
+    least, most = roomy(later, passed, CAP).arrays["room"]
+    assert most[0] == pytest.approx(1.5, rel=0.05)
+    assert least[0] == pytest.approx(1 / 1.5, rel=0.05)
 
 
 def test_a_network_keeps_the_room_for_the_clock_beneath_it(fitted: dict[str, Fitted]) -> None:

@@ -95,7 +95,7 @@ def test_the_least_depth_counts(engine: DuckDBEngine) -> None:
     assert (depths[B], depths[C]) == (1.0, 2.0)
 
 
-def test_the_trace_with_the_smallest_id_stands_for_its_signature(engine: DuckDBEngine) -> None:
+def test_the_trace_with_the_smallest_id_counts_as_its_signature(engine: DuckDBEngine) -> None:
     nested = trace("t1", "1 a", "1/2 b", "2/3 a", "1/4 c", "4/5 a")
     moved = [row | {"trace_id": "t0"} for row in nested]
     moved[1] |= {"parent_span_id": "5"}
@@ -204,5 +204,5 @@ def test_nothing_but_the_tables_of_the_stage_is_left(engine: DuckDBEngine) -> No
     left = engine.query("select table_name from information_schema.tables order by 1")
     assert left.column(0).to_pylist() == [
         *("calls", "chains", "methods", "rpcs", "shapes", "signature_shapes", "spans"),
-        *("stands_for", "trace_signatures"),
+        *("counts_as", "trace_signatures"),
     ]

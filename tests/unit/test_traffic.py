@@ -216,3 +216,9 @@ def test_counting_twice_gives_the_same(engine: DuckDBEngine) -> None:
     once = rows(engine)
     binned(engine, step_s=60)
     assert rows(engine) == once
+
+
+def test_steps_without_one_trace_in_a_hundred_are_no_holes(engine: DuckDBEngine) -> None:
+    met = [chain(at * MINUTE_NS, call(weight=100.0), weight=100.0) for at in range(0, 60, 3)]
+    load(engine, *met)
+    assert bin_traffic(engine, step_s=60).seen.all()

@@ -66,3 +66,12 @@ def test_a_pattern_without_traffic_is_all_zeros() -> None:
     made = to_series(traffic(), [GRAPH], GRID)["p"]
     assert made.series.calls.shape == (4, 2)
     assert made.series.calls.sum() == 0
+
+
+def test_where_calls_stand_for_others_those_met_are_counted() -> None:
+    table = traffic(("p", "in", 0, 300.0), ("p", "db", 1, 800.0))
+    made = to_series(table, [GRAPH], GRID, {"p": 100.0})["p"]
+    assert made.series.calls.tolist() == [[3, 0], [0, 8], [0, 0], [0, 0]]
+    assert made.failures.tolist() == [[1.5, 0], [0, 4], [0, 0], [0, 0]]
+    assert made.series.stands_for == made.series.slice(1, 3).stands_for == 100.0
+    assert made.latency_ms[1, 1] == 5.0

@@ -50,12 +50,12 @@ def build_chains(engine: Engine, *, key: bytes, remote_entries: Pairs | None = N
     when it is there, the `rpcs` known from before. `key`, at most 64 bytes, makes the codes of the
     rpcs secret to a workspace. Any order of the spans gives equal tables.
 
-    A trace in `stands_for` (when it is there) counts for as many chains as that says.
+    A trace in `counts_as` (when it is there) counts for as many chains as that says.
 
     Without `remote_entries` they are learned from the spans. Those given are taken as they are: a
     range with many lost spans must not make entries of what lies behind them.
     """
-    _make(engine, "stands_for")
+    _make(engine, "counts_as")
     for table in ("repeated_ids", "twin_spans", "distinct_spans", "shared_parents", "linked_spans"):
         _make(engine, table)
     cycles = count_cycles(engine)

@@ -4,7 +4,7 @@ create or replace table remote_entries as
 with heads as (
     select h.service, h.method, sum(coalesce(f.chains, 1)) as heads
     from remote_heads as h
-    left join stands_for as f on f.trace_id = h.trace_id
+    left join counts_as as f on f.trace_id = h.trace_id
     group by h.service, h.method
     having sum(coalesce(f.chains, 1)) >= 10
 ),
@@ -21,7 +21,7 @@ served as (
         coalesce(m.method, s.operation) as method,
         coalesce(f.chains, 1) as traces
     from acyclic_spans as s
-    left join stands_for as f on f.trace_id = s.trace_id
+    left join counts_as as f on f.trace_id = s.trace_id
     left join with_kinds as k on k.trace_id = s.trace_id
     left join methods as m on m.service = s.service and m.operation = s.operation
     where

@@ -15,7 +15,7 @@ CODE_BYTES = 5  # eight million codes add up to less than 2 ** 63
 FOUND = """
 select caller, callee, method, kind, min(coalesce(f.first_ns, c.start_ns)) as first_seen_ns
 from named_calls as c
-left join stands_for as f on f.trace_id = c.trace_id
+left join counts_as as f on f.trace_id = c.trace_id
 group by caller, callee, method, kind
 order by caller, callee, method, kind
 """

@@ -18,6 +18,6 @@ select
     min(coalesce(f.first_ns, t.start_ns)) as first_seen_ns,
     max(coalesce(f.last_ns, t.start_ns)) as last_seen_ns
 from trace_signatures as t
-left join stands_for as f on f.trace_id = t.trace_id
+left join counts_as as f on f.trace_id = t.trace_id
 where coalesce(f.chains, 1) > 0
 group by t.code_sum, t.calls, t.entry_rpc_id, t.partial

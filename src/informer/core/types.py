@@ -41,9 +41,10 @@ class Series:
     graph: PatternGraph
     start_ns: int
     step_s: int
-    calls: Floats  # [t, n], weighted counts
+    calls: Floats  # [t, n], weighted counts / `stands_for`: as many as were met, so they scatter so
     seen: Bools  # [t]
     level: Floats | None = None  # [t, n], known to be so many times that of now; None = as now
+    stands_for: float = 1.0  # calls that each one counted here stands for; more in sampled traffic
 
     @property
     def steps(self) -> int:
@@ -63,6 +64,7 @@ class Series:
             self.calls[first:last],
             self.seen[first:last],
             None if self.level is None else self.level[first:last],
+            self.stands_for,
         )
 
 
@@ -134,8 +136,8 @@ class PatternTraffic:
     """Calls, failures, refusals and latency of one pattern, every step of a grid."""
 
     series: Series
-    failures: Floats  # [t, n], weighted counts
-    refusals: Floats  # [t, n], weighted counts
+    failures: Floats  # [t, n], counted as the calls are
+    refusals: Floats  # [t, n], likewise
     latency_ms: Floats  # [t, n], geometric mean of the step's calls; NaN where there were none
 
     def slice(self, first: int, last: int) -> "PatternTraffic":

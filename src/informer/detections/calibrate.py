@@ -151,13 +151,13 @@ def exceedances(scan: Scan, watched: Watched) -> tuple[Floats, Bools]:
 
 
 def worth_telling(watched: Watched, stream: Ints, observed: Floats, high: Bools) -> Bools:
-    """Whether there is enough to show a person: three refusals, four calls.
+    """Whether there is enough to show a person: three refusals, four calls of as many chains.
 
     `observed` and `high` are [m] or [t, m], `stream` [m].
     """
     rates = np.array([x.signal in ("failures", "refusals") for x in watched.streams])
     least = np.where(rates[stream], LEAST_HITS, LEAST_CALLS)
-    return np.asarray(~high | (observed >= least))
+    return np.asarray(~high | (observed >= least * watched.together[stream]))
 
 
 def _longest(steps: int, step_s: int) -> int:

@@ -1,6 +1,7 @@
 """From traffic and forecasts to detections: scores every cell and names what passed."""
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
@@ -80,7 +81,8 @@ def detect(
     scan = Scan(watched, inflation, np.array(calibration.calm_shape), calibration.longest)
     thresholds = np.array([learned.thresholds[kind] for kind in KINDS])
     walked = walk(scan, watched, observed.grid.seen, thresholds[kinds_of(watched)])
-    told = _in_ms(watched, walked.observed, walked.expected)
+    stands_for = _stands_for(watched, traffic)
+    told = _as_told(watched, walked.observed, walked.expected, stands_for)
     walked = replace(walked, observed=told[0], expected=told[1])
     changes = find_changes(observed.workloads, learned.version_shares)
     guilt = Guilt(traffic, forecasts)
@@ -95,10 +97,12 @@ def detect(
             named = [x.rpc_id for x in found]
             suspects.append(_suspected(stream.pattern_ids[0], found, event, observed.grid))
         _add_event(rows, event, kind, watched, walked, named[0])
-    _add_crowds(rows, scan, watched, observed.grid, learned.thresholds["volume"])
+    _add_crowds(
+        rows, scan, watched, observed.grid, learned.thresholds["volume"], _mean(traffic, traffic)
+    )
     _add_changes(rows, changes, observed, learned)
     _add_novel(rows, observed, learned, changes)
-    scores = _scores(watched, walked, observed.grid)
+    scores = _scores(watched, walked, observed.grid, stands_for)
     irregular = _irregular(watched, walked, scan)
     return Detected(rows.table(), scores, changes, irregular, suspects)
 
@@ -114,13 +118,31 @@ def _suspected(pattern_id: str, found: tuple[Suspect, ...], event: Event, grid: 
     }
 
 
-def _in_ms(watched: Watched, observed: Floats, expected: Floats) -> tuple[Floats, Floats]:
-    """The same with latency in milliseconds, [t, s] each; counts stay as they are."""
-    observed, expected, timed = observed.copy(), expected.copy(), watched.timed
+def _as_told(
+    watched: Watched, observed: Floats, expected: Floats, stands_for: Floats
+) -> tuple[Floats, Floats]:
+    """The same in calls that those met stand for, and latency in milliseconds; [t, s] each."""
+    timed = watched.timed
+    observed, expected = observed.copy(), expected.copy()
+    observed[:, ~timed] *= stands_for[~timed]
+    expected[:, ~timed] *= stands_for[~timed]
     times = times_slower(observed[:, timed], expected[:, timed])
     observed[:, timed] = watched.usual_ms[timed] * times
     expected[:, timed] = watched.usual_ms[timed]
     return observed, expected
+
+
+def _stands_for(watched: Watched, traffic: dict[str, PatternTraffic]) -> Floats:
+    """What one count of each stream stands for, [s]."""
+    return np.array([_mean(traffic, stream.pattern_ids) for stream in watched.streams])
+
+
+def _mean(traffic: dict[str, PatternTraffic], pattern_ids: Iterable[str]) -> float:
+    """What one chain of some patterns stands for, all their chains together."""
+    series = [traffic[p].series for p in pattern_ids]
+    chains = np.array([float(s.calls[:, 0].sum()) for s in series])
+    each = np.array([s.stands_for for s in series])
+    return float((each * chains).sum() / chains.sum()) if chains.any() else float(each.max())
 
 
 class _Rows:
@@ -187,10 +209,13 @@ def _add_event(
         rows.add((stream.pattern_ids[0], rpc_id, signal), step, values, kind)
 
 
-def _add_crowds(rows: _Rows, scan: Scan, watched: Watched, grid: Grid, threshold: float) -> None:
+def _add_crowds(
+    rows: _Rows, scan: Scan, watched: Watched, grid: Grid, threshold: float, stands_for: float
+) -> None:
     """What moves everything together: certain whichever unit is left out."""
     certain = scan.event.min(axis=1)  # [t]
-    observed, expected = watched.unit_observed.sum(axis=1), watched.unit_expected.sum(axis=1)
+    observed = stands_for * watched.unit_observed.sum(axis=1)
+    expected = stands_for * watched.unit_expected.sum(axis=1)
     largest = watched.streams[0]  # the busiest pattern speaks for all
     for step in np.flatnonzero((certain >= CERTAIN_CROWD) & grid.seen):
         factor = float(observed[step] / max(expected[step], 1e-9))
@@ -255,7 +280,7 @@ def _irregular(watched: Watched, walked: Walked, scan: Scan) -> dict[str, Bools]
     return steps
 
 
-def _scores(watched: Watched, walked: Walked, grid: Grid) -> pa.Table:
+def _scores(watched: Watched, walked: Walked, grid: Grid, stands_for: Floats) -> pa.Table:
     """Every scored cell of every pattern; a family's score counts for each of its patterns."""
     score = walked.score.copy()
     column = {(x.signal, x.pattern_ids[0]): i for i, x in enumerate(watched.streams)}
@@ -266,11 +291,13 @@ def _scores(watched: Watched, walked: Walked, grid: Grid) -> pa.Table:
                 score[:, own] = np.maximum(score[:, own], walked.score[:, i])
     kept = [i for i, x in enumerate(watched.streams) if x.signal != "family"]
     steps = len(grid.seen)
-    variance, expected = watched.variance[:, kept], watched.expected[:, kept]
     counted = ~watched.timed[kept]  # of latency it is the variance of the logarithm
+    each = np.where(counted, stands_for[kept], 1.0)
+    variance, expected = watched.variance[:, kept] * each**2, watched.expected[:, kept] * each
     spread = np.maximum(variance - counted * expected, 0) / np.maximum(expected, 1e-9) ** 2
     scored = grid.seen[:, None] & (counted | (expected > 0))  # what nobody called took no time
-    observed, expected = (x[:, kept] for x in _in_ms(watched, watched.observed, watched.expected))
+    told = _as_told(watched, watched.observed, watched.expected, stands_for)
+    observed, expected = (x[:, kept] for x in told)
 
     def column_of(values: list[str]) -> pa.Array:
         return pa.array(np.tile(np.array(values, dtype=object), steps), pa.string())

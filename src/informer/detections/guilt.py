@@ -31,14 +31,13 @@ class Guilt:
 
     def __init__(self, traffic: dict[str, PatternTraffic], forecasts: dict[str, Forecast]) -> None:
         self._nodes = {p: t.series.graph.rpc_ids for p, t in traffic.items()}
-        self._observed: dict[str, Floats] = {}
-        self._expected: dict[str, Floats] = {}
+        self._counts: dict[str, Floats] = {}  # observed and expected, then what both stand for
         for pattern_id, pattern in traffic.items():
             for i, rpc_id in enumerate(pattern.series.graph.rpc_ids):
-                zero = np.zeros(pattern.series.steps)
                 calls, expected = pattern.series.calls[:, i], forecasts[pattern_id].expected[:, i]
-                self._observed[rpc_id] = self._observed.get(rpc_id, zero) + calls
-                self._expected[rpc_id] = self._expected.get(rpc_id, zero) + expected
+                own = np.stack([calls, expected])  # [2, t]
+                own = np.concatenate([own, own * pattern.series.stands_for])  # [4, t]
+                self._counts[rpc_id] = self._counts.get(rpc_id, np.zeros_like(own)) + own
 
     def of(
         self, pattern_ids: tuple[str, ...], first: int, last: int, high: bool
@@ -46,8 +45,8 @@ class Guilt:
         """The rpcs on the chains of these patterns that stand out most over steps first..last."""
         span = slice(first, last + 1)
         candidates = list(dict.fromkeys(r for p in pattern_ids for r in self._nodes[p]))
-        observed = np.array([self._observed[r][span].sum() for r in candidates])
-        expected = np.array([self._expected[r][span].sum() for r in candidates])
+        counts = np.array([self._counts[r][:, span].sum(axis=1) for r in candidates])
+        observed, expected, *told = counts.T
         variance = expected + USUAL_SPREAD * expected**2
         scores = log_tail(observed, expected, variance, high=high)
         # Nodes come in order of depth, so the first that is as guilty is the nearest to the entry.
@@ -55,6 +54,6 @@ class Guilt:
         others = [i for i in np.argsort(-scores, kind="stable") if i != guilty]
         named = [guilty, *(i for i in others if scores[i] >= SUSPECT * scores[guilty])]
         return tuple(
-            Suspect(candidates[i], float(observed[i]), float(expected[i]))
+            Suspect(candidates[i], float(told[0][i]), float(told[1][i]))
             for i in named[:MOST_SUSPECTS]
         )

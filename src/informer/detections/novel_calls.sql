@@ -34,7 +34,8 @@ select
     coalesce(min(m.pattern_id), '-1') as pattern_id,
     f.rpc_id,
     h.start_ns - h.start_ns % $step_ns as step_start_ns,
-    sum(f.weight) as calls
+    sum(f.weight) as calls,
+    count(*) as met
 from fresh as f
 join chains as h on h.trace_id = f.trace_id
 left join members as m on m.shape_id = h.shape_id

@@ -39,7 +39,8 @@ class Novel:
     name: str  # the rpc id, or the shape id
     pattern_id: str
     rpc_id: str
-    calls: Floats  # [t]
+    calls: Floats  # [t], what those met stand for
+    met: Floats  # [t], those that are not merely stood for
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ def _news(late: list[float], days: float, prior: float, prior_days: float) -> Ne
 
 def novel_steps(novel: Novel, rule: NoveltyRule) -> Ints:
     """Steps at which the novel thing is told: from the call that is enough, while it goes on."""
-    enough = np.cumsum(novel.calls) >= rule.least_calls
+    enough = np.cumsum(novel.met) >= rule.least_calls
     return np.asarray(np.flatnonzero(enough & (novel.calls > 0)))
 
 

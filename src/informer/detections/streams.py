@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from informer.core.types import Bools, Floats, Forecast, Ints, PatternTraffic
+from informer.core.types import Bools, Floats, Forecast, Ints, PatternTraffic, Series
 from informer.detections import latency
 from informer.detections.latency import UsualLatency
 
@@ -15,6 +15,7 @@ from informer.detections.latency import UsualLatency
 LARGEST_FAMILY = 0.6
 SHARE_DOUBT = 0.05**2  # no service calls another as often tomorrow as today to better than 5 %
 PRIOR_HITS, PRIOR_CALLS = 0.5, 50.0  # a rare event needs a prior
+NEVER = (0.0, 0.0)  # calls in steps, where nothing was learned of them
 # Below so many units there is nothing to tell what is shared from what is not.
 FEWEST_UNITS = 3
 
@@ -45,6 +46,7 @@ class Watched:
     unit: Ints  # [s], the demand unit the stream belongs to; -1 = demand says nothing about it
     two_sided: Bools  # [s], too little is irregular as well
     usual_ms: Floats  # [s], of streams of latency; NaN for streams of counts
+    together: Floats  # [s], calls that one chain makes at once, >= 1: they are evidence of one
     unit_observed: Floats  # [t, u]
     unit_expected: Floats  # [t, u]
     unit_patterns: tuple[tuple[str, ...], ...]  # u
@@ -59,7 +61,8 @@ class Watched:
         """Some of the streams, [s]; the units stay as they are."""
         streams = tuple(x for x, kept in zip(self.streams, which, strict=True) if kept)
         by_step = {k: getattr(self, k)[:, which] for k in ("observed", "expected", "variance")}
-        one_each = {k: getattr(self, k)[which] for k in ("doubt", "unit", "two_sided", "usual_ms")}
+        names = ("doubt", "unit", "two_sided", "usual_ms", "together")
+        one_each = {k: getattr(self, k)[which] for k in names}
         return replace(self, streams=streams, **by_step, **one_each)
 
     @property
@@ -72,12 +75,15 @@ class Watched:
 class Rates:
     """How many calls of each rpc of each pattern there were, how they ended and how long they took.
 
-    `calls` and `latency` are keyed by (pattern_id, rpc_id), `hits` by (signal, pattern_id, rpc_id).
+    `calls`, `latency` and `headless` are keyed by (pattern_id, rpc_id), `hits` by (signal,
+    pattern_id, rpc_id). Headless are calls in steps in which no chain of the pattern began, with
+    the number of these steps: their chains lost the span that began them.
     """
 
     calls: dict[tuple[str, str], float]
     hits: dict[tuple[str, str, str], float]
     latency: dict[tuple[str, str], UsualLatency] = field(default_factory=dict)
+    headless: dict[tuple[str, str], tuple[float, float]] = field(default_factory=dict)
 
     def share(self, signal: str, pattern_id: str, rpc_id: str) -> tuple[float, float]:
         """Expected share of hits, and its relative variance: a Gamma posterior, never zero."""
@@ -87,7 +93,18 @@ class Rates:
     def per_chain(self, pattern_id: str, entry_rpc_id: str, rpc_id: str) -> float:
         """Calls of an rpc for each call of the entry; 0 for a pattern without traffic."""
         chains = self.calls.get((pattern_id, entry_rpc_id), 0.0)
-        return self.calls.get((pattern_id, rpc_id), 0.0) / chains if chains else 0.0
+        headless, _ = self.headless.get((pattern_id, rpc_id), NEVER)
+        own = self.calls.get((pattern_id, rpc_id), 0.0) - headless
+        return own / chains if chains else 0.0
+
+    def implied(self, series: Series, rpc_id: str) -> Floats:
+        """Calls of an rpc that those of the entry imply, [t]; never zero where none began."""
+        pattern_id, entry = series.graph.pattern_id, series.graph.rpc_ids[0]
+        headless, steps = self.headless.get((pattern_id, rpc_id), NEVER)
+        began = series.calls[:, 0]
+        idle = (headless + PRIOR_HITS) / (steps + PRIOR_CALLS)
+        implied = began * self.per_chain(pattern_id, entry, rpc_id)
+        return np.where(series.seen & (began == 0), idle, implied)
 
 
 def learn_rates(traffic: dict[str, PatternTraffic], regular: Bools) -> Rates:
@@ -95,17 +112,21 @@ def learn_rates(traffic: dict[str, PatternTraffic], regular: Bools) -> Rates:
     calls: dict[tuple[str, str], float] = {}
     hits: dict[tuple[str, str, str], float] = {}
     usual: dict[tuple[str, str], UsualLatency] = {}
+    headless: dict[tuple[str, str], tuple[float, float]] = {}
     for pattern_id, pattern in traffic.items():
         total = pattern.series.calls[regular].sum(axis=0)  # [n]
         failed = pattern.failures[regular].sum(axis=0)  # [n]
         refused = pattern.refusals[regular].sum(axis=0)  # [n]
+        idle = regular & pattern.series.seen & (pattern.series.calls[:, 0] == 0)
+        left = pattern.series.calls[idle].sum(axis=0)  # [n]
         for i, rpc_id in enumerate(pattern.series.graph.rpc_ids):
             calls[pattern_id, rpc_id] = float(total[i])
+            headless[pattern_id, rpc_id] = (float(left[i]), float(idle.sum()))
             hits["failures", pattern_id, rpc_id] = float(failed[i])
             hits["refusals", pattern_id, rpc_id] = float(refused[i])
         found = latency.learn_latency(pattern, regular)
         usual |= {(pattern_id, rpc_id): x for rpc_id, x in found.items()}
-    return Rates(calls, hits, usual)
+    return Rates(calls, hits, usual, headless)
 
 
 def watch(
@@ -167,6 +188,7 @@ class _Builder:
         self.unit: list[int] = []
         self.two_sided: list[bool] = []
         self.usual_ms: list[float] = []
+        self.together: list[float] = []
 
     def add(
         self,
@@ -179,6 +201,7 @@ class _Builder:
         two_sided: bool = False,
         doubt: float = 0.0,
         usual_ms: float = np.nan,
+        together: float = 1.0,
     ) -> None:
         self.streams.append(stream)
         self.columns.append((observed, expected, variance))
@@ -186,6 +209,7 @@ class _Builder:
         self.unit.append(unit)
         self.two_sided.append(two_sided)
         self.usual_ms.append(usual_ms)
+        self.together.append(together)
 
     def watched(
         self,
@@ -206,6 +230,7 @@ class _Builder:
             np.array(self.unit, dtype=np.int64),
             np.array(self.two_sided, dtype=bool),
             np.array(self.usual_ms, dtype=np.float64),
+            np.array(self.together, dtype=np.float64),
             unit_observed,
             unit_expected,
             patterns,
@@ -246,10 +271,11 @@ def _watch_volume(
 def _watch_shares(built: _Builder, pattern_id: str, pattern: PatternTraffic, rates: Rates) -> None:
     entry, *inner = pattern.series.graph.rpc_ids
     for i, rpc_id in enumerate(inner, start=1):
-        expected = pattern.series.calls[:, 0] * rates.per_chain(pattern_id, entry, rpc_id)
+        expected = rates.implied(pattern.series, rpc_id)
         stream = Stream("share", (pattern_id,), rpc_id)
         values = (pattern.series.calls[:, i], expected, expected)
-        built.add(stream, *values, two_sided=True, doubt=SHARE_DOUBT)
+        together = max(rates.per_chain(pattern_id, entry, rpc_id), 1.0)
+        built.add(stream, *values, two_sided=True, doubt=SHARE_DOUBT, together=together)
 
 
 def _watch_rates(built: _Builder, pattern_id: str, pattern: PatternTraffic, rates: Rates) -> None:

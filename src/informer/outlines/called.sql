@@ -18,4 +18,9 @@ from outline_calls as c
 inner join link_shares as s on s.outline_id = c.outline_id and s.link_id = c.link_id
 inner join outline_shapes as o on o.outline_id = c.outline_id;
 create or replace view chain_steps as
-select step_start_ns, first_ns, last_ns, chains_e6 from outline_steps where outline_id > 0;
+select step_start_ns, first_ns, last_ns, chains from outline_steps where outline_id > 0;
+create or replace table shape_weights as
+select o.shape_id, sum(s.chains_e6) / 1000000 as chains, sum(s.squares) as squares
+from outline_steps as s
+inner join outline_shapes as o on o.outline_id = s.outline_id
+group by o.shape_id;

@@ -5,6 +5,7 @@ select
     step_start_ns,
     count(*),
     cast(sum(weight_e6) as bigint),
+    sum((weight_e6 / 1000000) * (weight_e6 / 1000000)),
     cast(sum(case when failed then weight_e6 else 0 end) as bigint),
     min(start_ns),
     max(start_ns)

@@ -60,9 +60,9 @@ def fold(engine: Engine, *, key: bytes, step_s: int) -> None:
 
 
 def unfold(engine: Engine) -> None:
-    """Make `spans` and `stands_for`: the kept traces, and for how many each stands."""
+    """Make `spans` and `counts_as`: the kept traces, and for how many each stands."""
     engine.run(f"create or replace view spans as select {', '.join(SPANS.names)} from kept_spans")
-    _make(engine, "stands_for")
+    _make(engine, "counts_as")
 
 
 def count_called(engine: Engine, *, key: bytes) -> None:

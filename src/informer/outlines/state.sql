@@ -6,8 +6,8 @@ create table if not exists links (
 );
 create table if not exists outlines (outline_id bigint, code_sum bigint, lines integer);
 create table if not exists outline_steps (
-    outline_id bigint, step_start_ns bigint, chains bigint, chains_e6 bigint, failed_e6 bigint,
-    first_ns bigint, last_ns bigint
+    outline_id bigint, step_start_ns bigint, chains bigint, chains_e6 bigint, squares double,
+    failed_e6 bigint, first_ns bigint, last_ns bigint
 );
 create table if not exists outline_calls (
     outline_id bigint, link_id bigint, version varchar, step_start_ns bigint, bucket integer,

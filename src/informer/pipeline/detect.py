@@ -26,6 +26,7 @@ from informer.pipeline.memory import (
 )
 from informer.pipeline.progress import Progress, silent
 from informer.pipeline.read import Read, read_chains, sources_of
+from informer.pipeline.sampled import as_told
 from informer.pipeline.states import keep_states, states_note
 from informer.pipeline.teaching import keep_irregular
 from informer.pipeline.workspace import Workspace
@@ -117,8 +118,9 @@ def _forecast_rows(
 ) -> pa.Table:
     parts = []
     starts = grid.starts_ns()
-    for pattern_id, forecast in forecasts.items():
-        nodes = traffic[pattern_id].series.graph.rpc_ids
+    for pattern_id, made in forecasts.items():
+        series = traffic[pattern_id].series
+        nodes, forecast = series.graph.rpc_ids, as_told(made, series.stands_for)
         steps, rpcs = forecast.expected.shape
         start = np.repeat(starts, rpcs)
         columns = {

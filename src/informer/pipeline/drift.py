@@ -10,6 +10,7 @@ import numpy as np
 from informer.core.types import NS_PER_S, Bools, Floats, Model, Series
 from informer.detections.calibrate import SECONDS_A_DAY
 from informer.forecasts.clock import by_the_clock
+from informer.pipeline.sampled import counted_in
 
 SURE_SD = 3.0  # by which a count must pass the cap, as chance goes
 LEAST_DAYS = 2  # one day is an event, not a drift
@@ -39,6 +40,7 @@ def drift_of(model: Model, series: Series, cap: float) -> Drift | None:
     if expected is None:
         return None
     due = expected[:, 0] if series.level is None else expected[:, 0] * series.level[:, 0]
+    due = due * (counted_in(model) / series.stands_for)
     observed, due = series.calls[:, 0] * series.seen, due * series.seen
     day = SECONDS_A_DAY // series.step_s
     days = series.steps // day
@@ -57,7 +59,8 @@ def drift_of(model: Model, series: Series, cap: float) -> Drift | None:
     if told.sum() < LEAST_DAYS:
         return None
     begin = first + (since + int(np.argmax(told[since:]))) * day
-    return Drift(begin, float(had[told].mean()), float(should[told].mean()))
+    a_day = (series.stands_for * float(x[told].mean()) for x in (had, should))
+    return Drift(begin, *a_day)
 
 
 def step_of(series: Series, moment_ns: int) -> int:

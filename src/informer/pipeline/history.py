@@ -1,6 +1,6 @@
 """Traffic that a workspace has seen: what it learned from, and every range it looked at since."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -45,12 +45,13 @@ def history(
     *,
     accepts: Sequence[Accept] | None = None,
     undecided: bool = False,
+    stands_for: Mapping[str, float] | None = None,
 ) -> dict[str, PatternTraffic]:
     """Kept traffic of these patterns in a range, every step; empty when nothing was kept there.
 
     Steps that must not teach count as not seen (`undecided` as in `barred_steps`), and neither do
     those before a pattern was born. `accepts` are those of the workspace if not given. Levels are
-    as known.
+    as known. Calls are counted as in `to_series`, each as it `stands_for`.
     """
     bounds = {"first": from_ns, "end": until_ns}
     where = "step_start_ns >= $first and step_start_ns < $end"
@@ -63,7 +64,7 @@ def history(
     rows = home.engine.query(f"select * from traffic where {where} and calls > 0", **bounds)
     accepts = accepts_in(home) if accepts is None else accepts
     barred = barred_steps(home, grid, accepts, undecided=undecided)
-    traffic = {p: since_birth(t) for p, t in to_series(rows, graphs, grid).items()}
+    traffic = {p: since_birth(t) for p, t in to_series(rows, graphs, grid, stands_for).items()}
     return {
         p: levelled(accepts, unseen(t, barred[p]) if p in barred else t) for p, t in traffic.items()
     }

@@ -25,6 +25,7 @@ from informer.pipeline.memory import (
     workload_series,
 )
 from informer.pipeline.progress import Progress
+from informer.pipeline.sampled import counted_by
 from informer.pipeline.teaching import unseen
 from informer.pipeline.workspace import Workspace
 from informer.traffic.bin import bin_traffic, count_calls
@@ -59,12 +60,20 @@ def gather(home: Workspace, scratch: DuckDBEngine, progress: Progress) -> Gather
     count_calls(scratch, step_s=step_s)
     grid = bin_traffic(scratch, step_s=step_s)
     table = scratch.query("select * from traffic")
-    traffic = to_series(table, pattern_graphs(patterns), grid)
     _, models = models_in_force(home)
+    stands_for = counted_by(models)
+    traffic = to_series(table, pattern_graphs(patterns), grid, stands_for)
     accepts = accepts_in(home)
     traffic = {p: levelled(accepts, t) for p, t in traffic.items() if p in models}
     graphs = [t.series.graph for t in traffic.values()]
-    past = history(home, graphs, grid.step_s, context_start_ns(grid.start_ns), grid.start_ns)
+    past = history(
+        home,
+        graphs,
+        grid.step_s,
+        context_start_ns(grid.start_ns),
+        grid.start_ns,
+        stands_for=stands_for,
+    )
     observed = _observed(home, scratch, grid, traffic, rpcs, known)
     return Gathered(grid, traffic, past, observed)
 
@@ -138,10 +147,17 @@ def _observed(
         thing = novel.setdefault(
             (row["what"], row["name"]),
             Novel(
-                row["what"], row["name"], row["pattern_id"], row["rpc_id"], np.zeros(len(grid.seen))
+                row["what"],
+                row["name"],
+                row["pattern_id"],
+                row["rpc_id"],
+                np.zeros(len(grid.seen)),
+                np.zeros(len(grid.seen)),
             ),
         )
-        thing.calls[(row["step_start_ns"] - grid.start_ns) // grid.step_ns] += row["calls"]
+        step = (row["step_start_ns"] - grid.start_ns) // grid.step_ns
+        thing.calls[step] += row["calls"]
+        thing.met[step] += row["met"]
     workloads = workload_series(scratch.query("select * from workloads"), grid)
     ends = {r["rpc_id"]: (r["caller"], r["callee"]) for r in rpcs.to_pylist()}
     return Observed(grid, list(novel.values()), workloads, _busiest_rpcs(traffic, ends), ends)

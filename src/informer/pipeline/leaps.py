@@ -110,11 +110,11 @@ def _gain(observed: Floats, expected: Floats, steps: Bools, factor: Floats) -> F
 def _shares(traffic: PatternTraffic, rates: Rates) -> tuple[Floats, Floats]:
     """Calls, failures and refusals, and what the calls that there were imply of them; [t, c]."""
     series = traffic.series
-    pattern_id, (entry, *inner) = series.graph.pattern_id, series.graph.rpc_ids
+    pattern_id, inner = series.graph.pattern_id, series.graph.rpc_ids[1:]
     observed, expected = [], []
     for i, rpc_id in enumerate(inner, start=1):
         observed.append(series.calls[:, i])
-        expected.append(series.calls[:, 0] * rates.per_chain(pattern_id, entry, rpc_id))
+        expected.append(rates.implied(series, rpc_id))
     for signal, hits in (("failures", traffic.failures), ("refusals", traffic.refusals)):
         for i, rpc_id in enumerate(series.graph.rpc_ids):
             observed.append(hits[:, i])

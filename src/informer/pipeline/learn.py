@@ -43,6 +43,7 @@ from informer.pipeline.memory import (
 from informer.pipeline.news import without_rejected_news
 from informer.pipeline.progress import Progress, silent
 from informer.pipeline.read import Read, read_outlines, sources_of
+from informer.pipeline.sampled import counting, sampled_patterns
 from informer.pipeline.states import keep_states
 from informer.pipeline.teaching import barred_steps, since_birth, since_leap, unseen
 from informer.pipeline.workspace import Workspace
@@ -123,7 +124,9 @@ def _learn(home: Workspace, scratch: DuckDBEngine, read: Read, progress: Progres
     progress("counting traffic", 0, None)
     grid = bin_traffic(scratch, step_s=settings.traffic.step_s)
     table = scratch.query("select * from traffic")
-    traffic = {p: since_birth(t) for p, t in to_series(table, graphs.values(), grid).items()}
+    stands_for = sampled_patterns(scratch)
+    series = to_series(table, graphs.values(), grid, stands_for)
+    traffic = {p: since_birth(t) for p, t in series.items()}
     accepts = accepts_in(home)
     barred = barred_steps(home, grid, accepts)
     traffic = {p: unseen(t, barred[p]) if p in barred else t for p, t in traffic.items()}
@@ -144,7 +147,8 @@ def _learn(home: Workspace, scratch: DuckDBEngine, read: Read, progress: Progres
 
     pools = pools_for([t.series for t in traffic.values()])
     fitted = _fit(home, traffic, found.critical, pools, progress)
-    fitted = {p: replace(f, model=roomy(f.model, passed.get(p), cap)) for p, f in fitted.items()}
+    made = {p: counting(f.model, stands_for[p]) for p, f in fitted.items()}
+    fitted = {p: replace(f, model=roomy(made[p], passed.get(p), cap)) for p, f in fitted.items()}
     progress("setting the threshold", 0, None)
     as_now = {p: since_leap(accepts, t) for p, t in traffic.items()}
     services = services_of(graphs, rpcs)

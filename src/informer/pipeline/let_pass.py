@@ -17,6 +17,7 @@ from informer.forecasts.clock import mean_by_the_clock, with_room
 from informer.forecasts.store import load_model
 from informer.pipeline.accepts import accepts_in
 from informer.pipeline.drift import Drift, drift_of
+from informer.pipeline.sampled import counted_in
 from informer.pipeline.workspace import DRIFTED, Workspace
 
 
@@ -67,6 +68,7 @@ def roomy(model: Model, passed: Model | None, cap: float) -> Model:
         return model
     shift = np.ones(len(rpcs))  # how far the model has gone already, [n]
     if then is not None:
+        then = then * (counted_in(passed) / counted_in(model))
         for i, rpc_id in enumerate(rpcs):
             if rpc_id in known:
                 shift[i] = own[i] / max(then[known.index(rpc_id)], 1e-9)

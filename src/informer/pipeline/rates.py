@@ -13,6 +13,7 @@ def rates_to_json(rates: Rates) -> Json:
         "calls": {"|".join(k): v for k, v in rates.calls.items()},
         "hits": {"|".join(k): v for k, v in rates.hits.items()},
         "latency": {"|".join(k): asdict(v) for k, v in rates.latency.items()},
+        "headless": {"|".join(k): list(v) for k, v in rates.headless.items()},
     }
 
 
@@ -21,8 +22,10 @@ def rates_from_json(value: Json) -> Rates:
     calls = {tuple(k.split("|")): float(v) for k, v in value["calls"].items()}
     hits = {tuple(k.split("|")): float(v) for k, v in value["hits"].items()}
     latency = {tuple(k.split("|")): UsualLatency(**v) for k, v in value["latency"].items()}
+    headless = {tuple(k.split("|")): v for k, v in value.get("headless", {}).items()}
     return Rates(
         {(pattern, rpc): v for (pattern, rpc), v in calls.items()},
         {(signal, pattern, rpc): v for (signal, pattern, rpc), v in hits.items()},
         {(pattern, rpc): v for (pattern, rpc), v in latency.items()},
+        {(p, rpc): (float(calls), float(steps)) for (p, rpc), (calls, steps) in headless.items()},
     )

@@ -80,7 +80,7 @@ def read_outlines(
     """Learn the forms of chains of sources of any size, and count their calls by step.
 
     Makes `called`, `chain_steps`, `rpcs` and `shapes`, which are of all chains; `spans`, `calls`
-    and `chains` hold those that were kept whole, and `stands_for` how many each stands for.
+    and `chains` hold those that were kept whole, and `counts_as` how many each stands for.
     """
     mark, templates, sources = read_in_slices(
         engine, opened, workspace.settings, progress, key=workspace.key, asked=asked

@@ -17,6 +17,7 @@ from informer.pipeline.history import history
 from informer.pipeline.leaps import NEVER_BEFORE, find_leaps, later_half
 from informer.pipeline.let_pass import roomy
 from informer.pipeline.memory import pattern_graphs, previous_patterns, recall, recall_pool
+from informer.pipeline.sampled import counted_in, counting
 from informer.pipeline.slowed import slowed_for_good
 from informer.pipeline.workspace import Workspace
 
@@ -35,11 +36,12 @@ def relearn(home: Workspace, accept: Accept, incidents: Sequence[Json]) -> tuple
     as_learned = PatternGraph(
         pattern_id, tuple(model.settings["rpcs"]), np.zeros((2, 0), np.int64), np.zeros(0)
     )
-    before = _kept(home, as_learned, accept)
+    stands_for = counted_in(model)
+    before = _kept(home, as_learned, accept, stands_for)
     found = find_leaps(before, model, learned.rates, incidents)
     leaps = _with_new_rpcs(found.leaps, graph, model, incidents)
     accept = replace(accept, leaps=leaps)
-    traffic = _kept(home, graph, accept)
+    traffic = _kept(home, graph, accept, stands_for)
     critical = {p["pattern_id"] for p in home.table("patterns").to_pylist() if p["critical"]}
     fitted = fit_all(
         [traffic.series],
@@ -63,7 +65,8 @@ def relearn(home: Workspace, accept: Accept, incidents: Sequence[Json]) -> tuple
     if leaps:
         learned = replace(learned, calibration=_doubted(learned.calibration, pattern_id))
     # A person let this traffic pass: its level is the one to stay near from now on.
-    fitted = replace(fitted, model=roomy(fitted.model, None, home.settings.learning.drift_cap))
+    made = counting(fitted.model, stands_for)
+    fitted = replace(fitted, model=roomy(made, None, home.settings.learning.drift_cap))
     version = save_model(fitted.model, home.models / pattern_id)
     keep_facts(home, {pattern_id: version}, learned)
     return replace(accept, version=version), fitted
@@ -74,11 +77,22 @@ def _graph(home: Workspace, pattern_id: str) -> PatternGraph:
     return graph
 
 
-def _kept(home: Workspace, graph: PatternGraph, accept: Accept) -> PatternTraffic:
+def _kept(
+    home: Workspace, graph: PatternGraph, accept: Accept, stands_for: float
+) -> PatternTraffic:
     """All that was kept and may teach, this accept included."""
     step_s = int(home.get("trained")["step_s"])
     accepts = [*accepts_in(home), accept]
-    kept = history(home, [graph], step_s, 0, EVER, accepts=accepts, undecided=True)
+    kept = history(
+        home,
+        [graph],
+        step_s,
+        0,
+        EVER,
+        accepts=accepts,
+        undecided=True,
+        stands_for={graph.pattern_id: stands_for},
+    )
     if not kept[graph.pattern_id].series.seen.any():
         raise InformerError(
             f"pattern {graph.pattern_id} has no step that may teach: all were rejected, or nobody "

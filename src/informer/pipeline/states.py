@@ -10,6 +10,7 @@ from informer.forecasts.clock import leans_on, learned_days, learned_until_ns
 from informer.pipeline.drift import drift_of, step_of
 from informer.pipeline.history import history
 from informer.pipeline.memory import models_in_force, pattern_graphs, previous_patterns
+from informer.pipeline.sampled import counted_by
 from informer.pipeline.workspace import Workspace
 
 LEARNING, READY, STALE = "learning", "ready", "stale"
@@ -48,7 +49,14 @@ def states_in(home: Workspace) -> dict[str, PatternState]:
     steps = home.engine.query("select max(step_start_ns) as t from steps where seen")
     until_ns = int(steps["t"][0].as_py() or trained["end_ns"]) + step_s * NS_PER_S
     from_ns = until_ns - LOOK_DAYS * SECONDS_A_DAY * NS_PER_S
-    recent = history(home, pattern_graphs(previous), step_s, from_ns, until_ns)
+    recent = history(
+        home,
+        pattern_graphs(previous),
+        step_s,
+        from_ns,
+        until_ns,
+        stands_for=counted_by(models),
+    )
     cap = home.settings.learning.drift_cap
     return {
         p: state_of(models.get(p), recent.get(p), until_ns, cap)

@@ -1,6 +1,6 @@
 """Turns the traffic table into dense arrays, one set for every pattern graph."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pyarrow as pa
@@ -11,10 +11,15 @@ COLUMNS = ("calls", "failures", "refusals", "latency_mean_ms")
 
 
 def to_series(
-    traffic: pa.Table, graphs: Iterable[PatternGraph], grid: Grid
+    traffic: pa.Table,
+    graphs: Iterable[PatternGraph],
+    grid: Grid,
+    stands_for: Mapping[str, float] | None = None,
 ) -> dict[str, PatternTraffic]:
     """Calls, failures, refusals and latency [t, n] of every graph on the grid, by pattern id.
 
+    Where traffic is sampled, one call of a pattern `stands_for` so many. A hundred that come of one
+    trace are no more evidence than one, so it is those met that are counted.
     Rows of rpcs that a graph does not know, and steps outside the grid, are left out.
     """
     graphs = list(graphs)
@@ -30,17 +35,26 @@ def to_series(
         node = row_of.get(pattern_id, {}).get(rpc_id)
         if node is not None and 0 <= step[i] < steps:
             arrays[pattern_id][:, step[i], node] += values[:, i]
-    return {g.pattern_id: _traffic_of(g, arrays[g.pattern_id], grid) for g in graphs}
+    each = stands_for or {}
+    return {
+        g.pattern_id: _traffic_of(g, arrays[g.pattern_id], grid, each.get(g.pattern_id, 1.0))
+        for g in graphs
+    }
 
 
 def _called(traffic: pa.Table) -> pa.Array:
     return pa.array(traffic["calls"].to_numpy() > 0)
 
 
-def _traffic_of(graph: PatternGraph, arrays: Floats, grid: Grid) -> PatternTraffic:
+def _traffic_of(
+    graph: PatternGraph, arrays: Floats, grid: Grid, stands_for: float
+) -> PatternTraffic:
     seen = grid.seen[:, None]
-    calls, failures, refusals, latency_ms = arrays  # [t, n] each
+    calls, failures, refusals = arrays[:3] / stands_for  # [t, n] each
+    latency_ms = arrays[3]
     known = seen & (calls > 0)
-    series = Series(graph, grid.start_ns, grid.step_s, calls * seen, grid.seen)
+    series = Series(
+        graph, grid.start_ns, grid.step_s, calls * seen, grid.seen, stands_for=stands_for
+    )
     latency_ms = np.where(known, latency_ms, np.nan)
     return PatternTraffic(series, failures * seen, refusals * seen, latency_ms)

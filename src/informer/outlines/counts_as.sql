@@ -1,5 +1,5 @@
 -- One row is a kept trace and how many it stands for: the first of an outline for all of that.
-create or replace table stands_for as
+create or replace table counts_as as
 select
     k.trace_id,
     case when k.place = 1 then o.chains else 0 end as chains,
