@@ -118,6 +118,12 @@ class MachineSettings:
         "must be a size such as 4GB",
         lambda v: re.fullmatch(r"(?=.*[1-9])\d+(\.\d+)?\s*[KMGT]i?B", v) is not None,
     )
+    slice_lines: int = setting(
+        4_000_000,
+        "Spans that learning holds at a time; what is open at the end of a slice goes into the next.",
+        "must be >= 1000",
+        lambda v: v >= 1000,
+    )
     processes: int = setting(
         0, "Processes that train models; 0 = one a core.", "must be >= 0", lambda v: v >= 0
     )

@@ -8,6 +8,8 @@ import pyarrow as pa
 
 from informer.core.types import Forecast, Model, Series
 
+PIECE_ROWS = 1_000_000
+
 
 class Engine(Protocol):
     """Where tables live and SQL runs. SQL is written in DuckDB's dialect."""
@@ -41,11 +43,13 @@ class Source(Protocol):
     rejected: Counter[str]
     notes: list[str]  # what was guessed, such as "times are microseconds"
 
-    def stage(self, engine: Engine, table: str, skip: int = 0) -> Iterator[int]:
+    def stage(
+        self, engine: Engine, table: str, *, skip: int = 0, most: int = PIECE_ROWS
+    ) -> Iterator[int]:
         """Add all spans to a passing table, a piece at a time; gives how many spans each has.
 
-        A piece is of bounded size, and the same whenever the files are; the first `skip` are left
-        out. Can be called once.
+        A piece has about `most` rows, and the same ones whenever the files are the same; the first
+        `skip` are left out. Can be called once.
         """
 
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from informer.config.settings import Settings
 from informer.core.errors import InformerError
-from informer.core.ports import Source
+from informer.core.ports import PIECE_ROWS, Source
 from informer.core.tables import SPANS
 from informer.core.types import NS_PER_S, Json
 from informer.engines.duckdb import DuckDBEngine
@@ -19,7 +19,6 @@ from informer.outlines.fold import begin, fold
 from informer.pipeline.progress import Progress
 from informer.spans.templates import Templates
 
-SLICE_LINES = 4_000_000
 WATERMARK_S = 120  # a trace is closed when no line of it began for so long
 MOST_LATE = 0.01  # of a slice; with more, the sources are not in order of time
 NEWEST = 0.999  # lines from the future must not close what is open
@@ -81,7 +80,10 @@ class Reading:
             if number < self.mark.source:
                 continue
             pieces = self.mark.pieces if number == self.mark.source else 0
-            for spans in source.stage(self.engine, "new_spans", pieces):
+            staged = source.stage(
+                self.engine, "new_spans", skip=pieces, most=min(PIECE_ROWS, slice_lines or PIECE_ROWS)
+            )
+            for spans in staged:
                 pieces, waiting = pieces + 1, waiting + spans
                 self.progress("reading spans", self.mark.lines + waiting, None)
                 if slice_lines is not None and waiting >= slice_lines:
@@ -136,7 +138,6 @@ def read_in_slices(
     *,
     key: bytes,
     asked: Json,
-    slice_lines: int = SLICE_LINES,
 ) -> tuple[Mark, Templates, Sequence[Source]]:
     """Fold all spans of the sources into outlines in `engine`.
 
@@ -149,7 +150,7 @@ def read_in_slices(
     mark, templates = _begun(engine, of, settings)
     reading = Reading(engine, key, settings, templates, progress, mark)
     try:
-        reading.read(sources, slice_lines)
+        reading.read(sources, settings.machine.slice_lines)
     except OutOfOrderError:
         sources = opened()
         reading.mark, reading.templates = _anew(engine, of, settings)

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from informer.core.errors import InformerError
-from informer.core.ports import Engine
+from informer.core.ports import PIECE_ROWS, Engine
 from informer.spans.clock import UNITS_NS, WORDS, guessed_unit
 from informer.spans.condition import wanted
 from informer.spans.meanings import quoted
@@ -65,7 +65,9 @@ class RowSource:
         self._unit = unit
         self._selection = selection
 
-    def stage(self, engine: Engine, table: str, skip: int = 0) -> Iterator[int]:
+    def stage(
+        self, engine: Engine, table: str, *, skip: int = 0, most: int = PIECE_ROWS
+    ) -> Iterator[int]:
         """Put all spans into a table, a piece at a time; see Source.
 
         Errors: InformerError for a condition that is none, or a file too large.
@@ -76,7 +78,7 @@ class RowSource:
             scan = f"select * from read_parquet({quoted(str(waiting))})"
             tables = self._tables()
             for number in count():
-                if not _put_aside(tables, waiting):
+                if not _put_aside(tables, waiting, min(most, BATCH_ROWS)):
                     break
                 if number >= skip:
                     yield stage_spans(engine, table, scan, correlate, asked, self.tally)
@@ -121,7 +123,7 @@ class RowSource:
             self.rejected["line_too_long"] += content.too_long
 
 
-def _put_aside(tables: Iterator[pa.Table], waiting: Path) -> bool:
+def _put_aside(tables: Iterator[pa.Table], waiting: Path, most: int) -> bool:
     """Write the next tables into a file, as many as make a batch; False when there is none."""
     rows, size = 0, 0
     try:
@@ -130,7 +132,7 @@ def _put_aside(tables: Iterator[pa.Table], waiting: Path) -> bool:
                 file.write_table(table)
                 rows += table.num_rows
                 size += table.nbytes
-                if rows >= BATCH_ROWS or size >= BATCH_BYTES:
+                if rows >= most or size >= BATCH_BYTES:
                     break
     except OSError as error:
         raise InformerError(f"cannot read spans or set them aside: {error}") from error

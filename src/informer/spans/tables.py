@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 import pyarrow as pa
 
-from informer.core.ports import Engine
+from informer.core.ports import PIECE_ROWS, Engine
 from informer.spans.clock import WORDS
 from informer.spans.columns import received_sql
 from informer.spans.condition import wanted
@@ -27,7 +27,6 @@ from informer.spans.scans import (
 from informer.spans.times import Times, times_of
 from informer.spans.unpack import Content
 
-PIECE_ROWS = 1_000_000
 WAITING = "waiting_rows"
 
 Types: TypeAlias = tuple[tuple[str, str], ...]
@@ -48,7 +47,9 @@ class TableSource:
         self._columns = columns
         self._selection = selection
 
-    def stage(self, engine: Engine, table: str, skip: int = 0) -> Iterator[int]:
+    def stage(
+        self, engine: Engine, table: str, *, skip: int = 0, most: int = PIECE_ROWS
+    ) -> Iterator[int]:
         """Put all spans into a table, a piece at a time; see Source.
 
         Errors: InformerError for a condition that is none.
@@ -61,20 +62,20 @@ class TableSource:
                 path, held = self._survey(file, Path(folder, f"{number}.{file.container}"))
                 lines += held
                 read.append((replace(file, path=path), *self._look(engine, file, path)))
-            for number, received in enumerate(self._pieces(engine, read)):
+            for number, received in enumerate(self._pieces(engine, read, most)):
                 if number >= skip:
                     yield stage_spans(engine, table, received, correlate, asked, self.tally)
             self._count_unreadable(engine, lines, [file.path for file, *_ in read], asked)
         self.tally.say_what_was_mended()
 
     def _pieces(
-        self, engine: Engine, read: list[tuple[TableFile, Types, Times]]
+        self, engine: Engine, read: list[tuple[TableFile, Types, Times]], most: int
     ) -> Iterator[str]:
         """SELECTs with the columns of RECEIVED, of a bounded number of rows each."""
         number = 0
         for (types, times), group in groupby(read, key=lambda one: one[1:]):
             files = [file for file, *_ in group]
-            for scan in self._scans(engine, files):
+            for scan in self._scans(engine, files, most):
                 yield received_sql(
                     scan, self._columns, dict(types), times, self.format, f"{self._key()}-{number}"
                 )
@@ -109,12 +110,12 @@ class TableSource:
             self.notes.append(f"{file.path}: times are {WORDS[times.unit]}, not {WORDS[told]}")
         return types, times
 
-    def _scans(self, engine: Engine, files: list[TableFile]) -> Iterator[str]:
+    def _scans(self, engine: Engine, files: list[TableFile], most: int) -> Iterator[str]:
         """What to select from, piece by piece; text is parsed once, so its pieces wait in a table."""
         if files[0].container == "parquet":
-            yield from parquet_pieces([file.path for file in files], PIECE_ROWS)
+            yield from parquet_pieces([file.path for file in files], most)
             return
-        for batches in _batched(engine.stream(f"select * from {self._scan_of(files)}")):
+        for batches in _batched(engine.stream(f"select * from {self._scan_of(files)}"), most):
             engine.append(WAITING, pa.Table.from_batches(batches), passing=True)
             yield WAITING
             engine.run(f"drop table {WAITING}")
@@ -140,12 +141,12 @@ class TableSource:
             self.rejected["unreadable_line"] += lines - rows
 
 
-def _batched(batches: Iterable[pa.RecordBatch]) -> Iterator[list[pa.RecordBatch]]:
-    """Batches of about `PIECE_ROWS` rows together."""
+def _batched(batches: Iterable[pa.RecordBatch], most: int) -> Iterator[list[pa.RecordBatch]]:
+    """Batches of about so many rows together."""
     waiting: list[pa.RecordBatch] = []
     for batch in batches:
         waiting.append(batch)
-        if sum(b.num_rows for b in waiting) >= PIECE_ROWS:
+        if sum(b.num_rows for b in waiting) >= most:
             yield waiting
             waiting = []
     if waiting:
