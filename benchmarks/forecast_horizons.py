@@ -36,11 +36,10 @@ from informer.patterns.find import find_patterns
 from informer.patterns.graphs import graphs_of
 from informer.pipeline.memory import previous_patterns
 from informer.pipeline.progress import silent
-from informer.pipeline.read import read_chains, sources_of
+from informer.pipeline.read import read_outlines, sources_of
 from informer.pipeline.workspace import Workspace
 from informer.simulate.read import read_scenario
 from informer.simulate.write import simulate
-from informer.spans.templates import Templates
 from informer.traffic.bin import bin_traffic
 from informer.traffic.series import to_series
 from quality import microirc
@@ -232,7 +231,7 @@ def _cases(spans: Path, step_s: int, where: str) -> list[Case]:
     with (
         tempfile.TemporaryDirectory() as folder,
         Workspace.create(Path(folder) / "w", settings) as home,
-        home.scratch() as scratch,
+        home.reading() as scratch,
     ):
         series = _series(home, scratch, spans, step_s)
     found = []
@@ -247,9 +246,7 @@ def _cases(spans: Path, step_s: int, where: str) -> list[Case]:
 
 def _series(home: Workspace, scratch: DuckDBEngine, spans: Path, step_s: int) -> list[Series]:
     settings = home.settings
-    templates = Templates(settings.methods.rules)
-    sources = sources_of([spans], settings)
-    read_chains(scratch, home, sources, templates, silent, learn_templates=True)
+    read_outlines(scratch, home, lambda: sources_of([spans], settings), silent, asked={})
     shapes = scratch.query("select * from shapes")
     found = find_patterns(
         shapes,

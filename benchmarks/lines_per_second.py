@@ -34,12 +34,11 @@ from informer.engines.duckdb import DuckDBEngine
 from informer.patterns.find import find_patterns
 from informer.pipeline.memory import previous_patterns
 from informer.pipeline.progress import silent
-from informer.pipeline.read import read_chains, sources_of
+from informer.pipeline.read import read_outlines, sources_of
 from informer.pipeline.workspace import Workspace
 from informer.simulate.blocks import block, simulation
 from informer.simulate.read import read_scenario
 from informer.simulate.write import parquet_writer
-from informer.spans.templates import Templates
 from informer.traffic.bin import bin_traffic
 from quality.kept import commit_here, write_whole
 
@@ -169,10 +168,8 @@ def _phase_1(folder: Path, path: Path, stages: bool) -> None:
     if stages:
         _time_statements(took)
     settings = Settings()
-    with Workspace.create(folder / "w", settings) as home, home.scratch() as scratch:
-        sources = sources_of([path], settings)
-        templates = Templates(home.settings.methods.rules)
-        read_chains(scratch, home, sources, templates, silent, learn_templates=True)
+    with Workspace.create(folder / "w", settings) as home, home.reading() as scratch:
+        read_outlines(scratch, home, lambda: sources_of([path], settings), silent, asked={})
         found = find_patterns(
             scratch.query("select * from shapes"),
             scratch.query("select * from rpcs"),

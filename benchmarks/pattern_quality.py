@@ -19,13 +19,14 @@ import duckdb
 import pyarrow as pa
 from sklearn.metrics import adjusted_rand_score
 
+from informer.chains.build import build_chains
 from informer.config.settings import Settings, SourceSettings
 from informer.core.tables import SHAPES
 from informer.core.types import NOISE
 from informer.patterns.find import Patterns, find_patterns
 from informer.patterns.graphs import graphs_of
 from informer.pipeline.progress import silent
-from informer.pipeline.read import read_chains, sources_of
+from informer.pipeline.read import OPERATIONS, load_spans, sources_of
 from informer.pipeline.workspace import Workspace
 from informer.spans.templates import Templates
 
@@ -65,8 +66,12 @@ def learn(*locations: Path, correlate: str = "trace_id", where: str = "") -> Lea
         Workspace.create(Path(folder) / "workspace", settings) as home,
         home.scratch() as scratch,
     ):
-        sources = sources_of([str(x) for x in locations], settings)
-        read_chains(scratch, home, sources, Templates(()), silent, learn_templates=True)
+        load_spans(scratch, sources_of([str(x) for x in locations], settings), silent)
+        operations = scratch.query(OPERATIONS)
+        templates = Templates(())
+        templates.learn(operations)
+        scratch.write("methods", templates.mapping(operations))
+        build_chains(scratch, key=home.key)  # of every trace: they are held against labels
         shapes = scratch.query("select * from shapes")
         rpcs = scratch.query("select * from rpcs")
         chains: pa.Table = scratch.query("select trace_id, shape_id from chains")

@@ -29,11 +29,10 @@ from informer.patterns.find import find_patterns
 from informer.patterns.graphs import graphs_of
 from informer.pipeline.memory import previous_patterns
 from informer.pipeline.progress import silent
-from informer.pipeline.read import read_chains, sources_of
+from informer.pipeline.read import read_outlines, sources_of
 from informer.pipeline.workspace import Workspace
 from informer.simulate.read import read_scenario
 from informer.simulate.write import simulate
-from informer.spans.templates import Templates
 from informer.traffic.bin import bin_traffic
 from informer.traffic.series import to_series
 from quality.campaigns import FROM_NS, write_scenario
@@ -91,11 +90,9 @@ def _series(spans: Path, step_s: int, where: str = "") -> list[Series]:
     with (
         tempfile.TemporaryDirectory() as folder,
         Workspace.create(Path(folder), settings) as home,
-        home.scratch() as scratch,
+        home.reading() as scratch,
     ):
-        templates = Templates(settings.methods.rules)
-        sources = sources_of([spans], settings)
-        read_chains(scratch, home, sources, templates, silent, learn_templates=True)
+        read_outlines(scratch, home, lambda: sources_of([spans], settings), silent, asked={})
         rpcs, shapes = (scratch.query(f"select * from {name}") for name in ("rpcs", "shapes"))
         found = find_patterns(
             shapes,

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-import pyarrow as pa
 
 from informer.core.tables import SPANS
 from informer.engines.duckdb import DuckDBEngine

@@ -146,7 +146,7 @@ def _expected(change: Lasting, workspace: Path, from_ns: int, until_ns: int) -> 
     with Workspace.open(workspace) as home, home.scratch() as scratch:
         sources = sources_of([change.test], home.settings, from_ns=from_ns, until_ns=until_ns)
         templates = Templates.from_json(home.get("templates"))
-        read_chains(scratch, home, sources, templates, silent, learn_templates=False)
+        read_chains(scratch, home, sources, templates, silent)
         gathered, models = gather(home, scratch, silent), models_in_force(home)[1]
         found = {}
         for pattern_id, now in gathered.traffic.items():

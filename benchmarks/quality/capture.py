@@ -114,7 +114,6 @@ def _read(folder: Path, name: str, workspace: Path, labels: Path | None, learn_s
             sources_of([folder / "test"], home.settings),
             Templates.from_json(home.get("templates")),
             silent,
-            learn_templates=False,
         )
         gathered = gather(home, scratch, silent)
         events = read_events(labels or folder / "labels.csv")

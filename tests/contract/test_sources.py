@@ -4,7 +4,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import orjson
-import pyarrow as pa
 import pytest
 
 from informer.core.errors import InformerError

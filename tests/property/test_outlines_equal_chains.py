@@ -35,9 +35,7 @@ Tables = tuple[list[Row], list[Row], Chains]
 def sampled_alike(spans: list[Row]) -> list[Row]:
     """A trace is sampled as a whole: its spans have one weight."""
     weights: dict[str, float] = {}
-    return [
-        {**row, "weight": weights.setdefault(row["trace_id"], row["weight"])} for row in spans
-    ]
+    return [{**row, "weight": weights.setdefault(row["trace_id"], row["weight"])} for row in spans]
 
 
 def built(spans: list[Row]) -> Tables:

@@ -125,6 +125,7 @@ def test_everything_learned_has_a_first_time_by_class_and_the_calls_met(
             }
         ),
     )
+    engine.run(read_sql("informer.chains", "counts_as"))
     learned = engine.query(read_sql("informer.detections", "first_seen")).to_pylist()
     found = sorted((r["what"], r["first_seen_ns"], r["calls"]) for r in learned)
     assert found == [

@@ -50,7 +50,9 @@ def load(engine: DuckDBEngine, *chains: Row, members: dict[str, str] | None = No
     engine.write("chains", pa.Table.from_pylist(of_chains, pa.Table.from_pylist([columns]).schema))
     rpcs = [{"rpc_id": r["rpc_id"], "callee": r["callee"]} for r in of_calls]
     met = list({r["rpc_id"]: r for r in rpcs}.values())
-    engine.write("rpcs", pa.Table.from_pylist(met, schema.empty_table().select(["rpc_id", "callee"]).schema))
+    engine.write(
+        "rpcs", pa.Table.from_pylist(met, schema.empty_table().select(["rpc_id", "callee"]).schema)
+    )
     members = {"s": "p"} if members is None else members
     engine.write(
         "members",
@@ -221,4 +223,4 @@ def test_counting_twice_gives_the_same(engine: DuckDBEngine) -> None:
 def test_steps_without_one_trace_in_a_hundred_are_no_holes(engine: DuckDBEngine) -> None:
     met = [chain(at * MINUTE_NS, call(weight=100.0), weight=100.0) for at in range(0, 60, 3)]
     load(engine, *met)
-    assert bin_traffic(engine, step_s=60).seen.all()
+    assert binned(engine, step_s=60).seen.all()

@@ -120,7 +120,7 @@ class MachineSettings:
     )
     slice_lines: int = setting(
         4_000_000,
-        "Spans that learning holds at a time; what is open at the end of a slice goes into the next.",
+        "Spans that learning holds at a time; traces open at the end go into the next slice.",
         "must be >= 1000",
         lambda v: v >= 1000,
     )

@@ -83,6 +83,7 @@ def learn(
     """
     # The sources first: a typing error in their names makes no workspace.
     known = settings or settings_in(Path(workspace))
+
     def opened() -> list[Source]:
         return sources_of(locations, known, from_ns=from_ns, until_ns=until_ns)
 

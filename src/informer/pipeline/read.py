@@ -19,6 +19,11 @@ from informer.pipeline.workspace import Workspace
 from informer.spans.open import open_sources
 from informer.spans.templates import Templates
 
+ALL_OPERATIONS = """
+select service, operation, cast(sum(calls) as double) as calls
+from operations
+group by service, operation
+"""
 OPERATIONS = "select service, operation, count(*) as calls from spans group by service, operation"
 
 
@@ -85,9 +90,7 @@ def read_outlines(
     mark, templates, sources = read_in_slices(
         engine, opened, workspace.settings, progress, key=workspace.key, asked=asked
     )
-    operations = engine.query(
-        "select service, operation, cast(sum(calls) as double) as calls from operations group by all"
-    )
+    operations = engine.query(ALL_OPERATIONS)
     engine.write("methods", templates.mapping(operations))
     engine.write("rpcs", workspace.table("rpcs"))
     progress("building chains", 0, None)

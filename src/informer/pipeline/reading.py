@@ -81,7 +81,10 @@ class Reading:
                 continue
             pieces = self.mark.pieces if number == self.mark.source else 0
             staged = source.stage(
-                self.engine, "new_spans", skip=pieces, most=min(PIECE_ROWS, slice_lines or PIECE_ROWS)
+                self.engine,
+                "new_spans",
+                skip=pieces,
+                most=min(PIECE_ROWS, slice_lines or PIECE_ROWS),
             )
             for spans in staged:
                 pieces, waiting = pieces + 1, waiting + spans

@@ -96,9 +96,7 @@ def stage_spans(
     engine.append(table, SPANS.empty(), passing=True)
     engine.run(f"create or replace temp table received_spans as {received}")
     engine.run(f"create or replace temp table told_spans as {spans_sql(correlate, wanted)}")
-    engine.run(
-        f"insert into {table} by name select {columns} from told_spans where reason is null"
-    )
+    engine.run(f"insert into {table} by name select {columns} from told_spans where reason is null")
     spans = 0
     for row in engine.query(FATE).to_pylist():
         tally.rows += row["rows"]

@@ -111,7 +111,7 @@ class TableSource:
         return types, times
 
     def _scans(self, engine: Engine, files: list[TableFile], most: int) -> Iterator[str]:
-        """What to select from, piece by piece; text is parsed once, so its pieces wait in a table."""
+        """What to select from, piece by piece; of text, parsed once, a piece waits in a table."""
         if files[0].container == "parquet":
             yield from parquet_pieces([file.path for file in files], most)
             return
