@@ -13,22 +13,41 @@ MAX_STEPS = 2_000_000
 
 
 def bin_traffic(
-    engine: Engine, *, step_s: int, from_ns: int | None = None, until_ns: int | None = None
+    engine: Engine,
+    *,
+    step_s: int,
+    from_ns: int | None = None,
+    until_ns: int | None = None,
+    covered_ends: bool = False,
 ) -> Grid:
     """Make `traffic` and `workloads` from `calls`, `chains` and `members`; return the grid.
 
     `from_ns` and `until_ns` bound the range by the start of chains, until exclusive; by default
-    it is the range of the data. Errors: InformerError when no chain began in the range.
+    it is the range of the data. With `covered_ends` the grid begins and ends with a covered step:
+    a week whose first chains have a clock that is a second slow is no eight days.
+
+    Errors: InformerError when no chain began in the range.
     """
     step_ns = step_s * NS_PER_S
     bounds = _bounds(engine, from_ns, until_ns)
     grid = _grid(engine, step_s, *bounds)
-    values = {"step_ns": step_ns, "from_ns": bounds[0], "until_ns": bounds[1] + 1}
+    grid = _from_covered_to_covered(grid) if covered_ends else grid
+    first_ns, end_ns = max(bounds[0], grid.start_ns), min(bounds[1] + 1, grid.end_ns)
+    values = {"step_ns": step_ns, "from_ns": first_ns, "until_ns": end_ns}
     engine.run(read_sql("informer.traffic", "traffic"), **values)
     engine.run(read_sql("informer.traffic", "workloads"), **values)
     engine.write("steps", pa.table({"step_start_ns": grid.starts_ns(), "seen": grid.seen}))
     engine.run(read_sql("informer.traffic", "dense"))
     return grid
+
+
+def _from_covered_to_covered(grid: Grid) -> Grid:
+    covered = np.flatnonzero(grid.seen)
+    if len(covered) == 0:
+        return grid
+    first, last = int(covered[0]), int(covered[-1])
+    start_ns = grid.start_ns + first * grid.step_ns
+    return Grid(start_ns, grid.step_s, grid.seen[first : last + 1])
 
 
 def _bounds(engine: Engine, from_ns: int | None, until_ns: int | None) -> tuple[int, int]:
