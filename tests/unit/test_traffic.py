@@ -65,10 +65,10 @@ def load(engine: DuckDBEngine, *chains: Row, members: dict[str, str] | None = No
     )
 
 
-def binned(engine: DuckDBEngine, *, step_s: int) -> Grid:
+def binned(engine: DuckDBEngine, *, step_s: int, covered_ends: bool = False) -> Grid:
     """What is made of the tables above."""
     count_calls(engine, step_s=step_s)
-    return bin_traffic(engine, step_s=step_s)
+    return bin_traffic(engine, step_s=step_s, covered_ends=covered_ends)
 
 
 def rows(engine: DuckDBEngine, table: str = "traffic") -> list[Row]:
@@ -224,3 +224,17 @@ def test_steps_without_one_trace_in_a_hundred_are_no_holes(engine: DuckDBEngine)
     met = [chain(at * MINUTE_NS, call(weight=100.0), weight=100.0) for at in range(0, 60, 3)]
     load(engine, *met)
     assert binned(engine, step_s=60).seen.all()
+
+
+def test_a_clock_that_is_a_second_slow_adds_no_step_to_what_is_learned(
+    engine: DuckDBEngine,
+) -> None:
+    steady = [chain(at * SECOND_NS, call()) for at in range(0, 600, 5)]
+    early, late = chain(-SECOND_NS, call()), chain(601 * SECOND_NS, call())
+    load(engine, early, *steady, late)
+    learned = binned(engine, step_s=60, covered_ends=True)
+    assert (learned.start_ns, len(learned.seen)) == (MIDNIGHT_NS, 10)
+    assert len(rows(engine)) == 10
+    looked_at = binned(engine, step_s=60)
+    assert (looked_at.start_ns, len(looked_at.seen)) == (MIDNIGHT_NS - MINUTE_NS, 12)
+    assert list(looked_at.seen) == [False, *[True] * 10, False]

@@ -17,17 +17,30 @@ def count_calls(engine: Engine, *, step_s: int) -> None:
     engine.run(read_sql("informer.traffic", "called"), step_ns=step_s * NS_PER_S)
 
 
-def bin_traffic(engine: Engine, *, step_s: int) -> Grid:
+def bin_traffic(engine: Engine, *, step_s: int, covered_ends: bool = False) -> Grid:
     """Make `traffic` and `workloads` from `called`, `chain_steps`, `rpcs` and `members`.
 
-    Gives the grid, over the range of the chains. Errors: InformerError when there is no chain.
+    Gives the grid, over the range of the chains. With `covered_ends` it begins and ends with a
+    covered step: a week whose first chains have a clock that is a second slow is no eight days.
+    Errors: InformerError when there is no chain.
     """
     grid = _grid(engine, step_s)
-    engine.run(read_sql("informer.traffic", "traffic"))
-    engine.run(read_sql("informer.traffic", "workloads"))
+    grid = _from_covered_to_covered(grid) if covered_ends else grid
+    bounds = {"from_ns": grid.start_ns, "until_ns": grid.end_ns}
+    engine.run(read_sql("informer.traffic", "traffic"), **bounds)
+    engine.run(read_sql("informer.traffic", "workloads"), **bounds)
     engine.write("steps", pa.table({"step_start_ns": grid.starts_ns(), "seen": grid.seen}))
     engine.run(read_sql("informer.traffic", "dense"))
     return grid
+
+
+def _from_covered_to_covered(grid: Grid) -> Grid:
+    covered = np.flatnonzero(grid.seen)
+    if len(covered) == 0:
+        return grid
+    first, last = int(covered[0]), int(covered[-1])
+    start_ns = grid.start_ns + first * grid.step_ns
+    return Grid(start_ns, grid.step_s, grid.seen[first : last + 1])
 
 
 def _grid(engine: Engine, step_s: int) -> Grid:

@@ -13,6 +13,7 @@ with buckets as (
         sum(c.refusals_e6) / 1000000 as refusals
     from called as c
     left join members as m on m.shape_id = c.shape_id
+    where c.step_start_ns >= $from_ns and c.step_start_ns < $until_ns
     group by 1, 2, 3, 4
 ),
 ranked as (
