@@ -7,6 +7,7 @@ import orjson
 import pyarrow as pa
 import pytest
 
+from informer.core.sql import read_sql
 from informer.core.tables import ATTRIBUTE_VALUES, INCIDENTS, SPANS
 from informer.engines.duckdb import DuckDBEngine
 from informer.incidents.attributes import EXAMPLES, TOLD, add_evidence, learn_attributes
@@ -99,6 +100,7 @@ def test_usual_values_are_learned_with_their_shares(engine: DuckDBEngine) -> Non
         engine,
         [call(i, agent="app" if i < 3 else "web", version="v1", status_code=200) for i in range(4)],
     )
+    engine.run(read_sql("informer.chains", "counts_as"))
     learned = learn_attributes(engine)
     assert learned.schema == ATTRIBUTE_VALUES.schema
     assert {(r["key"], r["value"]): r["share"] for r in learned.to_pylist()} == {

@@ -2,5 +2,5 @@
 -- for itself.
 create table if not exists counts_as (
     trace_id varchar, chains bigint, chains_e6 bigint, failed_e6 bigint, first_ns bigint,
-    last_ns bigint
+    last_ns bigint, sampled boolean
 );

@@ -6,7 +6,8 @@ select
     case when k.place = 1 then o.chains_e6 else 0 end as chains_e6,
     case when k.place = 1 then o.failed_e6 else 0 end as failed_e6,
     o.first_ns,
-    o.last_ns
+    o.last_ns,
+    k.sampled
 from kept_traces as k
 inner join (
     select
