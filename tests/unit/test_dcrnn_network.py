@@ -9,7 +9,7 @@ import pytest
 
 from informer.core.types import Floats, PatternGraph
 from informer.forecasts.dcrnn_network import DcgruLayer, DcrnnNetwork
-from informer.forecasts.diffusion import supports
+from informer.forecasts.walks import supports
 from informer.forecasts.training import (
     Batch,
     Schedule,

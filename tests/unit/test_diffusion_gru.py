@@ -11,7 +11,7 @@ import pytest
 
 from informer.core.errors import InformerError
 from informer.core.types import Floats, Model, PatternGraph, Series
-from informer.forecasts.diffusion import supports
+from informer.forecasts.walks import supports
 from informer.forecasts.diffusion_gru import DiffusionGru, weights_of
 from informer.forecasts.gru_network import CHUNK, WALKS, Weights, log_correction, random_weights
 from informer.forecasts.gru_stretches import Cut, Lesson, Stretches, length_for, padded

@@ -46,7 +46,7 @@ class DiffusionGru:
 
         Raises `TooShortError` where fewer than `FEWEST_STEPS` were seen.
         """
-        from informer.forecasts.diffusion import supports
+        from informer.forecasts.walks import supports
         from informer.forecasts.gru_stretches import Lesson
         from informer.forecasts.gru_training import GruSchedule, train
 
