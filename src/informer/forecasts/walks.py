@@ -1,4 +1,7 @@
-"""Random walks on a pattern graph, along its edges and against them (Li et al. 2018, equation 2)."""
+"""Random walks on a pattern graph, along its edges and against them.
+
+Li et al. 2018, "Diffusion Convolutional Recurrent Neural Network", equation 2.
+"""
 
 import numpy as np
 
