@@ -92,7 +92,7 @@ def test_a_process_that_dies_is_told_with_its_pattern(monkeypatch: pytest.Monkey
 def test_a_worker_answers_every_task_and_ends_with_its_input() -> None:
     tasks, results = io.BytesIO(), io.BytesIO()
     for series in (THREE[0], UNSEEN):
-        pickle.dump(Task(series, ("seasonal",), 0, None), tasks)
+        pickle.dump(Task(series, ("seasonal",), 0), tasks)
     tasks.seek(0)
     serve(tasks, results)
     results.seek(0)
