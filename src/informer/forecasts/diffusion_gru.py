@@ -46,9 +46,9 @@ class DiffusionGru:
 
         Raises `TooShortError` where fewer than `FEWEST_STEPS` were seen.
         """
-        from informer.forecasts.diffusion import supports
         from informer.forecasts.gru_stretches import Lesson
         from informer.forecasts.gru_training import GruSchedule, train
+        from informer.forecasts.walks import supports
 
         if series.seen.sum() < FEWEST_STEPS:
             raise TooShortError(

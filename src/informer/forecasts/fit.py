@@ -4,7 +4,6 @@ import os
 from collections.abc import Callable, Collection, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
 
 from informer.core.types import Model, Series
 from informer.forecasts.backtest import HELD_SHARE, NO_POOLS, Backtest
@@ -33,7 +32,6 @@ def fit_all(
     seed: int,
     processes: int | None = None,
     progress: Callable[[int, int], None] | None = None,
-    compiled: Path | None = None,
     pools: Pools = NO_POOLS,
 ) -> dict[str, Fitted]:
     """The best forecaster of every pattern, by pattern id; `progress` hears (done, of).
@@ -46,7 +44,6 @@ def fit_all(
         critical=critical,
         seed=seed,
         processes=processes,
-        compiled=compiled,
         pools=pools,
     ):
         found[pattern_id] = fitted
@@ -61,18 +58,16 @@ def fit_each(
     critical: Collection[str],
     seed: int,
     processes: int | None = None,
-    compiled: Path | None = None,
     pools: Pools = NO_POOLS,
 ) -> Generator[tuple[str, Fitted], None, None]:
     """Pattern id and what was learned, as soon as it is finished: an interrupt keeps the rest.
 
     Only patterns in `critical` may get a network. `processes` is the number of cores where not
-    given; results do not depend on it. `compiled` is a folder that keeps compiled programs for
-    later runs. `pools` is what other patterns lend to those that have too little of their own.
-    Raises what the fit of a pattern raised.
+    given; results do not depend on it. `pools` is what other patterns lend to those that have too
+    little of their own. Raises what the fit of a pattern raised.
     """
     tasks = [
-        Task(s, NAMES if s.graph.pattern_id in critical else (BAR,), seed, compiled, pools)
+        Task(s, NAMES if s.graph.pattern_id in critical else (BAR,), seed, pools)
         for s in sorted(series, key=lambda s: -s.calls.size)
     ]
     count = min(processes or os.cpu_count() or 1, len(tasks))

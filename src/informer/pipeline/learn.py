@@ -230,7 +230,6 @@ def _fit(
         seed=home.settings.machine.seed,
         processes=home.settings.machine.processes or None,
         progress=lambda done, total: progress("training models", done, total),
-        compiled=home.compiled,
         pools=pools,
     )
 

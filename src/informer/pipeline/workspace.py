@@ -96,11 +96,6 @@ class Workspace:
         """Where the models are: PATTERN/VERSION/."""
         return self.path / "models"
 
-    @property
-    def compiled(self) -> Path:
-        """Where compiled programs for training are kept; what is lost is compiled again."""
-        return self.path / "compiled"
-
     def scratch(self) -> DuckDBEngine:
         """An engine in memory for the work itself; what does not fit spills into the folder."""
         return DuckDBEngine(spill=self.path / SPILL, memory_limit=self.settings.machine.memory)
