@@ -40,7 +40,7 @@ def main() -> None:
 
 
 def _learned(count: int) -> Json:
-    series = [_drawn(i) for i in range(count)]
+    series = [drawn(i) for i in range(count)]
     began, cpu = time.monotonic(), _cpu_s()
     found = fit_all(
         series,
@@ -69,7 +69,7 @@ def _cpu_s() -> float:
     return sum(u.ru_utime + u.ru_stime for u in used)
 
 
-def _drawn(seed: int) -> Series:
+def drawn(seed: int) -> Series:
     rng = np.random.default_rng([7, seed])
     rpcs = int(rng.integers(*RPCS))
     level = np.zeros(STEPS)

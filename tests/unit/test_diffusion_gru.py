@@ -10,7 +10,7 @@ import pytest
 
 from informer.core.errors import InformerError
 from informer.core.types import Floats, Model, PatternGraph, Series
-from informer.forecasts.diffusion_gru import DiffusionGru, weights_of
+from informer.forecasts.diffusion_gru import DiffusionGru
 from informer.forecasts.gru_gradient import correction, gradient, loss
 from informer.forecasts.gru_network import CHUNK, WALKS, Weights, log_correction, random_weights
 from informer.forecasts.gru_stretches import Lesson, Stretches, length_for, walks_of
@@ -194,20 +194,6 @@ def test_two_hundred_rpcs_are_one_pattern_like_any_other() -> None:
 
 def test_a_short_series_is_learned_in_short_stretches() -> None:
     assert [length_for(n) for n in (64, 100, 4_032)] == [24, 48, 96]
-
-
-def test_a_network_may_begin_where_another_one_ended() -> None:
-    series = wandering(6)
-    before = DiffusionGru().fit(series, seed=0)
-    longer = wandering(7)
-    after = DiffusionGru(start=before).fit(longer, seed=0)
-    fresh = DiffusionGru().fit(longer, seed=0)
-    moved, far = (
-        np.abs(weights_of(m)["gates"] - weights_of(before)["gates"]).mean() for m in (after, fresh)
-    )
-    assert moved < far or np.isclose(moved, far)
-    with pytest.raises(InformerError, match="starts from one of its own, got seasonal"):
-        DiffusionGru(start=Seasonal().fit(series, seed=0))
 
 
 def test_calls_in_batches_scatter_less_by_day_than_their_nights_let_fear() -> None:
