@@ -61,7 +61,9 @@ def _request(chance: random.Random, trace_id: str, began_ns: int) -> list[Json]:
             break
         kind = "consumer" if service == "queue" else "server"
         lasts = chance.choice([2**n for n in range(9, 33)]) if chance.random() < 0.3 else None
-        server = _span(service, operation, kind, began_ns + 100, version=chance.choice(["v1", "v2"]))
+        server = _span(
+            service, operation, kind, began_ns + 100, version=chance.choice(["v1", "v2"])
+        )
         server["duration_ns"] = lasts or int(chance.lognormvariate(16, 2))
         server["failed"], server["refused"] = chance.random() < 0.05, chance.random() < 0.1
         rows.append({**server, **at, "span_id": f"{len(rows)}", "parent_span_id": above})

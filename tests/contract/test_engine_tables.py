@@ -7,12 +7,12 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-
 from engine_capture import METHODS, any_spans, tidy_spans
+
 from informer.chains.build import build_chains
 from informer.core.ports import Engine
 from informer.core.sql import read_sql
-from informer.core.tables import MEMBERS, SPANS, TABLES
+from informer.core.tables import MEMBERS, SPANS
 from informer.core.types import NS_PER_S
 from informer.outlines.fold import begin, count_called, fold, unfold
 from informer.traffic.bin import bin_traffic, count_calls
@@ -28,7 +28,10 @@ TRAFFIC = ("called", "chain_steps", "traffic", "workloads", "steps")
 # What is asked of the tables, by the names of the questions.
 QUESTIONS = {
     "first_seen": ("informer.detections", {}),
-    "novel_calls": ("informer.detections", {"step_ns": STEP_S * NS_PER_S, "from_ns": 0, "until_ns": 2**62}),
+    "novel_calls": (
+        "informer.detections",
+        {"step_ns": STEP_S * NS_PER_S, "from_ns": 0, "until_ns": 2**62},
+    ),
     "usual": ("informer.incidents", {"most": 50}),
     "suspects": ("informer.incidents", {"most": 20}),
 }
@@ -93,7 +96,12 @@ def by_chains(engine: Engine) -> Found:
         for name, (package, values) in QUESTIONS.items()
     }
     made = {table: rows_of(engine.query(f"select * from {table}")) for table in CHAINS + TRAFFIC}
-    return {**made, **asked, "spans": rows_of(engine.query("select * from spans")), "counts": [(str(counts),)]}
+    return {
+        **made,
+        **asked,
+        "spans": rows_of(engine.query("select * from spans")),
+        "counts": [(str(counts),)],
+    }
 
 
 def by_outlines(engine: Engine) -> Found:

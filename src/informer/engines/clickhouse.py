@@ -96,7 +96,7 @@ class ClickHouseEngine:
         return self.stream_own(*_bound(statement, values))
 
     def stream_own(self, sql: str, values: dict[str, str] | None = None) -> pa.RecordBatchReader:
-        """The rows of a SELECT in ClickHouse's own dialect, a batch at a time."""
+        """The rows of a statement in ClickHouse's own dialect, a batch at a time."""
         batches = self._server.ask(sql, values or {})
         first = _signed(next(batches))
         return pa.RecordBatchReader.from_batches(first.schema, _in_batches(first, batches))

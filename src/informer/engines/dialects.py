@@ -4,6 +4,7 @@ What makes, changes or drops a table comes down to a SELECT and a name: what a t
 much between engines to be said in one dialect.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -102,9 +103,11 @@ def _rewritten(query: exp.Expr, dialect: Dialect) -> exp.Expr:
         return _each(query, _for_spark)
     annotate_types(query, dialect="duckdb")
     for select in list(query.find_all(exp.Select)):
-        names = [e.alias_or_name for e in select.expressions]
+        names = Counter(e.alias_or_name for e in select.expressions)
         truths = [_as_truth(e) for e in select.expressions]
-        select.set("expressions", [_named(t) if names.count(n) == 1 else t for t, n in zip(truths, names, strict=True)])
+        # In a later part of a union two columns may have one name: the first part's names hold.
+        told = [_named(t) if names[t.alias_or_name] == 1 else t for t in truths]
+        select.set("expressions", told)
     return _each(query, _for_clickhouse)
 
 

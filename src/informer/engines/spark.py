@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any, Self, TypeAlias
 
 import pyarrow as pa
-from pyspark import StorageLevel
+from pyspark import StorageLevel, TaskContext
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.functions import col
@@ -99,23 +99,46 @@ class SparkEngine:
                 table, new if known is None else known.unionByName(new.select(known.columns))
             )
 
-    def read(self, location: Sequence[str] | str) -> DataFrame:
-        """The Parquet files of some paths, or the table of a name in Spark's catalog."""
+    def open(self, view: str, location: Sequence[str] | str) -> None:
+        """Name the Parquet files of some paths, or a table of Spark's catalog; nothing is read."""
         with _told_plainly():
             if isinstance(location, str):
-                return self._spark.table(location)
-            return self._spark.read.parquet(*location)
+                rows = self._spark.table(location)
+            else:
+                rows = self._spark.read.parquet(*location)
+            rows.createOrReplaceTempView(f"`{view}`")
 
-    def make(
+    def sample(self, view: str, rows: int) -> pa.Table:
+        """Some of the first rows, in Arrow's types; times without a zone are UTC."""
+        with _told_plainly():
+            return self._spark.table(view).limit(rows).toArrow()
+
+    def sliced(
+        self, view: str, column: str | None, low: int | None, high: int | None
+    ) -> pa.RecordBatchReader:
+        """The rows whose column is at least the one and below the other bound."""
+        with _told_plainly():
+            return _streamed(self._within(view, column, low, high))
+
+    def change(
         self,
         table: str,
-        rows: DataFrame,
-        convert: Change,
+        view: str,
+        bounds: tuple[str | None, int | None, int | None],
+        change: Callable[[int, Iterable[pa.RecordBatch]], Batches],
         schema: pa.Schema,
     ) -> None:
-        """Make a table of rows as `convert` changes them, in Python on the executors."""
+        """Make a table of the rows of `sliced`, changed by Python on the executors.
+
+        `change` takes the number of a partition and its rows.
+        """
+
+        def here(batches: Iterable[pa.RecordBatch]) -> Batches:
+            context = TaskContext.get()
+            return change(0 if context is None else context.partitionId(), batches)
+
         with _told_plainly():
-            changed = _in_arrow(rows, convert, from_arrow_schema(schema))
+            changed = _in_arrow(self._within(view, *bounds), here, from_arrow_schema(schema))
             self._keep(table, _carried_out(changed))
 
     def each(self, tasks: Sequence[bytes], do: Callable[[bytes], bytes]) -> Iterator[bytes]:
@@ -141,6 +164,14 @@ class SparkEngine:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _within(
+        self, view: str, column: str | None, low: int | None, high: int | None
+    ) -> DataFrame:
+        rows = self._spark.table(view)
+        if low is not None:
+            rows = rows.where(col(f"`{column}`") >= low)
+        return rows if high is None else rows.where(col(f"`{column}`") < high)
 
     def _do(self, statement: Statement, values: dict[str, Any]) -> None:
         table = statement.table
