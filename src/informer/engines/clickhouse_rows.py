@@ -16,6 +16,10 @@ TOLD = {
     "JSON": "toJSONString({c})",
     "Enum": "toString({c})",
 }
+COLUMNS = (
+    "select name, type from system.columns "
+    "where database = {database:String} and table = {name:String} order by position"
+)
 WRAPPERS = ("LowCardinality(", "Nullable(")
 
 
@@ -35,9 +39,13 @@ class Rows:
     def __init__(self, engine: ClickHouseEngine, table: str, renamed: Mapping[str, str]) -> None:
         """Look at the table. Errors: InformerError when it is not there or empty."""
         self._engine = engine
-        self._table = ".".join(quoted(part, "clickhouse") for part in table.split("."))
-        described = self._ask(f"describe table {self._table}").to_pylist()
-        types = {row["name"]: row["type"] for row in described}
+        database, _, name = table.rpartition(".")
+        database = database or "default"
+        self._table = f"{quoted(database, 'clickhouse')}.{quoted(name, 'clickhouse')}"
+        described = engine.stream_own(COLUMNS, {"database": database, "name": name}).read_all()
+        types = dict(zip(*(described[c].to_pylist() for c in ("name", "type")), strict=True))
+        if not types:
+            raise InformerError(f"ClickHouse has no table {database}.{name}")
         names = renamed if set(renamed.values()) <= set(types) else {name: name for name in types}
         self._told = {name: _told(name, own, types[own]) for name, own in names.items()}
         self.rows = int(self._ask(f"select count() as n from {self._table}")["n"][0].as_py())
