@@ -4,8 +4,11 @@ import logging
 import os
 import sys
 import warnings
+import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Self, TypeAlias
 
 import pyarrow as pa
@@ -16,6 +19,7 @@ from pyspark.sql.functions import col
 from pyspark.sql.pandas.types import from_arrow_schema
 from pyspark.sql.types import StructType
 
+import informer
 from informer.core.errors import InformerError
 from informer.engines.dialects import Statement, statements
 
@@ -64,6 +68,9 @@ class SparkEngine:
         with _told_plainly():
             self._spark = builder.getOrCreate()
         self._spark.sparkContext.setLogLevel("ERROR")
+        self._packed = TemporaryDirectory(prefix="informer-")  # executors fetch it when they start
+        packed = _packed_up(Path(self._packed.name, "informer.zip"))
+        self._spark.sparkContext.addPyFile(str(packed))
         self._tables: dict[str, DataFrame] = {}
         self._views: set[str] = set()
 
@@ -141,8 +148,8 @@ class SparkEngine:
             changed = _in_arrow(self._within(view, *bounds), here, from_arrow_schema(schema))
             self._keep(table, _carried_out(changed))
 
-    def each(self, tasks: Sequence[bytes], do: Callable[[bytes], bytes]) -> Iterator[bytes]:
-        """What `do` makes of every task, one at a time on each executor core, as they finish."""
+    def each(self, tasks: Sequence[bytes], do: Callable[[bytes], bytes]) -> list[bytes]:
+        """What `do` makes of every task, one at a time on each executor core; in any order."""
 
         def done(batches: Iterable[pa.RecordBatch]) -> Batches:
             for batch in batches:
@@ -152,12 +159,12 @@ class SparkEngine:
         with _told_plainly():
             listed = self._spark.sparkContext.parallelize([(t,) for t in tasks], len(tasks))
             frame = self._spark.createDataFrame(listed, "task binary")
-            for row in _in_arrow(frame, done, "done binary").toLocalIterator(True):
-                yield bytes(row[0])
+            return [bytes(row[0]) for row in _in_arrow(frame, done, "done binary").collect()]
 
     def close(self) -> None:
         """Let the cluster go."""
         self._spark.stop()
+        self._packed.cleanup()
 
     def __enter__(self) -> Self:
         return self
@@ -230,6 +237,15 @@ class SparkEngine:
         return whole
 
 
+def _packed_up(path: Path) -> Path:
+    """This very Informer, so that executors run the same; what it builds on is installed there."""
+    home = Path(informer.__file__).parent
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed:
+        for file in sorted([*home.rglob("*.py"), *home.rglob("*.sql")]):
+            packed.write(file, file.relative_to(home.parent))
+    return path
+
+
 def _carried_out(rows: DataFrame) -> DataFrame:
     """The rows, computed; where they came from is forgotten."""
     return rows.localCheckpoint(True, StorageLevel.MEMORY_AND_DISK)
@@ -258,7 +274,7 @@ def _streamed(rows: DataFrame) -> pa.RecordBatchReader:
 
     def batches() -> Batches:
         with _told_plainly():
-            for row in packed.toLocalIterator():
+            for row in packed.toLocalIterator(prefetchPartitions=True):
                 for batch in pa.ipc.open_stream(row[0]):
                     for start in range(0, batch.num_rows, BATCH_ROWS):
                         yield batch.slice(start, BATCH_ROWS)
