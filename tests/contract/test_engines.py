@@ -14,7 +14,7 @@ from informer.engines.duckdb import BATCH_ROWS
 from three_engines import ENGINES, opened
 
 
-@pytest.fixture(scope="module", params=ENGINES)
+@pytest.fixture(scope="module", params=[*ENGINES, "clickhouse over http"])
 def running(request: pytest.FixtureRequest) -> Iterator[Engine]:
     with opened(request.param) as engine:
         yield engine
