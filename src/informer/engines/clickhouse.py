@@ -75,6 +75,7 @@ class ClickHouseEngine:
 
     def __init__(self, server: Server) -> None:
         self._server = server
+        self._closed = False
         self._database = f"informer_{secrets.token_hex(6)}"
         server.tell(f"create database {self._database}", {})
         server.use(self._database)
@@ -112,7 +113,10 @@ class ClickHouseEngine:
         self._load(table, rows, replace=False)
 
     def close(self) -> None:
-        """Drop what was made here and let the server go."""
+        """Drop what was made here and let the server go; a second time is no matter."""
+        if self._closed:
+            return
+        self._closed = True
         self._server.tell(f"drop database if exists {self._database} sync", {})
         self._server.close()
 

@@ -46,7 +46,8 @@ class Rows:
         types = dict(zip(*(described[c].to_pylist() for c in ("name", "type")), strict=True))
         if not types:
             raise InformerError(f"ClickHouse has no table {database}.{name}")
-        names = renamed if set(renamed.values()) <= set(types) else {name: name for name in types}
+        is_known = renamed and set(renamed.values()) <= set(types)
+        names = renamed if is_known else {name: name for name in types}
         self._told = {name: _told(name, own, types[own]) for name, own in names.items()}
         self.rows = int(self._ask(f"select count() as n from {self._table}")["n"][0].as_py())
         if self.rows == 0:

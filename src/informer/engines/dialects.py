@@ -59,7 +59,7 @@ def _statement(tree: exp.Expr, dialect: Dialect) -> Statement:
         return _of_rows("insert", _name(tree.this), tree.expression, dialect)
     if isinstance(tree, exp.Delete):
         return _left(tree, dialect)
-    if isinstance(tree, exp.Drop):
+    if isinstance(tree, exp.Drop) and tree.args["kind"] in ("TABLE", "VIEW"):
         return Statement("drop", _name(tree.args["tables"][0]))
     if isinstance(tree, exp.Alter):
         (action,) = tree.args["actions"]

@@ -29,6 +29,7 @@ SETTINGS = {
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.execution.arrow.pyspark.enabled": "true",
     "spark.ui.showConsoleProgress": "false",
+    "spark.log.level": "ERROR",
     # What is known of a table's values trips over a table that is joined to itself (Spark 4.3:
     # `key not found` in LogicalRDD).
     "spark.sql.constraintPropagation.enabled": "false",
@@ -67,7 +68,6 @@ class SparkEngine:
             builder = builder.config(name, value)
         with _told_plainly():
             self._spark = builder.getOrCreate()
-        self._spark.sparkContext.setLogLevel("ERROR")
         self._packed = TemporaryDirectory(prefix="informer-")  # executors fetch it when they start
         packed = _packed_up(Path(self._packed.name, "informer.zip"))
         self._spark.sparkContext.addPyFile(str(packed))

@@ -19,7 +19,10 @@ from informer.spans.received import Selection, Tally, spans_sql, stage_spans
 from informer.spans.times import WHOLE, Times, times_of
 
 ROWS = "stored_rows"
-TOLD = pa.schema([*SPANS.schema, ("reason", TEXT), ("backwards", BOOL)])
+# A row that is no span may lack anything.
+TOLD = pa.schema(
+    [*((c.name, c.type) for c in SPANS.columns), ("reason", TEXT), ("backwards", BOOL)]
+)
 
 # The table of the OpenTelemetry Collector's ClickHouse exporter, in our names.
 OTEL_TRACES = {
