@@ -19,7 +19,6 @@ from pyspark.sql.functions import col
 from pyspark.sql.pandas.types import from_arrow_schema
 from pyspark.sql.types import StructType
 
-import informer
 from informer.core.errors import InformerError
 from informer.engines.dialects import Statement, statements
 
@@ -239,7 +238,7 @@ class SparkEngine:
 
 def _packed_up(path: Path) -> Path:
     """This very Informer, so that executors run the same; what it builds on is installed there."""
-    home = Path(informer.__file__).parent
+    home = Path(__file__).parents[1]
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed:
         for file in sorted([*home.rglob("*.py"), *home.rglob("*.sql")]):
             packed.write(file, file.relative_to(home.parent))
