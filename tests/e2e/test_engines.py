@@ -54,7 +54,7 @@ def test_a_spark_cluster_learns_the_same(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     needed("spark")
-    from spark_cluster import cluster
+    from elsewhere.spark_cluster import cluster
 
     monkeypatch.setenv("SPARK_LOCAL_IP", "127.0.0.1")
     workspace, there = tmp_path / "workspace", from_files[1]
@@ -73,8 +73,8 @@ def test_a_table_of_the_collector_in_clickhouse_is_learned_and_judged_the_same(
     traffic: Path, from_files: tuple[Path, dict[str, Any]], tmp_path: Path
 ) -> None:
     needed("clickhouse")
+    from elsewhere.otel_table import fill
     from informer.engines.clickhouse_embedded import EmbeddedClickHouse
-    from otel_table import fill
 
     url, workspace = f"chdb:{tmp_path / 'clickhouse'}", tmp_path / "workspace"
     filled = EmbeddedClickHouse(tmp_path / "clickhouse")
