@@ -106,18 +106,21 @@ def _on_clickhouse(path: Path) -> tuple[float, str]:
 def _read(engine: str, location: str) -> tuple[float, str]:
     """Seconds from lines to counted calls, with the start of a session, and a digest of tables."""
     settings = replace(Settings(), source=SourceSettings(engine=engine))
-    with tempfile.TemporaryDirectory() as folder:
-        with Workspace.create(Path(folder, "w"), settings) as home, home.reading() as scratch:
-            began = time.perf_counter()
-            read = read_outlines(
-                scratch, home, lambda: sources_of([location], settings), silent, asked={}
-            )
-            seconds = time.perf_counter() - began
-            said = [str(asdict(read.chains))]
-            for table, columns in COMPARED.items():
-                grouped = "group by step_start_ns" if table == "chain_steps" else ""
-                rows = scratch.query(f"select {columns} from {table} {grouped} order by all")
-                said.append(str(rows.to_pylist()))
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Workspace.create(Path(folder, "w"), settings) as home,
+        home.reading() as scratch,
+    ):
+        began = time.perf_counter()
+        read = read_outlines(
+            scratch, home, lambda: sources_of([location], settings), silent, asked={}
+        )
+        seconds = time.perf_counter() - began
+        said = [str(asdict(read.chains))]
+        for table, columns in COMPARED.items():
+            grouped = "group by step_start_ns" if table == "chain_steps" else ""
+            rows = scratch.query(f"select {columns} from {table} {grouped} order by all")
+            said.append(str(rows.to_pylist()))
     return seconds, hashlib.sha256("\n".join(said).encode()).hexdigest()
 
 
