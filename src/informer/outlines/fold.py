@@ -24,7 +24,8 @@ LINK = (*NAMES, "lost", "again")
 _KEPT_SPANS = pa.schema([("trace", pa.int64()), *SPANS.schema])
 
 SLICE = (
-    *("lines", "line_names", "repeated_lines", "linked_lines", "slice_links", "numbered_links"),
+    *("lines", "slice_sayings", "repeated_lines", "linked_lines", "slice_links"),
+    *("numbered_links",),
     *("coded_lines", "slice_traces", "outlined_traces", "slice_examples", "dropped_traces"),
 )
 
@@ -35,15 +36,16 @@ def begin(engine: Engine) -> None:
     engine.append("kept_spans", _KEPT_SPANS.empty_table())
 
 
-def fold(engine: Engine, *, key: bytes, step_s: int) -> None:
+def fold(engine: Engine, *, key: bytes, step_s: int, apart: bool = False) -> None:
     """Add the whole traces in `slice_spans` to what is kept.
 
-    Reads `methods` (service, operation, method) too. `key`, at most 64 bytes, makes codes and
-    hashes secret to a workspace.
+    Reads `methods` (service, operation, method) too. With `apart`, spans and what they say are in
+    `slice_lines` and `sayings` as well, and read from there. `key`, at most 64 bytes, makes codes
+    and hashes secret to a workspace.
     """
     salt = salt_of(key)
-    _make(engine, "lines", salt=salt)
-    _make(engine, "line_names", salt=salt)
+    for table in ("lines", "slice_sayings"):
+        _make(engine, f"{table}_apart" if apart else table, salt=salt)
     for table in ("repeated_lines", "linked_lines", "slice_links"):
         _make(engine, table)
     engine.append("links", _new_links(engine, key))

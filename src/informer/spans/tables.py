@@ -48,7 +48,13 @@ class TableSource:
         self._selection = selection
 
     def stage(
-        self, engine: Engine, table: str, *, skip: int = 0, most: int = PIECE_ROWS
+        self,
+        engine: Engine,
+        table: str,
+        *,
+        skip: int = 0,
+        most: int = PIECE_ROWS,
+        apart: bool = False,
     ) -> Iterator[int]:
         """Put all spans into a table, a piece at a time; see Source.
 
@@ -64,7 +70,9 @@ class TableSource:
                 read.append((replace(file, path=path), *self._look(engine, file, path)))
             for number, received in enumerate(self._pieces(engine, read, most)):
                 if number >= skip:
-                    yield stage_spans(engine, table, received, correlate, asked, self.tally)
+                    yield stage_spans(
+                        engine, table, received, correlate, asked, self.tally, apart=apart
+                    )
             self._count_unreadable(engine, lines, [file.path for file, *_ in read], asked)
         self.tally.say_what_was_mended()
 
