@@ -1,4 +1,4 @@
--- One row is a link in a step of the slice, by outline, version and latency bucket.
+-- One row is a pair of sayings in a step of the slice, by outline and latency bucket.
 insert into outline_calls
 select
     c.outline_id,
@@ -6,9 +6,9 @@ select
     k.version,
     c.step_start_ns,
     c.bucket,
-    cast(sum(c.lines * k.weight_e6) as bigint),
-    cast(sum(case when k.failed then c.lines * k.weight_e6 else 0 end) as bigint),
-    cast(sum(case when k.refused then c.lines * k.weight_e6 else 0 end) as bigint)
+    c.lines * k.weight_e6,
+    case when k.failed then c.lines * k.weight_e6 else 0 end,
+    case when k.refused then c.lines * k.weight_e6 else 0 end
 from (
     select t.outline_id, t.step_start_ns, c.pair, c.bucket, count(*) as lines
     from coded_lines as c
@@ -17,4 +17,3 @@ from (
     group by t.outline_id, t.step_start_ns, c.pair, c.bucket
 ) as c
 inner join numbered_links as k on k.pair = c.pair
-group by c.outline_id, k.link_id, k.version, c.step_start_ns, c.bucket

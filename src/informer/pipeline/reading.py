@@ -38,7 +38,7 @@ select distinct trace_id from new_lines where start_ns >= $close_ns;
 create or replace temp view slice_lines as
 select n.* from new_lines as n anti join open_traces as o on o.trace_id = n.trace_id
 """
-SLICE_SPANS = f"create or replace temp view slice_spans as {whole_spans('slice_lines')}"
+WHOLE = whole_spans("example_lines")
 STILL_OPEN = """
 create or replace table open_lines as
 select n.* from new_lines as n semi join open_traces as o on o.trace_id = n.trace_id;
@@ -124,18 +124,17 @@ class Reading:
                 raise OutOfOrderError
             close_ns = 2**62 if last else self._close_ns()
             engine.run(SLICE, close_ns=close_ns)
-            engine.run(SLICE_SPANS)
             operations = engine.query(OPERATIONS)
             self.templates.learn(operations)
             engine.write("methods", self.templates.mapping(operations))
             if operations.num_rows:
-                fold(engine, key=self.key, step_s=self.settings.traffic.step_s, apart=True)
+                fold(engine, key=self.key, step_s=self.settings.traffic.step_s, whole=WHOLE)
             engine.run(STILL_OPEN, most=MOST_SAYINGS)
             engine.append("operations", operations)
             mark.lines, mark.late = mark.lines + lines, mark.late + late
             mark.closed_ns, mark.done = max(mark.closed_ns, close_ns), last
             _keep_mark(engine, mark, self.templates)
-        engine.run("drop view slice_spans; drop view slice_lines; drop table new_lines")
+        engine.run("drop view slice_lines; drop table new_lines")
         engine.run(NEW_LINES)
 
     def _close_ns(self) -> int:

@@ -9,7 +9,7 @@ import pyarrow as pa
 from informer.core.ports import Engine
 from informer.core.tables import SPANS
 from informer.spans.meanings import OF_RESOURCE, OF_SPAN, attribute, extracted, quoted
-from informer.spans.sayings import LINES, NO_LINES, NO_SAYINGS, lines_sql, tell_sayings
+from informer.spans.sayings import LINES, NO_LINES, NO_SAYINGS, Received, told_lines
 from informer.spans.shown import bounded, name
 
 # What every reader gives; all but the ids, the service and the start may be null.
@@ -34,11 +34,10 @@ RECEIVED = pa.schema(
         ("resource", pa.string()),  # a JSON object
     ]
 )
-FATE = """
-select reason, count(*) as rows, count(*) filter (reason is null and backwards) as backwards
-from told_spans
-group by reason
-"""
+FATES = (
+    "select reason, count(*) as rows, count(*) filter (reason is null and backwards) as backwards"
+)
+FATE = f"{FATES} from told_spans group by reason"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +75,7 @@ class Tally:
 def stage_spans(
     engine: Engine,
     table: str,
-    received: str,
+    received: str | Received,
     correlate: str | None,
     wanted: str,
     tally: Tally,
@@ -90,27 +89,48 @@ def stage_spans(
     of the table are those of LINES, and `sayings` has what they say.
     Errors: InformerError for a file that is damaged where it was not looked at.
     """
-    columns = ", ".join(LINES if apart else SPANS.names)
-    if not apart:
-        engine.append(table, SPANS.empty(), passing=True)
     engine.run(NO_SAYINGS)
-    tell_sayings(engine, received, whole=not apart)
-    engine.run(
-        f"create or replace temp table told_spans as select {columns}, reason, backwards "
-        f"from ({lines_sql(received, correlate, wanted, whole=not apart)})"
-    )
+    if isinstance(received, str):
+        received = Received(f"({received})", {name: name for name in RECEIVED.names})
+    lines = told_lines(engine, received, correlate, wanted, whole=not apart)
     if apart:
-        engine.run(f"create temp table if not exists {table} as {NO_LINES}")
+        return _stage_apart(engine, table, lines, tally)
+    engine.append(table, SPANS.empty(), passing=True)
+    columns = ", ".join(SPANS.names)
+    engine.run(
+        f"create or replace temp table told_spans as "
+        f"select {columns}, reason, backwards from ({lines})"
+    )
     engine.run(f"insert into {table} by name select {columns} from told_spans where reason is null")
+    spans = _count(engine.query(FATE), tally)
+    engine.run("drop table told_spans")
+    return spans
+
+
+def _stage_apart(engine: Engine, table: str, lines: str, tally: Tally) -> int:
+    """Add lines to a table with the columns of LINES; how many are spans."""
+    engine.run(f"create temp table if not exists {table} as {NO_LINES}")
+    last = engine.query(f"select coalesce(max(piece), 0) as piece from {table}")
+    piece = last["piece"][0].as_py() + 1
+    columns = ", ".join(n for n in LINES if n != "piece")
+    engine.run(f"insert into {table} by name select {columns}, {piece} as piece from ({lines})")
+    fates = engine.query(f"{FATES} from {table} where piece = {piece} group by reason")
+    spans = _count(fates, tally)
+    if fates["reason"].null_count < fates.num_rows:
+        engine.run(f"delete from {table} where reason is not null")
+    return spans
+
+
+def _count(fates: pa.Table, tally: Tally) -> int:
+    """Tally what became of lines; how many are spans."""
     spans = 0
-    for row in engine.query(FATE).to_pylist():
+    for row in fates.to_pylist():
         tally.rows += row["rows"]
         tally.mended["negative_duration"] += row["backwards"]
         if row["reason"] is not None:
             tally.rejected[row["reason"]] += row["rows"]
         else:
             spans = row["rows"]
-    engine.run("drop table told_spans")
     return spans
 
 
