@@ -1,6 +1,8 @@
 """Turns shapes into arrays that can be compared: which calls, how often, who caused whom."""
 
 import re
+from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +28,7 @@ class Rpcs:
     plain_of: dict[str, int]  # rpc id to p
     names: tuple[frozenset[Plain], ...]  # p: every name it goes by
     to_service: Bools  # [p], no call of a database
+    same_call: Mapping[tuple[str, ...], Ints]  # callee, method, kind: every p, whoever calls
 
     @classmethod
     def of(cls, rpcs: pa.Table) -> "Rpcs":
@@ -40,14 +43,23 @@ class Rpcs:
         ids = rpcs["rpc_id"].to_pylist()
         plain_of = {rpc_id: number[p] for rpc_id, p in zip(ids, plain, strict=True)}
         to_service = np.array([kind != "db" for *_, kind in number], dtype=bool)
-        return cls(tuple(number), plain_of, tuple(map(frozenset, known)), to_service)
+        same_call: dict[tuple[str, ...], list[int]] = defaultdict(list)
+        for (_, *call), p in number.items():
+            same_call[tuple(call)].append(p)
+        return cls(
+            tuple(number),
+            plain_of,
+            tuple(map(frozenset, known)),
+            to_service,
+            {call: np.array(callers) for call, callers in same_call.items()},
+        )
 
     def answering(self, plain: int) -> Ints:
         """The plain rpcs that this one may be: of a call whose caller was lost, any caller's."""
         caller, *call = self.plain[plain]
         if caller != UNKNOWN:
             return np.array([plain])
-        return np.array([p for p, (_, *other) in enumerate(self.plain) if other == call])
+        return self.same_call[tuple(call)]
 
 
 @dataclass(frozen=True, slots=True)
