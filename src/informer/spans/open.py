@@ -51,9 +51,7 @@ def open_sources(
         raise InformerError(f"--format must be one of {', '.join(FORMATS)}, got {format}")
     if columns and format not in (None, "table"):
         raise InformerError(f"--columns is for tables, got --format {format}")
-    if columns and format not in (None, "table"):
-        raise InformerError(f"--columns is for tables, got --format {format}")
-    selection = Selection(_correlated(correlate), where, from_ns, until_ns)
+    selection = Selection(correlated(correlate), where, from_ns, until_ns)
     told = format or ("table" if columns else None)
     groups: dict[object, list[Found]] = {}
     layouts: dict[object, tuple[str, dict[str, str]]] = {}
@@ -113,7 +111,11 @@ def _layout(found: Found, columns: Mapping[str, str] | None) -> tuple[str, dict[
     return layout
 
 
-def _correlated(correlate: str) -> str | None:
+def correlated(correlate: str) -> str | None:
+    """The attribute that joins spans; None = their trace id.
+
+    Errors: InformerError for anything else.
+    """
     if correlate == "trace_id":
         return None
     name = correlate.removeprefix(ATTRIBUTE)

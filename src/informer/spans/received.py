@@ -1,8 +1,10 @@
 """Spans as a reader finds them, and the SQL that makes rows of the `spans` table of them."""
 
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
+from typing import Any
 
 import pyarrow as pa
 
@@ -59,6 +61,18 @@ class Tally:
     mended: Counter[str] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
 
+    def add(self, fates: Iterable[Mapping[str, Any]]) -> int:
+        """Count what became of rows, by reason; how many are spans."""
+        spans = 0
+        for fate in fates:
+            self.rows += fate["rows"]
+            self.mended["negative_duration"] += fate["backwards"]
+            if fate["reason"] is None:
+                spans += fate["rows"]
+            else:
+                self.rejected[fate["reason"]] += fate["rows"]
+        return spans
+
     def say_what_was_mended(self) -> None:
         """Note once what was put right instead of rejected."""
         if self.mended["negative_duration"]:
@@ -102,7 +116,7 @@ def stage_spans(
         f"select {columns}, reason, backwards from ({lines})"
     )
     engine.run(f"insert into {table} by name select {columns} from told_spans where reason is null")
-    spans = _count(engine.query(FATE), tally)
+    spans = tally.add(engine.query(FATE).to_pylist())
     engine.run("drop table told_spans")
     return spans
 
@@ -115,22 +129,9 @@ def _stage_apart(engine: Engine, table: str, lines: str, tally: Tally) -> int:
     columns = ", ".join(n for n in LINES if n != "piece")
     engine.run(f"insert into {table} by name select {columns}, {piece} as piece from ({lines})")
     fates = engine.query(f"{FATES} from {table} where piece = {piece} group by reason")
-    spans = _count(fates, tally)
+    spans = tally.add(fates.to_pylist())
     if fates["reason"].null_count < fates.num_rows:
         engine.run(f"delete from {table} where reason is not null")
-    return spans
-
-
-def _count(fates: pa.Table, tally: Tally) -> int:
-    """Tally what became of lines; how many are spans."""
-    spans = 0
-    for row in fates.to_pylist():
-        tally.rows += row["rows"]
-        tally.mended["negative_duration"] += row["backwards"]
-        if row["reason"] is not None:
-            tally.rejected[row["reason"]] += row["rows"]
-        else:
-            spans = row["rows"]
     return spans
 
 
