@@ -10,10 +10,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from informer.core.types import Bools, Forecast, Grid, Model, PatternTraffic
+from informer.core.types import NS_PER_S, Bools, Floats, Forecast, Grid, Model, PatternTraffic
+from informer.detections.calibrate import SECONDS_A_DAY
 from informer.detections.detect import Detected, Learned, Observed, detect
 from informer.detections.novelty import Novel
 from informer.forecasts.online import NextStep
+from informer.pipeline.history import CONTEXT_DAYS, LONGEST_GAP_DAYS
 from informer.pipeline.judge import Gathered, Judged
 
 
@@ -84,6 +86,7 @@ class Watch:
             found = self._judge(learned)
             self._bar(found)
         seen = self._gathered
+        found = replace(found, irregular={p: one.barred for p, one in self._followed.items()})
         judged = Judged(found, {p: one.said for p, one in self._followed.items()})
         self._let_go(learned.calibration.longest)
         return seen, judged
@@ -115,11 +118,19 @@ def _warm(model: Model, past: PatternTraffic | None, traffic: PatternTraffic) ->
     """The forecaster after the days before."""
     if past is None:
         return NextStep(model, traffic.series.start_ns)
+    day = SECONDS_A_DAY // past.series.step_s
+    past = past.slice(max(past.series.steps - CONTEXT_DAYS * day, 0), past.series.steps)
     series = past.series
+    gap = (traffic.series.start_ns - series.start_ns) // (series.step_s * NS_PER_S) - series.steps
+    if gap > LONGEST_GAP_DAYS * day:
+        return NextStep(model, traffic.series.start_ns)
+    # What came before it changed for good says nothing about the level of now.
+    other = np.zeros(series.steps, bool)
+    if series.level is not None:
+        other = (series.level != 1.0).any(axis=1)
     warm = NextStep(model, series.start_ns)
     for t in range(series.steps):
-        _step(warm, past, t, False)
-    gap = (traffic.series.start_ns - series.start_ns) // (series.step_s * 10**9) - series.steps
+        _step(warm, past, t, bool(other[t]))
     for _ in range(gap):
         warm.expect()
         warm.observe(None)
@@ -198,8 +209,8 @@ def _news(before: list[Novel], newest: list[Novel], known: int, steps: int) -> l
 
 def _workloads(
     before: Observed, newest: Observed, known: int, steps: int
-) -> dict[str, dict[str, np.ndarray]]:
-    found: dict[str, dict[str, np.ndarray]] = {}
+) -> dict[str, dict[str, Floats]]:
+    found: dict[str, dict[str, Floats]] = {}
     for service in before.workloads | newest.workloads:
         first, more = (o.workloads.get(service, {}) for o in (before, newest))
         found[service] = {
