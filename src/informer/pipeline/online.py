@@ -26,7 +26,7 @@ from informer.pipeline.memory import (
     recall,
     workload_series,
 )
-from informer.pipeline.open_spans import OpenSpans
+from informer.pipeline.open_spans import Came, OpenSpans
 from informer.pipeline.progress import silent
 from informer.pipeline.sampled import counted_by
 from informer.pipeline.teaching import barred_steps
@@ -71,17 +71,18 @@ class Online:
         """
         self.home = home
         self.scratch = home.scratch()
-        self.open = OpenSpans(self.scratch)
         self._watermark_ns = watermark_s * NS_PER_S
         self._beside = beside
-        self._step_ns = int(home.get("trained")["step_s"]) * NS_PER_S
+        self.step_ns = int(home.get("trained")["step_s"]) * NS_PER_S
         self.note = home.get(NOTE)
         self.closed_ns = int(self.note.get("closed_ns", 0))
+        self.began_ns = int(self.note.get("began_ns", 0))
+        self.open = OpenSpans(self.scratch, int(self.note.get("batch", 0)))
         self._missing: list[tuple[int, int]] = []
         self._watch: Watch | None = None
 
-    def add(self, sources: Sequence[Source], batch: int, *, now_ns: int) -> int:
-        """Take in a batch of spans; gives how many."""
+    def add(self, sources: Sequence[Source], batch: int, *, now_ns: int) -> Came:
+        """Take in a batch of spans, by its number."""
         return self.open.add(sources, batch, now_ns=now_ns)
 
     def missed(self, from_ns: int, until_ns: int) -> None:
@@ -97,9 +98,9 @@ class Online:
         if self.closed_ns == 0 and self.open.first_ns:
             # The step in which the first span came began before anybody listened.
             first = self.open.first_ns
-            self.closed_ns = first - first % self._step_ns + self._step_ns
+            self.closed_ns = self.began_ns = first - first % self.step_ns + self.step_ns
         stream = self.open.stream_ns - self._watermark_ns
-        return max(stream - stream % self._step_ns, self.closed_ns)
+        return max(stream - stream % self.step_ns, self.closed_ns)
 
     def close(self, until_ns: int, note: Json) -> Closed:
         """Close all steps that end until then, and tell what is to be told of them.
@@ -107,7 +108,7 @@ class Online:
         `note` is kept with them.
         """
         grid = self._grid(until_ns)
-        taken = self.open.take(grid.start_ns, grid.end_ns)
+        taken = self.open.take(grid.start_ns, grid.end_ns, began_ns=self.began_ns)
         self._learn_names()
         known = self.home.get("remote_entries").get("pairs", [])
         entries = tuple((service, method) for service, method in known)
@@ -126,7 +127,7 @@ class Online:
             self._watch = self._window(grid.start_ns, learned.calibration.longest)
         gathered, judged = self._watch.look(newest, learned)
         look = Look(newest.grid, gathered, judged, learned, run_id)
-        note = note | {"closed_ns": grid.end_ns}
+        note = note | {"began_ns": self.began_ns, "closed_ns": grid.end_ns}
 
         def beside(incidents: pa.Table) -> None:
             self.home.put(NOTE, note)
@@ -148,8 +149,8 @@ class Online:
         self.scratch.write("rpcs", self.home.table("rpcs"))
 
     def _grid(self, until_ns: int) -> Grid:
-        steps = (until_ns - self.closed_ns) // self._step_ns
-        return Grid(self.closed_ns, self._step_ns // NS_PER_S, np.ones(steps, bool))
+        steps = (until_ns - self.closed_ns) // self.step_ns
+        return Grid(self.closed_ns, self.step_ns // NS_PER_S, np.ones(steps, bool))
 
     def _covered(self, grid: Grid) -> Grid:
         """The grid with the steps that were covered, by how busy it was before them."""
@@ -175,7 +176,7 @@ class Online:
 
     def _window(self, until_ns: int, longest: int) -> Watch:
         """What was kept of the steps before, ready to be looked at with the newest."""
-        home, step_ns = self.home, self._step_ns
+        home, step_ns = self.home, self.step_ns
         step_s = step_ns // NS_PER_S
         models = models_in_force(home)[1]
         graphs = [g for g in pattern_graphs(previous_patterns(home)) if g.pattern_id in models]

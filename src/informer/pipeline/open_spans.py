@@ -28,6 +28,19 @@ select s.* from open_spans as s
 inner join begun_traces as b on b.trace_id = s.trace_id
 where b.start_ns >= $until_ns;
 """
+LATE = """
+select count(*) from open_spans as s
+inner join begun_traces as b on b.trace_id = s.trace_id
+where b.start_ns >= $began_ns and b.start_ns < $from_ns and s.batch > $replayed
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Came:
+    """Spans of a batch that were taken in, and when the first of them started."""
+
+    spans: int
+    first_ns: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +54,10 @@ class Taken:
 class OpenSpans:
     """Spans by batch, in the scratch engine; stream time is how far the newest of them are."""
 
-    def __init__(self, scratch: DuckDBEngine) -> None:
+    def __init__(self, scratch: DuckDBEngine, replayed: int = 0) -> None:
+        """Batches up to `replayed` were taken in before: what is late of them was counted."""
         self._scratch = scratch
+        self._replayed = replayed
         self.stream_ns = 0
         self.first_ns = 0  # the first span of all
         self.rejected: Counter[str] = Counter()
@@ -56,10 +71,10 @@ class OpenSpans:
             "from staged_spans limit 0"
         )
 
-    def add(self, sources: Sequence[Source], batch: int, *, now_ns: int) -> int:
-        """Take in the spans of a batch; gives how many they are.
+    def add(self, sources: Sequence[Source], batch: int, *, now_ns: int) -> Came:
+        """Take in the spans of a batch; batches are told apart by number.
 
-        Batches are told apart by number. Spans that start long after `now_ns` are rejected.
+        Spans that start long after `now_ns` are rejected.
         """
         scratch, most = self._scratch, now_ns + FUTURE_S * NS_PER_S
         scratch.run("delete from staged_spans")
@@ -71,30 +86,34 @@ class OpenSpans:
         if came > kept:
             self.rejected["from_the_future"] += came - kept
         if kept == 0:
-            return 0
+            return Came(0, 0)
         scratch.run(
-            "insert into open_spans by name select *, $batch::bigint as batch from staged_spans "
-            "where start_ns <= $most",
+            "insert into open_spans by name select *, cast($batch as bigint) as batch "
+            "from staged_spans where start_ns <= $most",
             batch=batch,
             most=most,
         )
         newest_ns = _number(scratch, NEWEST_START, newest=NEWEST, most=most)
         self.stream_ns = max(self.stream_ns, min(newest_ns, now_ns))
-        if self.first_ns == 0:
-            self.first_ns = _number(scratch, "select min(start_ns) from staged_spans")
-        return kept
+        first_ns = _number(scratch, "select min(start_ns) from staged_spans")
+        self.first_ns = self.first_ns or first_ns
+        return Came(kept, first_ns)
 
-    def take(self, from_ns: int, until_ns: int) -> Taken:
-        """Make `spans` of the traces that began in [from_ns, until_ns); earlier ones are late."""
-        open_before = self.count()
+    def take(self, from_ns: int, until_ns: int, *, began_ns: int) -> Taken:
+        """Make `spans` of the traces that began in [from_ns, until_ns).
+
+        Earlier ones are late, but for those from before the watching began.
+        """
         self._scratch.run(TAKE, from_ns=from_ns, until_ns=until_ns)
         taken = _number(self._scratch, "select count(*) from spans")
-        left = _number(self._scratch, "select count(*) from left_spans")
+        late = _number(
+            self._scratch, LATE, began_ns=began_ns, from_ns=from_ns, replayed=self._replayed
+        )
         self._scratch.run(
             "create or replace temp table open_spans as select * from left_spans;"
             "drop table left_spans; drop table begun_traces"
         )
-        return Taken(taken, open_before - taken - left)
+        return Taken(taken, late)
 
     def count(self) -> int:
         """How many are open."""
