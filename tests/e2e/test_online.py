@@ -14,9 +14,13 @@ import pytest
 from command import done
 from informer.core.errors import InformerError
 from informer.core.types import Json
+from informer.forecasts.clock import learned_until_ns
+from informer.pipeline.decide import accept_pattern
 from informer.pipeline.look import list_incidents
+from informer.pipeline.memory import models_in_force, recall_pool, versions_in_force
 from informer.pipeline.online import Closed, Online
 from informer.pipeline.read import sources_of
+from informer.pipeline.refresh import due_patterns, fit_one, take_up
 from informer.pipeline.workspace import Workspace
 from shop import Shop
 from traffic_maker import DAY_STEPS, STEP_NS
@@ -199,3 +203,47 @@ def test_a_look_that_fails_keeps_nothing_of_it(feed: Feed) -> None:
     with pytest.raises(InformerError):
         feed.online.close(feed.online.due(), {})
     assert tables(feed.home) == before
+
+
+def refreshed(home: Workspace) -> dict[str, str]:
+    """Every pattern that is due learns again; the versions now in force of those that changed."""
+    end_ns = int(home.get("watching")["closed_ns"])
+    found = due_patterns(home, every_s=3600, until_ns=end_ns)
+    fitted = [(one, fit_one(one, recall_pool(home), 0)) for one in found]
+    return {one.pattern_id: take_up(home, one, fit) for one, fit in fitted}
+
+
+def test_patterns_learn_again_from_what_was_seen_since(feed: Feed) -> None:
+    before = versions_in_force(feed.home)[1]
+    feed.give_day()
+    told = refreshed(feed.home)
+    assert set(told) == set(before)
+    assert versions_in_force(feed.home)[1] == told
+    assert all(told[p] > before[p] for p in told)
+    end_ns = int(feed.home.get("watching")["closed_ns"])
+    ends = [learned_until_ns(m) for m in models_in_force(feed.home)[1].values()]
+    assert min(ends) > end_ns - 3600 * 10**9
+    assert due_patterns(feed.home, every_s=3600, until_ns=end_ns) == []
+
+
+def test_what_was_irregular_and_is_undecided_does_not_teach(feed: Feed) -> None:
+    feed.give_day()
+    end_ns = int(feed.home.get("watching")["closed_ns"])
+    found = due_patterns(feed.home, every_s=3600, until_ns=end_ns)
+    (attack,) = [i for i in list_incidents(feed.home) if i["rpcs"][0]["callee"] == "auth"]
+    attacked = {p["id"] for p in attack["patterns"]}
+    for one in found:
+        starts = one.traffic.series.step_starts_ns()
+        inside = (starts >= attack["opened_ns"]) & (starts < attack["resolved_ns"])
+        assert one.traffic.series.seen[inside].any() == (one.pattern_id not in attacked)
+
+
+def test_a_decision_made_while_a_pattern_learns_again_stands(feed: Feed) -> None:
+    feed.give_day()
+    end_ns = int(feed.home.get("watching")["closed_ns"])
+    one = due_patterns(feed.home, every_s=3600, until_ns=end_ns)[0]
+    fitted = fit_one(one, recall_pool(feed.home), 0)
+    accept_pattern(feed.home, one.pattern_id)
+    decided = versions_in_force(feed.home)[1]
+    assert take_up(feed.home, one, fitted) == ""
+    assert versions_in_force(feed.home)[1] == decided
