@@ -40,7 +40,7 @@ docs: .venv/dev.stamp ## Write the reference pages from the code and build the s
 	@$(MAKE) site
 
 lock: .venv/dev.stamp ## Lock the dependencies of pyproject.toml again; UPGRADE=--upgrade takes newer ones
-	$(COMPILE) $(UPGRADE) pyproject.toml --group dev -o requirements/dev.lock
+	$(COMPILE) $(UPGRADE) --all-extras pyproject.toml --group dev -o requirements/dev.lock
 	$(COMPILE) pyproject.toml --group build -c requirements/dev.lock -o requirements/run.lock
 
 bench: .venv/dev.stamp ## Run every measurement in benchmarks/; INFORMER_DATA names the data folder

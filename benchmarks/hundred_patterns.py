@@ -13,7 +13,6 @@ import json
 import os
 import resource
 import sys
-import tempfile
 import time
 from collections import Counter
 from pathlib import Path
@@ -41,18 +40,16 @@ def main() -> None:
 
 
 def _learned(count: int) -> Json:
-    series = [_drawn(i) for i in range(count)]
+    series = [drawn(i) for i in range(count)]
     began, cpu = time.monotonic(), _cpu_s()
-    with tempfile.TemporaryDirectory() as folder:
-        found = fit_all(
-            series,
-            critical=[s.graph.pattern_id for s in series],
-            seed=0,
-            processes=PROCESSES,
-            progress=lambda done, of: print(f"\r{done} of {of}", end="", flush=True),
-            compiled=Path(folder),
-            pools=pools_for(series),
-        )
+    found = fit_all(
+        series,
+        critical=[s.graph.pattern_id for s in series],
+        seed=0,
+        processes=PROCESSES,
+        progress=lambda done, of: print(f"\r{done} of {of}", end="", flush=True),
+        pools=pools_for(series),
+    )
     row = {
         "wall_s": round(time.monotonic() - began, 1),
         "cpu_s": round(_cpu_s() - cpu, 1),
@@ -72,7 +69,7 @@ def _cpu_s() -> float:
     return sum(u.ru_utime + u.ru_stime for u in used)
 
 
-def _drawn(seed: int) -> Series:
+def drawn(seed: int) -> Series:
     rng = np.random.default_rng([7, seed])
     rpcs = int(rng.integers(*RPCS))
     level = np.zeros(STEPS)

@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pyarrow as pa
@@ -93,6 +94,40 @@ def test_a_reading_that_was_killed_goes_on_as_if_nothing_had_happened(
     done(*arguments(shop.train, workspace))
     assert tables(workspace) == tables(undisturbed)
     assert not list(workspace.glob(f"{READING_FILE}*"))
+
+
+def models(workspace: Path) -> dict[str, bytes]:
+    """Everything below `models/`, by its path."""
+    files = (p for p in (workspace / "models").rglob("*") if p.is_file())
+    return {str(p.relative_to(workspace)): p.read_bytes() for p in files}
+
+
+def test_an_interrupt_keeps_the_models_that_are_finished(
+    shop: Shop, empty: Path, undisturbed: Path, tmp_path: Path
+) -> None:
+    workspace = Path(shutil.copytree(empty, tmp_path / "interrupted"))
+    command = [sys.executable, "-m", "informer", *arguments(shop.train, workspace)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as learning:
+        while learning.poll() is None and not kept(workspace):
+            time.sleep(0.01)
+        learning.send_signal(signal.SIGINT)
+        said = learning.communicate()[1]
+    assert learning.returncode == 130, said
+    assert "the same command goes on from here" in said
+    finished = kept(workspace)
+    assert finished
+    before = {path: path.stat().st_mtime_ns for path in finished}
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Workspace, "forget_progress", lambda home: None)
+        done(*arguments(shop.train, workspace))
+    assert {path: path.stat().st_mtime_ns for path in finished} == before
+    assert tables(workspace) == tables(undisturbed)
+    assert models(workspace) == models(undisturbed)
+
+
+def kept(workspace: Path) -> list[Path]:
+    """Finished fits."""
+    return sorted((workspace / "finished").glob("*.safetensors"))
 
 
 def test_other_files_are_read_anew(shop: Shop, empty: Path, tmp_path: Path) -> None:

@@ -9,7 +9,6 @@ import pytest
 
 from informer.core.types import Floats, PatternGraph
 from informer.forecasts.dcrnn_network import DcgruLayer, DcrnnNetwork
-from informer.forecasts.diffusion import supports
 from informer.forecasts.training import (
     Batch,
     Schedule,
@@ -19,6 +18,7 @@ from informer.forecasts.training import (
     predict,
     train,
 )
+from informer.forecasts.walks import supports
 from informer.forecasts.windows import Scale, Windows
 
 PAST, HORIZON, HIDDEN, STEPS = 5, 3, 3, 2

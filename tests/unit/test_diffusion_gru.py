@@ -5,22 +5,22 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from informer.core.errors import InformerError
 from informer.core.types import Floats, Model, PatternGraph, Series
-from informer.forecasts.diffusion import supports
-from informer.forecasts.diffusion_gru import DiffusionGru, weights_of
+from informer.forecasts.diffusion_gru import DiffusionGru
+from informer.forecasts.gru_gradient import correction, gradient, loss
 from informer.forecasts.gru_network import CHUNK, WALKS, Weights, log_correction, random_weights
-from informer.forecasts.gru_stretches import Cut, Lesson, Stretches, length_for, padded
-from informer.forecasts.gru_training import GruSchedule, _padded, correction, train
+from informer.forecasts.gru_stretches import Lesson, Stretches, length_for, walks_of
+from informer.forecasts.gru_training import GruSchedule, train
 from informer.forecasts.noise import Noise, fit_noise
 from informer.forecasts.online import NextStep
 from informer.forecasts.residuals import OWN, SHARED, STATIC, Inputs, inputs_of
 from informer.forecasts.seasonal import Seasonal
 from informer.forecasts.store import save_model
+from informer.forecasts.walks import supports
 
 DAY = 48  # steps of 30 minutes
 MONDAY_NS = 1_780_272_000 * 10**9
@@ -71,34 +71,58 @@ def lesson_of(series: Series, views: list[Inputs], held: np.ndarray) -> Lesson:
     return Lesson(views, base, series.calls, series.seen, held, noise, sides)
 
 
+def whole_stretch(inputs: Inputs, sides: Floats, dtype: type) -> Stretches:
+    """All steps as one stretch, in which the last half counts."""
+    own = np.moveaxis(inputs.own, 2, 1)[:, :, None].astype(dtype)  # [t, c, 1, n]
+    static = np.moveaxis(inputs.static, 2, 1)[:, :, None]
+    steps, _, _, rpcs = own.shape
+    shared = np.broadcast_to(inputs.shared[..., None, None], (steps, SHARED, 1, rpcs))
+    walked = [own @ walk.astype(dtype) for walk in walks_of(sides)]
+    rng = np.random.default_rng(7)
+    base = rng.uniform(1.0, 20.0, (steps, 1, rpcs))
+    return Stretches(
+        own,
+        np.concatenate([own, *walked, static, shared], axis=1).astype(dtype),
+        inputs.unit[:, None].astype(dtype),
+        base.astype(dtype),
+        rng.poisson(base).astype(dtype),
+        rng.uniform(1.0, 50.0, (steps, 1, rpcs)).astype(dtype),
+        (np.arange(steps) > steps // 2)[:, None, None].astype(dtype),
+    )
+
+
 @pytest.mark.parametrize("rpcs", [1, 3, 6])
-def test_the_forward_pass_without_jax_is_that_of_training(rpcs: int) -> None:
+def test_the_forward_pass_of_training_is_that_of_forecasts(rpcs: int) -> None:
     steps = CHUNK + 40
     inputs, weights = drawn_inputs(steps, rpcs), drawn_weights(rpcs)
-    series = series_of(np.ones((steps, rpcs)))
-    sides = supports(series.graph, 2, rpcs)
+    sides = supports(series_of(np.ones((steps, rpcs))).graph, 2, rpcs)
     found = log_correction(weights, sides, inputs)
-    nodes = padded(rpcs)
-    around = Cut(lesson_of(series, [inputs], np.zeros(steps, bool)), nodes, 24).around
-    wide = ((0, 0), (0, nodes - rpcs))
-    whole = Stretches(
-        *(
-            jnp.asarray(np.asarray(a)[:, None], jnp.float32)
-            for a in (
-                np.pad(inputs.own, (*wide, (0, 0))),
-                np.pad(inputs.static, (*wide, (0, 0))),
-                inputs.shared,
-                np.pad(inputs.unit, wide),
-                np.ones((steps, nodes)),
-                np.ones((steps, nodes)),
-                np.ones((steps, 1)),
-            )
-        )
-    )
-    params = {k: jnp.asarray(_padded(k, w, nodes)) for k, w in weights.items()}
-    wanted = np.asarray(correction(params, around, whole))[:, 0, :rpcs]
+    wanted = correction(dict(weights), walks_of(sides), whole_stretch(inputs, sides, np.float32))
     assert np.abs(wanted).max() > 0.1
-    assert found == pytest.approx(wanted, abs=1e-5)
+    assert found == pytest.approx(wanted[:, 0], abs=1e-5)
+
+
+@pytest.mark.parametrize("rpcs", [1, 4])
+def test_the_gradient_is_that_of_small_differences(rpcs: int) -> None:
+    steps, small = 18, 1e-5
+    inputs = drawn_inputs(steps, rpcs)
+    weights = {k: w.astype(np.float64) for k, w in drawn_weights(rpcs).items()}
+    sides = supports(series_of(np.ones((steps, rpcs))).graph, 2, rpcs)
+    walks = [walk.astype(np.float64) for walk in walks_of(sides)]
+    of = whole_stretch(inputs, sides, np.float64)
+    told, slopes = gradient(weights, walks, of)
+    assert told == pytest.approx(loss(weights, walks, of), rel=1e-12)
+    assert set(slopes) == set(weights)
+    rng = np.random.default_rng(3)
+    for name, weight in weights.items():
+        assert slopes[name].shape == weight.shape
+        for place in rng.choice(weight.size, min(weight.size, 6), replace=False):
+            at = np.unravel_index(place, weight.shape)
+            moved = {sign: weights | {name: weight.copy()} for sign in (-1, 1)}
+            for sign, some in moved.items():
+                some[name][at] += sign * small
+            wanted = (loss(moved[1], walks, of) - loss(moved[-1], walks, of)) / (2 * small)
+            assert slopes[name][at] == pytest.approx(wanted, rel=1e-5, abs=1e-9), name
 
 
 def test_what_wanders_is_followed_better_than_by_the_clock() -> None:
@@ -168,23 +192,8 @@ def test_two_hundred_rpcs_are_one_pattern_like_any_other() -> None:
     assert np.isfinite(made.spread).all()
 
 
-def test_rpcs_of_alike_counts_share_a_size() -> None:
-    assert [padded(n) for n in (1, 4, 5, 20, 200, 513)] == [4, 4, 8, 24, 256, 640]
+def test_a_short_series_is_learned_in_short_stretches() -> None:
     assert [length_for(n) for n in (64, 100, 4_032)] == [24, 48, 96]
-
-
-def test_a_network_may_begin_where_another_one_ended() -> None:
-    series = wandering(6)
-    before = DiffusionGru().fit(series, seed=0)
-    longer = wandering(7)
-    after = DiffusionGru(start=before).fit(longer, seed=0)
-    fresh = DiffusionGru().fit(longer, seed=0)
-    moved, far = (
-        np.abs(weights_of(m)["gates"] - weights_of(before)["gates"]).mean() for m in (after, fresh)
-    )
-    assert moved < far or np.isclose(moved, far)
-    with pytest.raises(InformerError, match="starts from one of its own, got seasonal"):
-        DiffusionGru(start=Seasonal().fit(series, seed=0))
 
 
 def test_calls_in_batches_scatter_less_by_day_than_their_nights_let_fear() -> None:

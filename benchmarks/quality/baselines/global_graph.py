@@ -10,7 +10,7 @@ Axes: t step, c column, e edge.
 import numpy as np
 
 from informer.core.types import Floats, Ints, PatternGraph, PatternTraffic
-from informer.forecasts.diffusion import supports
+from informer.forecasts.walks import supports
 from quality.baselines.forecasting import busy_columns, learned_steps, scored
 from quality.baselines.gru import sequences
 from quality.baselines.recurrent import forecast

@@ -21,14 +21,18 @@ def run_learn(
 ) -> None:
     """Learn, then say what was learned."""
     with progress_on_stderr() as progress:
-        result = learn(
-            sources,
-            workspace,
-            settings=settings,
-            from_ns=from_ns,
-            until_ns=until_ns,
-            progress=progress,
-        )
+        try:
+            result = learn(
+                sources,
+                workspace,
+                settings=settings,
+                from_ns=from_ns,
+                until_ns=until_ns,
+                progress=progress,
+            )
+        except KeyboardInterrupt:
+            warn(("what was read and learned so far is kept: the same command goes on from here",))
+            raise
     patterns = list_patterns(workspace)
     if json_out:
         print_json(_document(result, patterns))

@@ -13,9 +13,11 @@ PRIOR_SPREAD = 0.05  # what a spread is taken to be where nothing tells it
 PRIOR_STEPS = 4.0  # nats by which that prior falls per unit of deviation, sqrt(spread)
 POOLED_STEPS = 60.0  # steps that the other rpcs of a pattern count for
 SPREADS = np.concatenate(([0.0], np.geomspace(1e-5, 10.0, 49)))
+SIZES = np.concatenate(([np.inf], 1.0 / SPREADS[1:]))
 ROUGH = 4  # every so many of them are tried first
 REFITS = 2  # after drawing in what is out of reach
 MOST_STEPS = 4_096  # that a spread is learned from
+ROUGH_STEPS = 1_024  # enough to know what is out of reach
 FEWEST_SPREAD = 1e-4  # below, the closed form of CRPS loses its digits and Poisson does as well
 LARGE_MEAN = 2_000.0  # above, the gamma distribution does as well
 
@@ -64,7 +66,9 @@ def within_reach(
     return np.clip(observed, expected - reach, expected + reach + 1.0)
 
 
-def fit_spread(observed: Floats, expected: Floats, counts: Bools) -> Floats:
+def fit_spread(
+    observed: Floats, expected: Floats, counts: Bools, most_steps: int = MOST_STEPS
+) -> Floats:
     """The likeliest spread of every rpc, [n], from honest forecasts [t, n] of counts [t, n].
 
     `counts` [t] says which steps count. Each rpc leans on the pattern as a whole as though it
@@ -72,26 +76,42 @@ def fit_spread(observed: Floats, expected: Floats, counts: Bools) -> Floats:
     Counts out of reach are drawn in: one burst does not make a series a wild one.
     """
     rows = np.flatnonzero(counts)
-    if rows.size > MOST_STEPS:
-        rows = rows[np.linspace(0, rows.size - 1, MOST_STEPS).astype(np.int64)]
+    if rows.size > most_steps:
+        rows = rows[np.linspace(0, rows.size - 1, most_steps).astype(np.int64)]
     y, m = observed[rows], expected[rows]
     spread = _likeliest_spread(y, m)
     for _ in range(REFITS):
-        spread = _likeliest_spread(within_reach(y, m, spread), m)
+        before, spread = spread, _likeliest_spread(within_reach(y, m, spread), m)
+        if np.array_equal(before, spread):
+            break
     return spread
+
+
+def likely_sizes(observed: Floats, expected: Floats, size: Floats) -> Floats:
+    """Log probability of counts [t, n] for sizes (1 / spread) [n] or [t, n], summed over steps.
+
+    Only good to compare sizes: what no size changes is left out. Infinite = Poisson.
+    """
+    finite = np.isfinite(size)
+    if not finite.any():
+        return np.asarray(-expected.sum(axis=0), np.float64)
+    s = np.where(finite, size, 1.0)
+    each = special.gammaln(observed + s) - (observed + s) * np.log(s + expected)
+    each += np.broadcast_to(s * np.log(s) - special.gammaln(s), each.shape)
+    return np.asarray(np.where(finite, each, -expected).sum(axis=0), np.float64)
 
 
 def _likeliest_spread(y: Floats, m: Floats) -> Floats:
     """First every fourth spread of the grid, then those between around the best, per rpc."""
     grid = np.arange(len(SPREADS))
     rough = grid[::ROUGH]
-    told = np.stack([log_likelihood(y, m, SPREADS[i]).sum(axis=0) for i in rough])  # [r, n]
+    told = np.stack([likely_sizes(y, m, SIZES[i]) for i in rough])  # [r, n]
     pooled = told.mean(axis=1) * (POOLED_STEPS / max(len(y), POOLED_STEPS))
     prior = -PRIOR_STEPS * np.abs(np.sqrt(SPREADS) - np.sqrt(PRIOR_SPREAD))
     leaning = np.interp(grid, rough, pooled) + prior  # [grid]
     start = rough[np.argmax(told + leaning[rough, None], axis=0)]  # [n]
     near = np.clip(start + np.arange(1 - ROUGH, ROUGH)[:, None], 0, len(grid) - 1)
-    fine = np.stack([log_likelihood(y, m, SPREADS[i]).sum(axis=0) for i in near]) + leaning[near]
+    fine = np.stack([likely_sizes(y, m, SIZES[i]) for i in near]) + leaning[near]
     best = np.take_along_axis(near, np.argmax(fine, axis=0)[None], axis=0)[0]
     return np.asarray(SPREADS[best], np.float64)
 

@@ -7,10 +7,9 @@ regression that is solved at once, and says nothing where held-out steps are no 
 
 import numpy as np
 
-from informer.core.errors import InformerError
 from informer.core.types import Bools, Floats, Forecast, Model, Series
 from informer.forecasts.counts import log_likelihood
-from informer.forecasts.gru_network import PER_RPC, Weights, log_correction, random_weights
+from informer.forecasts.gru_network import Weights, log_correction, random_weights
 from informer.forecasts.model import TooShortError, check_fits, described, since_first_seen
 from informer.forecasts.noise import Noise, fit_noise
 from informer.forecasts.pool import Pool
@@ -34,21 +33,18 @@ class DiffusionGru:
 
     name = "diffusion_gru"
 
-    def __init__(self, pool: Pool | None = None, start: Model | None = None) -> None:
-        """`pool` is lent to the clock; `start` is a model whose network is learned further."""
-        if start is not None and start.forecaster != self.name:
-            raise InformerError(f"{self.name} starts from one of its own, got {start.forecaster}")
+    def __init__(self, pool: Pool | None = None) -> None:
+        """`pool` is lent to the clock."""
         self.pool = pool
-        self.start = start
 
     def fit(self, series: Series, *, seed: int) -> Model:
         """Learn the clock, then the correction of what it tells of steps that it had not learned.
 
         Raises `TooShortError` where fewer than `FEWEST_STEPS` were seen.
         """
-        from informer.forecasts.diffusion import supports
         from informer.forecasts.gru_stretches import Lesson
         from informer.forecasts.gru_training import GruSchedule, train
+        from informer.forecasts.walks import supports
 
         if series.seen.sum() < FEWEST_STEPS:
             raise TooShortError(
@@ -65,7 +61,7 @@ class DiffusionGru:
         views = [inputs_of(series, s, base, noise, usual_log, learned_s) for s in seen]
         held = _held(series.steps)
         sides = supports(series.graph, 2, n)
-        weights = random_weights(n, seed) | self._started()
+        weights = random_weights(n, seed)
         weights["direct"] = _regressed(series, base, noise, views[:2], series.seen & ~held)
         lesson = Lesson(views, base, series.calls, series.seen, held, noise, sides)
         weights = train(weights, lesson, GruSchedule(), seed=seed)
@@ -108,12 +104,6 @@ class DiffusionGru:
         spread = Noise(a["spread"], a["batch"]).spread_at(expected)
         doubt = np.zeros_like(spread) if by_clock.doubt is None else by_clock.doubt
         return Forecast(expected, spread + doubt, by_clock.doubt)
-
-    def _started(self) -> Weights:
-        """Weights of the model to start from that know nothing of its pattern."""
-        if self.start is None:
-            return {}
-        return {k: v for k, v in weights_of(self.start).items() if k not in PER_RPC}
 
 
 def clock_of(model: Model) -> Model:

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from informer.core.types import Model, Series
 from informer.forecasts.backtest import HELD_SHARE, NO_POOLS, Backtest
+from informer.forecasts.finished import Finished
 from informer.forecasts.pool import Pools, pools_of
 from informer.forecasts.select import BAR, NAMES
-from informer.forecasts.workers import Task, run_tasks
+from informer.forecasts.workers import Result, Task, run_tasks
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +34,8 @@ def fit_all(
     seed: int,
     processes: int | None = None,
     progress: Callable[[int, int], None] | None = None,
-    compiled: Path | None = None,
     pools: Pools = NO_POOLS,
+    finished: Path | None = None,
 ) -> dict[str, Fitted]:
     """The best forecaster of every pattern, by pattern id; `progress` hears (done, of).
 
@@ -46,8 +47,8 @@ def fit_all(
         critical=critical,
         seed=seed,
         processes=processes,
-        compiled=compiled,
         pools=pools,
+        finished=finished,
     ):
         found[pattern_id] = fitted
         if progress is not None:
@@ -61,25 +62,40 @@ def fit_each(
     critical: Collection[str],
     seed: int,
     processes: int | None = None,
-    compiled: Path | None = None,
     pools: Pools = NO_POOLS,
+    finished: Path | None = None,
 ) -> Generator[tuple[str, Fitted], None, None]:
-    """Pattern id and what was learned, as soon as it is finished: an interrupt keeps the rest.
+    """Pattern id and what was learned, as soon as it is finished.
 
     Only patterns in `critical` may get a network. `processes` is the number of cores where not
-    given; results do not depend on it. `compiled` is a folder that keeps compiled programs for
-    later runs. `pools` is what other patterns lend to those that have too little of their own.
-    Raises what the fit of a pattern raised.
+    given; results do not depend on it. `pools` is what other patterns lend to those that have too
+    little of their own. `finished` is a folder that keeps results: after an interrupt, the same
+    call takes them from there. Raises what the fit of a pattern raised.
     """
     tasks = [
-        Task(s, NAMES if s.graph.pattern_id in critical else (BAR,), seed, compiled, pools)
+        Task(s, NAMES if s.graph.pattern_id in critical else (BAR,), seed, pools)
         for s in sorted(series, key=lambda s: -s.calls.size)
     ]
+    shelf = None if finished is None else Finished(finished)
+    known = (
+        [(task, shelf.of(task)) for task in tasks] if shelf else [(task, None) for task in tasks]
+    )
+    for task, result in known:
+        if result is not None:
+            yield task.series.graph.pattern_id, Fitted(*result)
+    for task, result in _run([task for task, result in known if result is None], processes):
+        if shelf is not None:
+            shelf.keep(task, result)
+        yield task.series.graph.pattern_id, Fitted(*result)
+
+
+def _run(
+    tasks: Sequence[Task], processes: int | None
+) -> Generator[tuple[Task, Result], None, None]:
     count = min(processes or os.cpu_count() or 1, len(tasks))
     if count > 1:
         with closing(run_tasks(tasks, count)) as results:
-            for task, result in results:
-                yield task.series.graph.pattern_id, Fitted(*result)
+            yield from results
         return
     for task in tasks:
-        yield task.series.graph.pattern_id, Fitted(*task.run())
+        yield task, task.run()

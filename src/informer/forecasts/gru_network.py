@@ -51,7 +51,7 @@ def random_weights(nodes: int, seed: int) -> Weights:
 def log_correction(weights: Weights, sides: Floats, inputs: Inputs) -> Floats:
     """Logarithm of what the network makes of the clock's forecast, [t, n].
 
-    `sides` [n, n * m] as from `diffusion.supports`, without padding.
+    `sides` [n, n * m] as from `walks.supports`, without padding.
     """
     w = {name: np.asarray(array, np.float64) for name, array in weights.items()}
     steps, rpcs = inputs.unit.shape

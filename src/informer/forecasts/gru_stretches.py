@@ -1,19 +1,14 @@
-"""The stretches that `diffusion_gru` learns from: parts of a padded series, many at once.
+"""The stretches that `diffusion_gru` learns from: parts of a series, many at once.
 
-Shapes are few, so that patterns share compiled programs.
-
-Axes: u update, t step, b stretch, n rpc, c channel.
+Axes: t step, c channel, b stretch, n rpc.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
+import numpy.typing as npt
 
-import informer.forecasts.jax_cpu  # noqa: F401  # imported for its effect: one thread
 from informer.core.types import Bools, Floats, Ints
 from informer.forecasts.gru_network import WALKS
 from informer.forecasts.noise import Noise
@@ -21,10 +16,11 @@ from informer.forecasts.residuals import Inputs
 
 LENGTHS = (96, 48, 24)  # of a stretch, the longest that fits twice
 WARM_UP_SHARE = 3  # the first third fills the memory and does not count
-CELLS = 256  # stretches x rpcs of an update, about
-MOST_STRETCHES = 12
-UPDATES = 8  # between two looks at the held-out steps
-NODES = (4, 8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
+CELLS = 240  # stretches x rpcs of an update, about
+STRETCHES = (2, 12)  # of an update, at least and at most
+LEAST_NOISE = 1e-3
+
+Array = npt.NDArray[np.floating]  # single precision to learn, double to be checked
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,33 +33,20 @@ class Lesson:
     seen: Bools  # [t]
     held: Bools  # [t], steps that tell when to stop
     noise: Noise
-    sides: Floats  # [n, n * m]
+    sides: Floats  # [n, n * m], as from `walks.supports`
 
 
-class Around(NamedTuple):
-    """A pattern, padded."""
+@dataclass(frozen=True, slots=True)
+class Stretches:
+    """Parts of a series, with what the gradient of the loss needs to know of them."""
 
-    sides: jax.Array  # [n, n * m]
-    spread: jax.Array  # [n]
-    batch: jax.Array  # [n]
-    real: jax.Array  # [n], 0 for padding
-
-
-class Stretches(NamedTuple):
-    """Parts of a series, with or without a leading axis of updates."""
-
-    own: jax.Array  # [t, b, n, c]
-    static: jax.Array  # [t, b, n, c]
-    shared: jax.Array  # [t, b, c]
-    unit: jax.Array  # [t, b, n]
-    base: jax.Array  # [t, b, n]
-    calls: jax.Array  # [t, b, n]
-    counts: jax.Array  # [t, b, 1], 1 where the loss counts
-
-
-def padded(nodes: int) -> int:
-    """The next of few sizes."""
-    return next((size for size in NODES if size >= nodes), -(-nodes // 128) * 128)
+    own: Array  # [t, c, b, n]
+    read: Array  # [t, c, b, n]: own inputs after every walk, the walks outermost; then all others
+    unit: Array  # [t, b, n]
+    base: Array  # [t, b, n]
+    calls: Array  # [t, b, n]
+    size: Array  # [t, b, n], 1 / spread of the counts
+    counts: Array  # [t, b, 1], 1 where the loss counts
 
 
 def length_for(steps: int) -> int:
@@ -71,54 +54,42 @@ def length_for(steps: int) -> int:
     return next((length for length in LENGTHS if 2 * length <= steps), LENGTHS[-1])
 
 
-def stretches_for(nodes: int) -> int:
+def stretches_for(rpcs: int) -> int:
     """How many stretches an update takes."""
-    return int(np.clip(CELLS // nodes, 2, MOST_STRETCHES))
+    return int(np.clip(CELLS // rpcs, *STRETCHES))
+
+
+def walks_of(sides: Floats) -> list[Array]:
+    """What to multiply [..., n] with for each walk but the identity, [n, n] each."""
+    n = len(sides)
+    each = np.asarray(sides, np.float32).reshape(n, n, WALKS)
+    return [np.ascontiguousarray(each[:, :, m].T) for m in range(1, WALKS)]
 
 
 class Cut:
-    """Cuts stretches out of a padded series."""
+    """Cuts stretches out of a series."""
 
-    def __init__(self, lesson: Lesson, nodes: int, length: int) -> None:
-        def wide(array: Floats, fill: float = 0.0) -> Floats:
-            pad = [(0, 0)] * array.ndim
-            pad[1] = (0, nodes - array.shape[1])
-            return np.pad(array, pad, constant_values=fill).astype(np.float32)
-
+    def __init__(self, lesson: Lesson, length: int) -> None:
         first, steps = lesson.views[0], len(lesson.calls)
         short = max(0, length - steps)  # what there is too little of is never counted
 
-        def long(array: Floats) -> Floats:
-            return np.pad(array, [(0, short)] + [(0, 0)] * (array.ndim - 1), mode="edge")
+        def long(array: Floats) -> Array:
+            pad = [(0, short)] + [(0, 0)] * (array.ndim - 1)
+            return np.pad(array, pad, mode="edge").astype(np.float32)
 
-        self._own = [long(wide(view.own)) for view in lesson.views]
-        self._shared = [long(view.shared.astype(np.float32)) for view in lesson.views]
-        self._others = [
-            long(a)
-            for a in (
-                wide(first.static),
-                wide(first.unit, 0.1),
-                wide(lesson.base, 1.0),
-                wide(lesson.calls),
-            )
-        ]
+        self._own = [long(np.moveaxis(view.own, 2, 1)) for view in lesson.views]  # [t, c, n]
+        self._shared = [long(view.shared) for view in lesson.views]
+        self._static = long(np.moveaxis(first.static, 2, 1))
+        size = 1.0 / np.maximum(lesson.noise.spread_at(lesson.base), LEAST_NOISE)
+        self._others = [long(a) for a in (first.unit, lesson.base, lesson.calls, size)]
         self._seen = np.pad(lesson.seen, (0, short))
         self._held = np.pad(lesson.held, (0, short))
         self._steps, self._length = steps + short, length
-        n = lesson.sides.shape[0]
-        sides = np.zeros((nodes, nodes, WALKS), np.float32)
-        sides[:n, :n] = lesson.sides.reshape(n, n, WALKS)
-        pad = (0, nodes - n)
-        self.around = Around(
-            jnp.asarray(sides.reshape(nodes, -1)),
-            jnp.asarray(np.pad(lesson.noise.spread, pad, constant_values=1.0), jnp.float32),
-            jnp.asarray(np.pad(lesson.noise.batch, pad), jnp.float32),
-            jnp.asarray(np.arange(nodes) < n, jnp.float32),
-        )
+        self.walks = walks_of(lesson.sides)
 
     def drawn(self, stretches: int, view: int, rng: np.random.Generator) -> Stretches:
-        """`UPDATES` times so many, anywhere, in one of the views; held-out steps do not count."""
-        starts = rng.integers(0, self._steps - self._length + 1, (UPDATES, stretches))
+        """So many, anywhere, in one of the views; held-out steps do not count."""
+        starts = rng.integers(0, self._steps - self._length + 1, stretches)
         return self._of(starts, view, ~self._held)
 
     def held(self, stretches: int) -> Stretches:
@@ -130,11 +101,19 @@ class Cut:
         return self._of(starts, 0, self._held)
 
     def _of(self, starts: Ints, view: int, counted: Bools) -> Stretches:
-        t = starts[..., None, :] + np.arange(self._length)[:, None]  # [..., t, b]
+        t = starts + np.arange(self._length)[:, None]  # [t, b]
         warm = self._length // WARM_UP_SHARE
-        late = (np.arange(self._length) >= warm)[:, None] | (starts[..., None, :] == 0)
+        late = (np.arange(self._length) >= warm)[:, None] | (starts == 0)
         counts = (counted & self._seen)[t] & late
-        static, unit, base, calls = (a[t] for a in self._others)
-        own, shared = self._own[view][t], self._shared[view][t]
-        given = (own, static, shared, unit, base, calls, counts[..., None])
-        return Stretches(*(jnp.asarray(a, jnp.float32) for a in given))
+        own = _channels_first(self._own[view][t])
+        static = _channels_first(self._static[t])
+        shared = np.moveaxis(self._shared[view][t], 2, 1)[..., None]  # [t, c, b, 1]
+        shared = np.broadcast_to(shared, (*shared.shape[:-1], own.shape[-1]))
+        read = np.concatenate([own, *(own @ walk for walk in self.walks), static, shared], axis=1)
+        unit, base, calls, size = (a[t] for a in self._others)
+        return Stretches(own, read, unit, base, calls, size, counts[..., None].astype(np.float32))
+
+
+def _channels_first(array: Array) -> Array:
+    """[t, b, c, n] as [t, c, b, n]."""
+    return np.ascontiguousarray(np.swapaxes(array, 1, 2))

@@ -1,7 +1,6 @@
 """JAX on one CPU thread: one process per pattern scales, threads inside one do not."""
 
 import os
-from pathlib import Path
 
 import jax
 
@@ -18,13 +17,6 @@ def _configure(name: str, value: object) -> None:
 
 
 _configure("jax_platforms", "cpu")
-
-
-def keep_compiled_programs(folder: Path) -> None:
-    """Keep compiled programs in this folder, for later runs and other processes."""
-    _configure("jax_compilation_cache_dir", str(folder))
-    _configure("jax_persistent_cache_min_compile_time_secs", 0.1)
-    _configure("jax_persistent_cache_min_entry_size_bytes", -1)
 
 
 def padded_nodes(nodes: int) -> int:

@@ -13,7 +13,7 @@ from informer.forecasts.counts import (
     POOLED_STEPS,
     PRIOR_SPREAD,
     PRIOR_STEPS,
-    log_likelihood,
+    likely_sizes,
     within_reach,
 )
 
@@ -21,6 +21,7 @@ SPREADS = np.concatenate(([0.0], np.geomspace(1e-5, 10.0, 25)))
 BATCHES = np.array([0.0, 0.2, 0.5, 1.0, 2.0, 4.0])
 BATCH_COSTS = 2.0  # nats by which calls in batches must be likelier
 MOST_STEPS = 1_024
+LEAST_SPREAD = 1e-7  # below, the digits of a negative binomial are lost and Poisson does as well
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ def fit_noise(
 def _likeliest(y: Floats, m: Floats, batch: Floats | None) -> Noise:
     offers = BATCHES[:, None] * np.ones(y.shape[1]) if batch is None else batch[None]  # [b, n]
     told = np.stack(
-        [[log_likelihood(y, m, s + b / m).sum(axis=0) for s in SPREADS] for b in offers]
+        [[likely_sizes(y, m, _size(s + b / m)) for s in SPREADS] for b in offers]
     )  # [b, s, n]
     pooled = told.mean(axis=2) * (POOLED_STEPS / max(len(y), POOLED_STEPS))
     prior = -PRIOR_STEPS * np.abs(np.sqrt(SPREADS) - np.sqrt(PRIOR_SPREAD))
@@ -67,3 +68,7 @@ def _likeliest(y: Floats, m: Floats, batch: Floats | None) -> Noise:
     best = (told + leaning[..., None]).reshape(-1, y.shape[1]).argmax(axis=0)
     which, spread = np.divmod(best, len(SPREADS))
     return Noise(SPREADS[spread], offers[which, np.arange(y.shape[1])])
+
+
+def _size(spread: Floats) -> Floats:
+    return np.divide(1.0, spread, out=np.full_like(spread, np.inf), where=spread > LEAST_SPREAD)

@@ -18,7 +18,7 @@ from informer.forecasts.calendar import (
     starts_s,
     weekdays,
 )
-from informer.forecasts.counts import fit_spread, within_reach
+from informer.forecasts.counts import ROUGH_STEPS, fit_spread, within_reach
 from informer.forecasts.profile import FEWEST_SLOTS, Folded, learn_profile, repeating_period_steps
 from informer.forecasts.weekday import day_trend, weekday_factors
 
@@ -98,7 +98,7 @@ def learn_season(series: Series) -> Found:
     held = _likeliest(data, with_weekend=False).held * level
 
     def clipped(expected: Floats) -> Floats:
-        spread = fit_spread(calls, expected, series.seen)
+        spread = fit_spread(calls, expected, series.seen, ROUGH_STEPS)
         return within_reach(calls, expected, spread, LEARNING_REACH_SD) * seen
 
     trend = day_trend(clipped(held), held * seen, starts)

@@ -6,7 +6,7 @@ import numpy as np
 
 from informer.core.types import NS_PER_S, Floats, Forecast, Model, Series
 from informer.forecasts.calendar import DAY_S, starts_s
-from informer.forecasts.counts import fit_spread, log_likelihood
+from informer.forecasts.counts import ROUGH_STEPS, fit_spread, log_likelihood
 from informer.forecasts.lean import lean
 from informer.forecasts.level import LevelRule, follow
 from informer.forecasts.model import TooShortError, check_fits, described, since_first_seen
@@ -50,7 +50,7 @@ class Seasonal:
         rule = _young_rule(series, total) if leaned.young else _level_rule(series, season, held)
         usual = pool.spread if pool and leaned.young else 0.0
         expected = follow(held, series.calls, seen, rule, np.zeros(held.shape[1]))
-        spread = fit_spread(series.calls, expected, seen)
+        spread = fit_spread(series.calls, expected, seen, ROUGH_STEPS)
         expected = follow(held, series.calls, seen, rule, spread)
         spread = np.maximum(fit_spread(series.calls, expected, seen), usual)
         model = Model(
@@ -108,7 +108,7 @@ def _young_rule(series: Series, total: Floats) -> LevelRule:
 def _level_rule(series: Series, season: Season, held: Floats) -> LevelRule:
     """The likeliest way to follow the level of each rpc, slow ones first."""
     rpcs = held.shape[1]
-    spread = fit_spread(series.calls, held, series.seen)
+    spread = fit_spread(series.calls, held, series.seen, ROUGH_STEPS)
     half_lives = HALF_LIVES_S if season.period_s >= DAY_S else HALF_LIVES_NO_DAY_S
     steps = [max(h / series.step_s, FEWEST_HALF_LIFE_STEPS) for h in half_lives]
     offers = [(steps[0], np.inf), *product(steps, PRIOR_CALLS)]

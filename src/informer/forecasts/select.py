@@ -1,4 +1,4 @@
-"""Forecasters by name; what needs JAX imports it when it learns or is asked for, not before."""
+"""Forecasters by name; the reference needs JAX, and is imported when it is asked for."""
 
 from informer.core.errors import InformerError
 from informer.core.ports import Forecaster
@@ -22,8 +22,13 @@ def forecaster(name: str, pool: Pool | None = None) -> Forecaster:
     if name == DiffusionGru.name:
         return DiffusionGru(pool)
     if name == REFERENCE:
-        from informer.forecasts.dcrnn import Dcrnn
-
+        try:
+            from informer.forecasts.dcrnn import Dcrnn
+        except ImportError as error:
+            raise InformerError(
+                f"forecaster {name} needs what `pip install 'rpc-informer[dcrnn]'` brings, "
+                f"{error.name} is missing"
+            ) from error
         return Dcrnn()
     raise InformerError(f"forecaster must be one of {', '.join((*NAMES, REFERENCE))}, got {name}")
 

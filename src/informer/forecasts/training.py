@@ -12,7 +12,7 @@ import optax
 from informer.core.errors import InformerError
 from informer.core.types import Floats, Ints, PatternGraph
 from informer.forecasts.dcrnn_network import DcrnnNetwork
-from informer.forecasts.diffusion import supports
+from informer.forecasts.walks import supports
 from informer.forecasts.windows import Scale, Windows
 
 UNIT = float(np.log(np.expm1(1.0)))  # softplus(UNIT) = 1: an output of 0 is the mean rate

@@ -11,7 +11,6 @@ import subprocess
 import sys
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
 from typing import BinaryIO
@@ -20,7 +19,6 @@ from informer.core.errors import InformerError
 from informer.core.types import Model, Series
 from informer.forecasts.backtest import NO_POOLS, Backtest, fit_best
 from informer.forecasts.pool import Pools
-from informer.forecasts.select import BAR
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,15 +28,10 @@ class Task:
     series: Series
     names: tuple[str, ...]
     seed: int
-    compiled: Path | None  # a folder for compiled programs
     pools: Pools = NO_POOLS  # what other patterns lend it
 
     def run(self) -> tuple[Model, Backtest]:
         """Fit it here and now."""
-        if self.compiled is not None and self.names != (BAR,):
-            from informer.forecasts.jax_cpu import keep_compiled_programs
-
-            keep_compiled_programs(self.compiled)
         return fit_best(self.series, seed=self.seed, names=self.names, pools=self.pools)
 
 

@@ -93,7 +93,7 @@ def learn(
         with home.reading() as scratch:
             read = read_outlines(scratch, home, opened, progress, asked=asked)
             learned = _learn(home, scratch, read, progress)
-        home.forget_reading()
+        home.forget_progress()
     return learned
 
 
@@ -230,7 +230,7 @@ def _fit(
         seed=home.settings.machine.seed,
         processes=home.settings.machine.processes or None,
         progress=lambda done, total: progress("training models", done, total),
-        compiled=home.compiled,
+        finished=home.finished,
         pools=pools,
     )
 

@@ -48,7 +48,6 @@ def relearn(home: Workspace, accept: Accept, incidents: Sequence[Json]) -> tuple
         critical=critical,
         seed=home.settings.machine.seed,
         processes=1,
-        compiled=home.compiled,
         pools=recall_pool(home),
     )[pattern_id]
     since_ns = found.other_rates_ns

@@ -98,27 +98,28 @@ class Workspace:
         """Where the models are: PATTERN/VERSION/."""
         return self.path / "models"
 
-    @property
-    def compiled(self) -> Path:
-        """Where compiled programs for training are kept; what is lost is compiled again."""
-        return self.path / "compiled"
-
     def scratch(self) -> DuckDBEngine:
         """An engine in memory for the work itself; what does not fit spills into the folder."""
         return DuckDBEngine(spill=self.path / SPILL, memory_limit=self.settings.machine.memory)
 
     def reading(self) -> DuckDBEngine:
-        """An engine on the file that keeps how far learning has read; see `forget_reading`."""
+        """An engine on the file that keeps how far learning has read; see `forget_progress`."""
         return DuckDBEngine(
             self.path / READING_FILE,
             spill=self.path / SPILL,
             memory_limit=self.settings.machine.memory,
         )
 
-    def forget_reading(self) -> None:
-        """Drop what was kept of a reading, when all of it is learned."""
+    @property
+    def finished(self) -> Path:
+        """Where learning keeps the fits that are finished; see `forget_progress`."""
+        return self.path / "finished"
+
+    def forget_progress(self) -> None:
+        """Drop what was kept of reading and fitting, when all of it is learned."""
         for path in self.path.glob(f"{READING_FILE}*"):
             path.unlink()
+        shutil.rmtree(self.finished, ignore_errors=True)
 
     def keep_settings(self) -> None:
         """Write the settings into `informer.toml`: what worked is taken up by the next command."""
