@@ -83,7 +83,7 @@ def fit_one(one: Refresh, pools: Pools, seed: int) -> Fitted:
     Errors: InformerError or RuntimeError as the fit gave it.
     """
     names = NAMES if one.critical else (BAR,)
-    task = Task(one.traffic.series, names, seed, None, pools)
+    task = Task(one.traffic.series, names, seed, pools)
     with closing(run_tasks([task], 1)) as results:
         _, (model, backtest) = next(results)
     return Fitted(model, backtest)

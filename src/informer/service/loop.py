@@ -10,13 +10,13 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from informer.pipeline.online import Closed, Online
 from informer.pipeline.workspace import Workspace
-from informer.spans.open import open_sources
+from informer.service.spool import Segment, Spool
+from informer.spans.open import open_frames
 
 PAUSE_S = 0.2  # between two looks at the spool
 MOST_STEPS = 60  # closed at once: what was missed in an outage is caught up piece by piece
@@ -25,23 +25,6 @@ BATCH = "batch"
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-
-
-class Segment(Protocol):
-    """A sealed file of messages."""
-
-    number: int
-    path: Path
-
-
-class Segments(Protocol):
-    """What the loop needs of the spool."""
-
-    def sealed(self) -> list[Any]:
-        """Segments that get no more messages, in order."""
-
-    def forget(self, number: int) -> None:
-        """Nothing of this segment is needed any more."""
 
 
 @dataclass(slots=True)
@@ -69,7 +52,7 @@ class Loop:
         self,
         home: Workspace,
         opened: Callable[[], Online],
-        spool: Segments,
+        spool: Spool,
         *,
         clock_ns: Callable[[], int] = time.time_ns,
     ) -> None:
@@ -137,14 +120,9 @@ class Loop:
 
     def _take_in(self, segment: Segment) -> None:
         source = self._home.settings.source
-        sources = open_sources(
-            [str(segment.path)],
-            format="otlp",
-            correlate=source.correlate,
-            where=source.where or None,
-        )
+        frames = open_frames(segment.path, correlate=source.correlate, where=source.where or None)
         heard_ns = max(self._online.open.stream_ns, self._online.closed_ns)
-        came = self._online.add(sources, segment.number, now_ns=self._clock_ns())
+        came = self._online.add([frames], segment.number, now_ns=self._clock_ns())
         if segment.number > self._last_old and self._resumed and came.first_ns > heard_ns:
             self._online.missed(heard_ns, came.first_ns)
         if segment.number > self._last_old and came.spans:
