@@ -26,6 +26,7 @@ class Rpcs:
     plain_of: dict[str, int]  # rpc id to p
     names: tuple[frozenset[Plain], ...]  # p: every name it goes by
     to_service: Bools  # [p], no call of a database
+    by_call: dict[tuple[str, str, str], Ints]  # callee, method, kind: p, whoever calls
 
     @classmethod
     def of(cls, rpcs: pa.Table) -> "Rpcs":
@@ -33,21 +34,30 @@ class Rpcs:
         columns = [rpcs[c].to_pylist() for c in ("caller", "callee", "method", "kind")]
         names: list[Plain] = list(zip(*columns, strict=True))
         plain = [(_VERSION.sub("", a), _VERSION.sub("", b), c, d) for a, b, c, d in names]
-        number = {p: i for i, p in enumerate(sorted(set(plain)))}
-        known: list[set[Plain]] = [{p} for p in number]
-        for p, name in zip(plain, names, strict=True):
-            known[number[p]].add(name)
+        number = {one: p for p, one in enumerate(sorted(set(plain)))}
+        known: list[set[Plain]] = [{one} for one in number]
+        for one, name in zip(plain, names, strict=True):
+            known[number[one]].add(name)
         ids = rpcs["rpc_id"].to_pylist()
-        plain_of = {rpc_id: number[p] for rpc_id, p in zip(ids, plain, strict=True)}
+        plain_of = {rpc_id: number[one] for rpc_id, one in zip(ids, plain, strict=True)}
         to_service = np.array([kind != "db" for *_, kind in number], dtype=bool)
-        return cls(tuple(number), plain_of, tuple(map(frozenset, known)), to_service)
+        by_call: dict[tuple[str, str, str], list[int]] = {}
+        for (_, *call), p in number.items():
+            by_call.setdefault((call[0], call[1], call[2]), []).append(p)
+        return cls(
+            tuple(number),
+            plain_of,
+            tuple(map(frozenset, known)),
+            to_service,
+            {call: np.array(p, dtype=np.int64) for call, p in by_call.items()},
+        )
 
     def answering(self, plain: int) -> Ints:
         """The plain rpcs that this one may be: of a call whose caller was lost, any caller's."""
-        caller, *call = self.plain[plain]
+        caller, callee, method, kind = self.plain[plain]
         if caller != UNKNOWN:
             return np.array([plain])
-        return np.array([p for p, (_, *other) in enumerate(self.plain) if other == call])
+        return self.by_call[callee, method, kind]
 
 
 @dataclass(frozen=True, slots=True)
