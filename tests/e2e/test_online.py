@@ -163,6 +163,12 @@ def test_no_data_is_no_silence(feed: Feed) -> None:
     assert feed.closed[-1].incidents.num_rows == 0
 
 
+def test_watching_may_begin_long_after_learning_ended(feed: Feed) -> None:
+    feed.give_day(110, 122)
+    assert sum(len(c.grid.seen) for c in feed.closed) == 10
+    assert feed.home.table("incidents").num_rows == 0
+
+
 def test_a_time_in_which_nobody_listened_is_not_covered(feed: Feed) -> None:
     feed.give_day(0, 16)
     start_ns = feed.online.closed_ns

@@ -39,7 +39,8 @@ class Followed:
         """Over the whole window without the steps that are `barred`, [t]."""
         self.tip, self.barred = self.base.copy(), barred
         steps = range(traffic.series.steps)
-        self.said = Forecast.joined([_step(self.tip, traffic, t, bool(barred[t])) for t in steps])
+        said = [_step(self.tip, traffic, t, bool(barred[t])) for t in steps]
+        self.said = Forecast.joined([_nothing_said(traffic), *said])
 
     def let_go(self, traffic: PatternTraffic, steps: int) -> None:
         """The window begins so many steps later."""

@@ -74,6 +74,10 @@ class Loop:
         self._asked.put((work, answer))
         return answer
 
+    def learned_anew(self) -> None:
+        """Take up what the workspace holds now, before the next step."""
+        self.ask(lambda home: self._online.learned_anew())
+
     def stop(self) -> None:
         """End after what is under way."""
         self._stop.set()

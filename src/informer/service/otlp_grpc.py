@@ -61,8 +61,10 @@ async def serve_grpc(
         ],
     )
     exporting = Exporting(reception, tokens)
-    handler = grpc.unary_unary_rpc_method_handler(
-        exporting.export, response_serializer=ExportTraceServiceResponse.SerializeToString
+    handler: grpc.RpcMethodHandler[bytes, ExportTraceServiceResponse] = (
+        grpc.unary_unary_rpc_method_handler(
+            exporting.export, response_serializer=ExportTraceServiceResponse.SerializeToString
+        )
     )
     server.add_generic_rpc_handlers(
         (grpc.method_handlers_generic_handler(SERVICE, {METHOD: handler}),)

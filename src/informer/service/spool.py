@@ -73,6 +73,11 @@ class Spool:
         with self._lock:
             return self._size()
 
+    @property
+    def is_full(self) -> bool:
+        """Whether another segment would find no room."""
+        return self.size + self._segment_bytes > self._most_bytes
+
     def add(self, message: bytes) -> None:
         """Keep a message. Errors: SpoolFullError when there is no room, here or on the disk."""
         frame = len(message).to_bytes(LENGTH_BYTES, "big") + message

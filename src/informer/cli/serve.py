@@ -1,0 +1,26 @@
+"""`informer serve`."""
+
+import logging
+from pathlib import Path
+
+from informer.cli.show import say
+from informer.core.errors import InformerError
+
+
+def run_serve(workspace: Path, *, insecure: bool) -> None:
+    """Serve until a signal ends it."""
+    try:
+        from informer.service.serve import Ports, serve
+    except ImportError as error:
+        raise InformerError(
+            f"serve needs what `pip install 'rpc-informer[serve]'` brings, {error.name} is missing"
+        ) from error
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
+
+    def ready(ports: Ports) -> None:
+        told = {"OTLP/gRPC": ports.grpc, "OTLP/HTTP": ports.http, "health and metrics": ports.web}
+        for what, port in told.items():
+            if port is not None:
+                say(f"{what} on port {port}")
+
+    serve(workspace, insecure=insecure, ready=ready)
