@@ -43,8 +43,9 @@ if ! $venv/bin/python -m pip --version >/dev/null 2>&1; then
     "$python" -m venv $venv
 fi
 
-$venv/bin/python -m pip install --disable-pip-version-check --only-binary :all: --require-hashes \
-    -r "$lock"
+# PySpark comes as plain Python and Java alone, which pip has to pack itself.
+$venv/bin/python -m pip install --disable-pip-version-check --only-binary :all: \
+    --no-binary pyspark --require-hashes -r "$lock"
 # No isolation: the build backend is in the lock too, so nothing floats.
 $venv/bin/python -m pip install --disable-pip-version-check --quiet --no-deps \
     --no-build-isolation -e .

@@ -58,6 +58,11 @@ def source_options(command: Command) -> Command:
         ),
         click.option("--correlate", help="What joins spans: trace_id or attribute:NAME."),
         click.option("--where", help="Read only spans for which this SQL condition holds."),
+        click.option(
+            "--engine",
+            help="Where spans lie and are read: duckdb, spark, spark://HOST:PORT, "
+            "clickhouse://[USER@]HOST[:PORT] or chdb:FOLDER.",
+        ),
     )
     for option in reversed(options):
         command = option(command)

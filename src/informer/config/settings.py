@@ -9,6 +9,8 @@ from typing import Any
 from informer.core.errors import InformerError
 from informer.core.formats import FORMATS
 
+ENGINE = r"duckdb|spark|spark:.+|clickhouses?://([^:@/]+@)?[^@/:]+(:\d+)?|chdb:.+"
+
 
 def setting(
     default: Any, means: str, rule: str = "", holds: Callable[[Any], bool] | None = None
@@ -43,6 +45,14 @@ class SourceSettings:
         lambda v: v == "trace_id" or re.fullmatch(r"attribute:.+", v) is not None,
     )
     where: str = setting("", "A SQL condition over span columns; only what it holds for is read.")
+    engine: str = setting(
+        "duckdb",
+        "Where spans lie and are read: `duckdb` (files, here), `spark`, `spark://HOST:PORT`, "
+        "`spark:MASTER`, `clickhouse://[USER@]HOST[:PORT]` or `chdb:FOLDER`.",
+        "must be duckdb, spark, spark://HOST:PORT, spark:MASTER, clickhouse://[USER@]HOST[:PORT], "
+        "clickhouses://[USER@]HOST[:PORT] or chdb:FOLDER",
+        lambda v: re.fullmatch(ENGINE, v) is not None,
+    )
 
 
 @dataclass(frozen=True, slots=True)

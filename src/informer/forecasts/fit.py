@@ -1,10 +1,11 @@
 """Models for many patterns: one process per pattern, the largest first."""
 
 import os
-from collections.abc import Callable, Collection, Generator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 from informer.core.types import Model, Series
 from informer.forecasts.backtest import HELD_SHARE, NO_POOLS, Backtest
@@ -12,6 +13,9 @@ from informer.forecasts.finished import Finished
 from informer.forecasts.pool import Pools, pools_of
 from informer.forecasts.select import BAR, NAMES
 from informer.forecasts.workers import Result, Task, run_tasks
+
+# Tasks in, each with its result out, in any order; on a cluster, say.
+Runner: TypeAlias = Callable[[Sequence[Task]], Iterable[tuple[Task, Result]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,7 @@ def fit_all(
     progress: Callable[[int, int], None] | None = None,
     pools: Pools = NO_POOLS,
     finished: Path | None = None,
+    runner: Runner | None = None,
 ) -> dict[str, Fitted]:
     """The best forecaster of every pattern, by pattern id; `progress` hears (done, of).
 
@@ -49,6 +54,7 @@ def fit_all(
         processes=processes,
         pools=pools,
         finished=finished,
+        runner=runner,
     ):
         found[pattern_id] = fitted
         if progress is not None:
@@ -64,13 +70,15 @@ def fit_each(
     processes: int | None = None,
     pools: Pools = NO_POOLS,
     finished: Path | None = None,
+    runner: Runner | None = None,
 ) -> Generator[tuple[str, Fitted], None, None]:
     """Pattern id and what was learned, as soon as it is finished.
 
     Only patterns in `critical` may get a network. `processes` is the number of cores where not
     given; results do not depend on it. `pools` is what other patterns lend to those that have too
     little of their own. `finished` is a folder that keeps results: after an interrupt, the same
-    call takes them from there. Raises what the fit of a pattern raised.
+    call takes them from there. `runner` runs the tasks elsewhere than in processes
+    here. Raises what the fit of a pattern raised.
     """
     tasks = [
         Task(s, NAMES if s.graph.pattern_id in critical else (BAR,), seed, pools)
@@ -83,7 +91,8 @@ def fit_each(
     for task, result in known:
         if result is not None:
             yield task.series.graph.pattern_id, Fitted(*result)
-    for task, result in _run([task for task, result in known if result is None], processes):
+    unknown = [task for task, result in known if result is None]
+    for task, result in runner(unknown) if runner else _run(unknown, processes):
         if shelf is not None:
             shelf.keep(task, result)
         yield task.series.graph.pattern_id, Fitted(*result)

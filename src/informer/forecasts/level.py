@@ -49,6 +49,7 @@ class Level:
     ) -> None:
         self._decay = 0.5 ** (1.0 / rule.half_life_steps)
         self._moves = np.isfinite(rule.prior_calls)
+        self._all_move = bool(self._moves.all())
         self._prior = np.where(self._moves, rule.prior_calls, 1.0)
         self._room = room
         self._spread = spread
@@ -63,11 +64,12 @@ class Level:
 
     def expected(self, profile: Floats) -> Floats:
         """Calls of the next step, [n]."""
-        prior = self._prior
-        level = np.where(self._moves, (self._had + prior) / (self._due + prior), 1.0)
+        level: Floats = (self._had + self._prior) / (self._due + self._prior)
+        if not self._all_move:
+            level = np.where(self._moves, level, 1.0)
         if self._room is not None:
             level = np.clip(level, *self._room)
-        return np.asarray(profile * level)
+        return profile * level
 
     def learn(self, calls: Floats | None, profile: Floats, expected: Floats) -> None:
         """That step is over; None = it was not seen."""

@@ -3,10 +3,13 @@
 How smooth it is, is decided by evidence: every form is judged on cycles it was not learned from.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import groupby
 
 import numpy as np
+import numpy.typing as npt
 from scipy import special
 
 from informer.core.types import Bools, Floats
@@ -80,8 +83,7 @@ def learn_profile(
     """
     others = folded.others()
     likely, form, held = -np.inf, Form(np.inf, np.inf), folded.exposure
-    for trial_form in forms(folded.counts.shape[1]):
-        trial = rates(others, trial_form)
+    for trial_form, trial in rates_by_form(others):
         gain = _log_poisson(folded.counts, trial * acts)
         if gain > likely:
             likely, form, held = gain, trial_form, trial
@@ -104,15 +106,27 @@ def learn_profile(
 
 def rates(total: Folded, form: Form) -> Floats:
     """Calls per unit of exposure, [c, p], each c on its own."""
+    ((_, found),) = _rates_in(total, [form])
+    return found
+
+
+def rates_by_form(total: Folded) -> Iterator[tuple[Form, Floats]]:
+    """Every form, with the `rates` in it."""
+    return _rates_in(total, forms(total.counts.shape[1]))
+
+
+def _rates_in(total: Folded, offered: Iterable[Form]) -> Iterator[tuple[Form, Floats]]:
     counts, exposure = total.counts, total.exposure
     covered = np.maximum(exposure.sum(axis=1, keepdims=True), JEFFREYS)  # [c, 1]
-    flat = (counts.sum(axis=1, keepdims=True) + JEFFREYS) / covered
-    smooth = (smooth_over(counts, form.width) + FLAT_CYCLES * flat) / (
-        smooth_over(exposure, form.width) + FLAT_CYCLES
-    )
-    if not np.isinf(form.weight):
-        smooth = (counts + form.weight * smooth) / (exposure + form.weight)
-    return np.asarray(np.maximum(smooth, JEFFREYS / covered), np.float64)
+    flat = FLAT_CYCLES * ((counts.sum(axis=1, keepdims=True) + JEFFREYS) / covered)
+    least = JEFFREYS / covered
+    for width, alike in groupby(offered, key=lambda form: form.width):
+        smooth = (smooth_over(counts, width) + flat) / (smooth_over(exposure, width) + FLAT_CYCLES)
+        for form in alike:
+            found = smooth
+            if not np.isinf(form.weight):
+                found = (counts + form.weight * smooth) / (exposure + form.weight)
+            yield form, np.asarray(np.maximum(found, least), np.float64)
 
 
 def repeating_period_steps(calls: Floats, seen: Bools) -> int | None:
@@ -154,7 +168,13 @@ def smooth_over(values: Floats, width: float) -> Floats:
     if np.isinf(width):
         return np.broadcast_to(values.mean(axis=1, keepdims=True), values.shape)
     period_slots = values.shape[1]
+    turned = np.fft.rfft(values, axis=1) * _kernel(period_slots, width)
+    return np.maximum(np.fft.irfft(turned, period_slots, axis=1), 0.0)
+
+
+@lru_cache(maxsize=64)
+def _kernel(period_slots: int, width: float) -> npt.NDArray[np.complex128]:
+    """The Fourier transform of a Gaussian kernel around slot 0."""
     away = np.minimum(np.arange(period_slots), period_slots - np.arange(period_slots))
     kernel = np.exp(-0.5 * (away / width) ** 2)
-    turn = np.fft.rfft(kernel / kernel.sum())
-    return np.maximum(np.fft.irfft(np.fft.rfft(values, axis=1) * turn, period_slots, axis=1), 0.0)
+    return np.fft.rfft(kernel / kernel.sum())

@@ -29,6 +29,7 @@ from informer.incidents.attributes import learn_attributes
 from informer.patterns.find import find_patterns
 from informer.patterns.graphs import graphs_of
 from informer.pipeline.accepts import accepts_in, levelled
+from informer.pipeline.fits_on_spark import runner_on
 from informer.pipeline.held_out import calibrate_held_out
 from informer.pipeline.history import forget_other_steps, keep_range
 from informer.pipeline.let_pass import ask, held_back, let_pass, roomy
@@ -45,6 +46,7 @@ from informer.pipeline.progress import Progress, silent
 from informer.pipeline.read import Read, read_outlines, sources_of
 from informer.pipeline.sampled import counting, sampled_patterns
 from informer.pipeline.states import keep_states
+from informer.pipeline.stored import spark_at
 from informer.pipeline.teaching import barred_steps, since_birth, since_leap, unseen
 from informer.pipeline.workspace import Workspace
 from informer.traffic.bin import bin_traffic
@@ -224,6 +226,8 @@ def _fit(
     progress: Progress,
 ) -> dict[str, Fitted]:
     """Train and backtest every pattern; only critical ones may have a network."""
+    engine = home.settings.source.engine
+    runner = runner_on(spark_at(engine)) if engine.startswith("spark") else None
     return fit_all(
         [t.series for t in traffic.values()],
         critical=critical,
@@ -232,6 +236,7 @@ def _fit(
         progress=lambda done, total: progress("training models", done, total),
         finished=home.finished,
         pools=pools,
+        runner=runner,
     )
 
 

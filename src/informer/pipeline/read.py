@@ -15,10 +15,13 @@ from informer.engines.duckdb import DuckDBEngine
 from informer.outlines.fold import count_called, unfold
 from informer.pipeline.progress import Progress
 from informer.pipeline.reading import nothing_read, read_in_slices
+from informer.pipeline.stored import stored_sources
 from informer.pipeline.workspace import Workspace
-from informer.spans.open import open_sources
+from informer.spans.open import correlated, open_sources
+from informer.spans.received import Selection
 from informer.spans.templates import Templates
 
+HERE = "duckdb"  # the engine whose sources are files of this machine
 ALL_OPERATIONS = """
 select service, operation, cast(sum(calls) as double) as calls
 from operations
@@ -48,6 +51,12 @@ def sources_of(
 ) -> list[Source]:
     """Open the sources as the settings say."""
     given = settings.source
+    if given.engine != HERE:
+        if given.format not in ("", "table"):
+            raise InformerError(f"--format must be table where the engine is {given.engine}")
+        selection = Selection(correlated(given.correlate), given.where or None, from_ns, until_ns)
+        names = [str(location) for location in locations]
+        return list(stored_sources(names, given.engine, selection, given.columns or None))
     return open_sources(
         [str(location) for location in locations],
         format=given.format or None,

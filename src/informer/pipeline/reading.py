@@ -16,7 +16,10 @@ from informer.core.tables import SPANS
 from informer.core.types import NS_PER_S, Json
 from informer.engines.duckdb import DuckDBEngine
 from informer.outlines.fold import begin, fold
+from informer.pipeline.on_spark import bring_home, fold_on_spark
 from informer.pipeline.progress import Progress
+from informer.pipeline.stored import spark_at
+from informer.spans.stored import StoredSource
 from informer.spans.templates import Templates
 
 WATERMARK_S = 120  # a trace is closed when no line of it began for so long
@@ -150,6 +153,8 @@ def read_in_slices(
     """
     sources = opened()
     of = _fingerprint(sources, settings, asked)
+    if settings.source.engine.startswith("spark"):
+        return *_read_on_spark(engine, of, sources, settings, progress, key), sources
     mark, templates = _begun(engine, of, settings)
     reading = Reading(engine, key, settings, templates, progress, mark)
     try:
@@ -161,6 +166,31 @@ def read_in_slices(
     if reading.mark.lines == 0:
         raise InformerError(nothing_read(sources))
     return reading.mark, reading.templates, sources
+
+
+def _read_on_spark(
+    engine: DuckDBEngine,
+    of: str,
+    sources: Sequence[Source],
+    settings: Settings,
+    progress: Progress,
+    key: bytes,
+) -> tuple[Mark, Templates]:
+    """All at once, and from the beginning each time: Spark mends itself where a worker is lost."""
+    progress("reading spans", 0, None)
+    mark, templates = _anew(engine, of, settings)
+    stored = [source for source in sources if isinstance(source, StoredSource)]
+    spark = spark_at(settings.source.engine)
+    step_s = settings.traffic.step_s
+    operations = fold_on_spark(spark, engine, stored, templates, key=key, step_s=step_s)
+    with engine.transaction():
+        mark.lines = bring_home(spark, engine, operations, key=key)
+        mark.rejected = dict(sum((s.rejected for s in sources), Counter()))
+        mark.done = True
+        _keep_mark(engine, mark, templates)
+    if mark.lines == 0:
+        raise InformerError(nothing_read(sources))
+    return mark, templates
 
 
 def _begun(engine: DuckDBEngine, of: str, settings: Settings) -> tuple[Mark, Templates]:
@@ -195,10 +225,17 @@ def _fingerprint(sources: Sequence[Source], settings: Settings, asked: Json) -> 
     """What would make another reading of it."""
     files = []
     for name in (name for source in sources for name in source.names):
-        said = Path(name).stat()
-        files.append((name, said.st_size, said.st_mtime_ns))
+        files.append((name, *_state(Path(name))))
     how = [asdict(settings.source), asdict(settings.methods), settings.traffic.step_s, asked]
     return hashlib.sha256(orjson.dumps([files, how])).hexdigest()
+
+
+def _state(path: Path) -> tuple[int, int]:
+    try:
+        said = path.stat()
+    except OSError:  # it lies elsewhere, and what it is is in its name
+        return 0, 0
+    return said.st_size, said.st_mtime_ns
 
 
 def nothing_read(sources: Sequence[Source]) -> str:

@@ -52,9 +52,7 @@ def open_sources(
         raise InformerError(f"--format must be one of {', '.join(FORMATS)}, got {format}")
     if columns and format not in (None, "table"):
         raise InformerError(f"--columns is for tables, got --format {format}")
-    if columns and format not in (None, "table"):
-        raise InformerError(f"--columns is for tables, got --format {format}")
-    selection = Selection(_correlated(correlate), where, from_ns, until_ns)
+    selection = Selection(correlated(correlate), where, from_ns, until_ns)
     told = format or ("table" if columns else None)
     groups: dict[object, list[Found]] = {}
     layouts: dict[object, tuple[str, dict[str, str]]] = {}
@@ -85,7 +83,7 @@ def open_sources(
 
 def open_frames(path: Path, *, correlate: str, where: str | None) -> Source:
     """A file of OTLP messages that each follow their length, as a source; see `open_sources`."""
-    selection = Selection(_correlated(correlate), where)
+    selection = Selection(correlated(correlate), where)
     return RowSource("otlp", [path], otlp.read_frames, "ns", selection)
 
 
@@ -120,7 +118,11 @@ def _layout(found: Found, columns: Mapping[str, str] | None) -> tuple[str, dict[
     return layout
 
 
-def _correlated(correlate: str) -> str | None:
+def correlated(correlate: str) -> str | None:
+    """The attribute that joins spans; None = their trace id.
+
+    Errors: InformerError for anything else.
+    """
     if correlate == "trace_id":
         return None
     name = correlate.removeprefix(ATTRIBUTE)

@@ -1,8 +1,10 @@
 """Spans as a reader finds them, and the SQL that makes rows of the `spans` table of them."""
 
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
+from typing import Any
 
 import pyarrow as pa
 
@@ -70,6 +72,18 @@ class Tally:
     mended: Counter[str] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
 
+    def add(self, fates: Iterable[Mapping[str, Any]]) -> int:
+        """Count what became of rows, by reason; how many are spans."""
+        spans = 0
+        for fate in fates:
+            self.rows += fate["rows"]
+            self.mended["negative_duration"] += fate["backwards"]
+            if fate["reason"] is None:
+                spans += fate["rows"]
+            else:
+                self.rejected[fate["reason"]] += fate["rows"]
+        return spans
+
     def say_what_was_mended(self) -> None:
         """Note once what was put right instead of rejected."""
         if self.mended["negative_duration"]:
@@ -97,14 +111,7 @@ def stage_spans(
     engine.run(f"create or replace temp table received_spans as {received}")
     engine.run(f"create or replace temp table told_spans as {spans_sql(correlate, wanted)}")
     engine.run(f"insert into {table} by name select {columns} from told_spans where reason is null")
-    spans = 0
-    for row in engine.query(FATE).to_pylist():
-        tally.rows += row["rows"]
-        tally.mended["negative_duration"] += row["backwards"]
-        if row["reason"] is not None:
-            tally.rejected[row["reason"]] += row["rows"]
-        else:
-            spans = row["rows"]
+    spans = tally.add(engine.query(FATE).to_pylist())
     engine.run("drop table told_spans; drop table received_spans")
     return spans
 

@@ -19,10 +19,11 @@ with buckets as (
 ranked as (
     select
         *,
-        sum(calls) over cell as calls_in_cell,
-        sum(calls) over (cell order by bucket) as calls_up_to
+        sum(calls) over (partition by pattern_id, rpc_id, step_start_ns) as calls_in_cell,
+        sum(calls) over (
+            partition by pattern_id, rpc_id, step_start_ns order by bucket
+        ) as calls_up_to
     from buckets
-    window cell as (partition by pattern_id, rpc_id, step_start_ns)
 )
 select
     pattern_id,

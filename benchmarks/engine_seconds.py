@@ -1,0 +1,149 @@
+"""How long do Spark and ClickHouse take for what DuckDB does, and are their tables equal?
+
+usage: engine_seconds.py [--lines N]... [--engine NAME]... [--parquet FILE] [--no-keep]
+
+Writes N simulated lines of the `paper` scenario (or takes FILE) and reads them up to shapes and
+counted calls: with DuckDB, on a standalone Spark (a master and two workers with a core each, all on
+this machine), and out of a ClickHouse table as the OpenTelemetry Collector's exporter makes it
+(chDB, in this process). Every engine runs in a process of its own. Goes into
+results/engine_seconds.json unless --no-keep.
+"""
+
+import argparse
+import hashlib
+import json
+import multiprocessing as mp
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from elsewhere.otel_table import fill
+from elsewhere.spark_cluster import cluster
+from informer.config.settings import Settings, SourceSettings
+from informer.core.types import Json
+from informer.pipeline.progress import silent
+from informer.pipeline.read import read_outlines, sources_of
+from informer.pipeline.workspace import Workspace
+from lines_per_second import write_lines
+from quality.kept import commit_here, write_whole
+
+RESULTS = Path(__file__).parent / "results" / "engine_seconds.json"
+TABLE = "otel.otel_traces"
+WORKER_MEMORY, EXECUTOR_MEMORY = "4g", "3g"
+# What must be the same; codes are secret to a workspace, examples are each engine's own choice.
+COMPARED = {
+    "rpcs": "rpc_id, caller, callee, method, kind, first_seen_ns",
+    "shapes": "* exclude (example_trace_ids)",
+    "called": "*",
+    "chain_steps": "step_start_ns, sum(chains) as chains, min(first_ns) as f, max(last_ns) as l",
+}
+
+
+def main() -> None:
+    """Measure every size on every engine, print and write."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--lines", action="append", type=int, default=[])
+    parser.add_argument("--engine", action="append", choices=ENGINES, default=[])
+    parser.add_argument("--parquet", type=Path)
+    parser.add_argument("--no-keep", action="store_true")
+    given = parser.parse_args()
+    for lines in given.lines or [1_000_000]:
+        with tempfile.TemporaryDirectory() as folder:
+            path = given.parquet or Path(folder, "lines.parquet")
+            if given.parquet is None:
+                write_lines(path, lines, seed=1)
+            row = measured(path, ["duckdb", *given.engine] if given.engine else list(ENGINES))
+        print(json.dumps(row, indent=1), flush=True)
+        if not given.no_keep:
+            _keep({"commit": commit_here(), **row})
+
+
+def measured(path: Path, engines: list[str]) -> Json:
+    """The row of one size: seconds, lines a second, and whether tables equal DuckDB's."""
+    lines = pq.read_metadata(path).num_rows
+    found = {name: _alone(ENGINES[name], path) for name in dict.fromkeys(engines)}
+    row: Json = {"lines": lines}
+    for name, (seconds, digest) in found.items():
+        row[f"{name}_seconds"] = round(seconds, 1)
+        row[f"{name}_lines_per_s"] = round(lines / seconds)
+        row[f"{name}_equal"] = digest == found["duckdb"][1]
+    return row
+
+
+def _on_duckdb(path: Path) -> tuple[float, str]:
+    return _read("duckdb", str(path))
+
+
+def _on_spark(path: Path) -> tuple[float, str]:
+    os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
+    os.environ["PYSPARK_SUBMIT_ARGS"] = (
+        f"--conf spark.executor.memory={EXECUTOR_MEMORY} pyspark-shell"
+    )
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        cluster(Path(folder), memory=WORKER_MEMORY) as url,
+    ):
+        return _read(url, str(path))
+
+
+def _on_clickhouse(path: Path) -> tuple[float, str]:
+    from informer.engines.clickhouse_embedded import EmbeddedClickHouse
+
+    with tempfile.TemporaryDirectory() as folder:
+        server = EmbeddedClickHouse(Path(folder))
+        server.tell("create database otel", {})
+        fill(server, TABLE, pq.read_table(path))
+        server.close()
+        return _read(f"chdb:{folder}", f"table:{TABLE}")
+
+
+def _read(engine: str, location: str) -> tuple[float, str]:
+    """Seconds from lines to counted calls, with the start of a session, and a digest of tables."""
+    settings = replace(Settings(), source=SourceSettings(engine=engine))
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Workspace.create(Path(folder, "w"), settings) as home,
+        home.reading() as scratch,
+    ):
+        began = time.perf_counter()
+        read = read_outlines(
+            scratch, home, lambda: sources_of([location], settings), silent, asked={}
+        )
+        seconds = time.perf_counter() - began
+        said = [str(asdict(read.chains))]
+        for table, columns in COMPARED.items():
+            grouped = "group by step_start_ns" if table == "chain_steps" else ""
+            rows = scratch.query(f"select {columns} from {table} {grouped} order by all")
+            said.append(str(rows.to_pylist()))
+    return seconds, hashlib.sha256("\n".join(said).encode()).hexdigest()
+
+
+ENGINES: dict[str, Callable[[Path], tuple[float, str]]] = {
+    "duckdb": _on_duckdb,
+    "spark": _on_spark,
+    "clickhouse": _on_clickhouse,
+}
+
+
+def _alone(job: Callable[[Path], tuple[float, str]], path: Path) -> tuple[float, str]:
+    with ProcessPoolExecutor(1, mp_context=mp.get_context("spawn")) as process:
+        return process.submit(job, path).result()
+
+
+def _keep(row: Json) -> None:
+    """In place of what an earlier row of this size said of the same engines."""
+    rows: list[Json] = json.loads(RESULTS.read_text())["results"] if RESULTS.exists() else []
+    by_lines = {r["lines"]: r for r in rows}
+    by_lines[row["lines"]] = by_lines.get(row["lines"], {}) | row
+    kept = [by_lines[lines] for lines in sorted(by_lines)]
+    write_whole(RESULTS, json.dumps({"results": kept}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,176 @@
+"""Spans that lie in a table of somebody else's engine: how they are told, wherever that is done."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import TypeAlias
+
+import pyarrow as pa
+
+from informer.core.errors import InformerError
+from informer.core.ports import PIECE_ROWS, Engine
+from informer.core.tables import BOOL, SPANS, TEXT
+from informer.core.types import NS_PER_S
+from informer.spans.clock import UNITS_NS, WORDS
+from informer.spans.columns import received_sql
+from informer.spans.condition import wanted
+from informer.spans.layouts import mapped, recognised, unit_of
+from informer.spans.received import Selection, Tally, spans_sql, stage_spans
+from informer.spans.times import WHOLE, Times, times_of
+
+ROWS = "stored_rows"
+# A row that is no span may lack anything.
+TOLD = pa.schema(
+    [*((c.name, c.type) for c in SPANS.columns), ("reason", TEXT), ("backwards", BOOL)]
+)
+
+# The table of the OpenTelemetry Collector's ClickHouse exporter, in our names.
+OTEL_TRACES = {
+    "trace_id": "TraceId",
+    "span_id": "SpanId",
+    "parent_span_id": "ParentSpanId",
+    "trace_state": "TraceState",
+    "service": "ServiceName",
+    "operation": "SpanName",
+    "kind": "SpanKind",
+    "start_ns": "Timestamp",
+    "duration_ns": "Duration",
+    "otlp_status": "StatusCode",
+    "scope": "ScopeName",
+    "attributes": "SpanAttributes",
+    "resource_attributes": "ResourceAttributes",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """The wanted range in the unit of a column of starts that holds whole numbers."""
+
+    column: str
+    low: int | None
+    high: int | None
+    a_second: int
+
+
+# Rows of a table, in pieces of about so many.
+Pieces: TypeAlias = Callable[[int, Bounds | None], Iterator[pa.RecordBatchReader]]
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """All that is needed to make spans of stored rows; plain data, so that it can travel."""
+
+    format: str
+    columns: tuple[tuple[str, str], ...]  # ours, theirs
+    types: tuple[tuple[str, str], ...]
+    times: Times
+    correlate: str | None
+    wanted: str
+    key: str  # sets rows without a trace id apart from those of other sources
+
+    def received(self, piece: str) -> str:
+        """A SELECT with the columns of RECEIVED over the table ROWS."""
+        key = f"{self.key}-{piece}"
+        columns, types = dict(self.columns), dict(self.types)
+        return received_sql(ROWS, columns, types, self.times, self.format, key)
+
+    def bounds(self, selection: Selection) -> Bounds | None:
+        """The wanted range, where starts are whole numbers."""
+        columns = dict(self.columns)
+        told = unit_of(columns, "start")
+        if told is None or dict(self.times.forms)[f"start_{told}"] != WHOLE:
+            return None
+        unit = UNITS_NS[self.times.unit]
+        low, high = selection.from_ns, selection.until_ns
+        return Bounds(
+            columns[f"start_{told}"],
+            None if low is None else low // unit,
+            None if high is None else -(-high // unit),
+            NS_PER_S // unit,
+        )
+
+
+class StoredSource:
+    """A table of another engine, known there as `place`: its rows come here in pieces."""
+
+    def __init__(
+        self,
+        name: str,
+        place: str,
+        sample: pa.Table,
+        pieces: Pieces,
+        selection: Selection,
+        columns: Mapping[str, str] | None = None,
+    ) -> None:
+        self.format = "table"
+        self.names = [name]
+        self.place = place
+        self.tally = Tally()
+        self.rejected = self.tally.rejected
+        self.notes = self.tally.notes
+        self._sample, self._pieces, self._selection = sample, pieces, selection
+        self._columns = self._layout(columns)
+
+    def telling(self, engine: Engine) -> Telling:
+        """How its rows are made spans, from a look at the first of them by an engine of ours."""
+        engine.write(ROWS, self._sample)  # not a passing one: those cannot be streamed from
+        described = engine.stream(f"describe select * from {ROWS}").read_all().to_pylist()
+        types = {row["column_name"]: row["column_type"] for row in described}
+        times = times_of(engine, ROWS, self._columns, types)
+        engine.run(f"drop table {ROWS}")
+        told = unit_of(self._columns, "start")
+        if told is not None and times.unit != told:
+            self.notes.append(f"{self.names[0]}: times are {WORDS[times.unit]}, not {WORDS[told]}")
+        return Telling(
+            self.format,
+            tuple(self._columns.items()),
+            tuple(types.items()),
+            times,
+            self._selection.correlate,
+            wanted(engine, self._selection),
+            blake2b(self.names[0].encode(), digest_size=6).hexdigest(),
+        )
+
+    def bounds(self, telling: Telling) -> Bounds | None:
+        """The range that is wanted, for those who can leave out the rest before it travels."""
+        return telling.bounds(self._selection)
+
+    def stage(
+        self, engine: Engine, table: str, *, skip: int = 0, most: int = PIECE_ROWS
+    ) -> Iterator[int]:
+        """Put all spans into a table, a piece at a time; see Source."""
+        telling = self.telling(engine)
+        for number, rows in enumerate(self._pieces(most, self.bounds(telling))):
+            if number < skip:
+                continue
+            engine.append(ROWS, rows, passing=True)
+            received = telling.received(str(number))
+            yield stage_spans(
+                engine, table, received, telling.correlate, telling.wanted, self.tally
+            )
+            engine.run(f"drop table {ROWS}")
+        self.tally.say_what_was_mended()
+
+    def _layout(self, columns: Mapping[str, str] | None) -> dict[str, str]:
+        have, name = self._sample.schema.names, self.names[0]
+        if columns:
+            return mapped(columns, have, name)
+        layout = recognised(have)
+        if layout is None:
+            raise InformerError(
+                f"{name} must have known columns, or be told which is which with "
+                f"--columns trace_id=...,span_id=...,service=...,start_ns=...; it has "
+                f"{', '.join(have)}"
+            )
+        if layout[0]:
+            self.notes.append(f"columns as in the {layout[0]} layout")
+        self.format = "skywalking" if layout[0] == "SkyWalking" else "table"
+        return layout[1]
+
+
+def told(engine: Engine, telling: Telling, rows: pa.Table, piece: str) -> pa.Table:
+    """Stored rows as spans, with the reason why a row is none; the columns are those of TOLD."""
+    engine.write(ROWS, rows)
+    engine.run(f"create or replace temp table received_spans as {telling.received(piece)}")
+    made = engine.query(spans_sql(telling.correlate, telling.wanted))
+    return made.select(TOLD.names).cast(TOLD)

@@ -1,0 +1,118 @@
+"""`informer learn` on a Spark cluster and from ClickHouse learns what it learns from files here."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from command import done, run
+from informer.pipeline.stored import PASSWORD as PASSWORD_NAME
+from informer.pipeline.stored import clickhouse_at, spark_at
+from simulated_traffic import simulated, tiny
+from three_engines import needed
+from workspace_tables import learned
+
+# What it says of a run: everything but what it was read from.
+SAID = ("run_id", "from_ns", "until_ns", "thresholds", "spans", "chains", "rejected", "patterns")
+TABLE = "table:otel.otel_traces"
+
+
+@pytest.fixture(scope="module")
+def traffic(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("traffic")
+    simulated(folder, tiny())
+    return folder
+
+
+@pytest.fixture(scope="module")
+def from_files(traffic: Path) -> tuple[Path, dict[str, Any]]:
+    """The workspace that files were learned into, and what was said."""
+    workspace = traffic / "from-files"
+    return workspace, said(done("learn", traffic / "train", "-w", workspace, "--json").json)
+
+
+@pytest.fixture
+def other_engines_end() -> Iterator[None]:
+    """Engines last as long as the process; tests that come after want others."""
+    yield
+    for at in (spark_at, clickhouse_at):
+        at.cache_clear()
+
+
+def said(document: dict[str, Any]) -> dict[str, Any]:
+    return {name: document[name] for name in SAID}
+
+
+@pytest.mark.usefixtures("other_engines_end")
+def test_a_spark_cluster_learns_the_same(
+    traffic: Path,
+    from_files: tuple[Path, dict[str, Any]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    needed("spark")
+    from elsewhere.spark_cluster import cluster
+
+    monkeypatch.setenv("SPARK_LOCAL_IP", "127.0.0.1")
+    workspace, there = tmp_path / "workspace", from_files[1]
+    with cluster(tmp_path) as url:
+        asked = ("learn", traffic / "train", "-w", workspace, "--engine", url, "--json")
+        found = done(*asked).json
+        spark_at(url).close()
+    for worker in ("worker0", "worker1"):
+        assert list((tmp_path / worker).glob("app-*/*")), f"{worker} did nothing"
+    assert said(found) == there
+    assert learned(workspace) == learned(from_files[0])
+
+
+@pytest.mark.usefixtures("other_engines_end")
+def test_a_table_of_the_collector_in_clickhouse_is_learned_and_judged_the_same(
+    traffic: Path, from_files: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    needed("clickhouse")
+    from elsewhere.otel_table import fill
+    from informer.engines.clickhouse_embedded import EmbeddedClickHouse
+
+    url, workspace = f"chdb:{tmp_path / 'clickhouse'}", tmp_path / "workspace"
+    filled = EmbeddedClickHouse(tmp_path / "clickhouse")
+    filled.tell("create database otel", {})
+    parts = [pq.read_table(traffic / part) for part in ("train", "test")]
+    fill(filled, "otel.otel_traces", pa.concat_tables(parts))
+    filled.close()
+    until = ("--until", "2026-06-02")
+    found = done("learn", TABLE, "-w", workspace, "--engine", url, *until, "--json").json
+    assert learned(workspace) == learned(from_files[0])
+    after = ("--from", "2026-06-02", "--json")
+    judged = done("detect", TABLE, "-w", workspace, *after).json
+    clickhouse_at(url).close()
+    assert said(found) == from_files[1]
+    assert judged == done("detect", traffic / "test", "-w", from_files[0], *after).json
+
+
+@pytest.mark.usefixtures("other_engines_end")
+def test_a_clickhouse_that_refuses_or_is_not_there_is_told_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    needed("clickhouse")
+    from clickhouse_server import PASSWORD, served
+
+    with served() as url:
+        asked = ("learn", TABLE, "-w", tmp_path / "w", "--engine", url)
+        assert "Authentication failed" in run(*asked).complaint
+        monkeypatch.setenv(PASSWORD_NAME, PASSWORD)
+        assert run(*asked).complaint == "informer: ClickHouse has no table otel.otel_traces"
+        other = ("learn", tmp_path, "-w", tmp_path / "w", "--engine", url)
+        assert "SOURCE must be table:DATABASE.TABLE" in run(*other).complaint
+        clickhouse_at(url).close()
+    clickhouse_at.cache_clear()
+    assert "cannot be reached" in run(*asked).complaint
+    assert not (tmp_path / "w").exists()
+
+
+@pytest.mark.parametrize("engine", ["mysql://host", "clickhouse://me:secret@host", "spark:", ""])
+def test_an_engine_that_is_none_is_refused(engine: str, tmp_path: Path) -> None:
+    refused = run("learn", tmp_path, "-w", tmp_path / "w", "--engine", engine).complaint
+    assert "source.engine must be duckdb, spark, spark://HOST:PORT" in refused
