@@ -253,10 +253,26 @@ def test_a_step_at_a_time_says_what_the_whole_series_says(
     given = replace(series, seen=seen, calls=np.where(seen[:, None], series.calls, 0.0))
     whole, online = forecaster.forecast(model, given), NextStep(model, given.start_ns)
     for t in range(given.steps):
-        expected, spread = online.expect()
-        assert expected == pytest.approx(whole.expected[t], rel=1e-9)
-        assert spread == pytest.approx(whole.spread[t], rel=1e-9)
+        told = online.expect()
+        assert told.expected[0] == pytest.approx(whole.expected[t], rel=1e-9)
+        assert told.spread[0] == pytest.approx(whole.spread[t], rel=1e-9)
+        assert told.doubt is not None
+        assert whole.doubt is None or told.doubt[0] == pytest.approx(whole.doubt[t], rel=1e-9)
         online.observe(given.calls[t] if seen[t] else None)
+
+
+@pytest.mark.parametrize("forecaster", [Seasonal(), DiffusionGru()], ids=lambda f: f.name)
+def test_a_copy_goes_on_by_itself(forecaster: Seasonal | DiffusionGru) -> None:
+    series = wandering(6)
+    online = NextStep(forecaster.fit(series.slice(0, 5 * DAY), seed=0), series.start_ns)
+    online.expect()
+    online.observe(series.calls[0])
+    told = online.copy().expect().expected
+    twin = online.copy()
+    for calls in (None, 9 * series.calls[1]):
+        twin.expect()
+        twin.observe(calls)
+    assert np.array_equal(online.expect().expected, told)
 
 
 def test_what_has_no_state_cannot_be_forecast_a_step_at_a_time() -> None:

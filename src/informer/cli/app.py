@@ -128,6 +128,21 @@ def detect(
 
 
 @informer.command()
+@workspace_option
+@click.option(
+    "--insecure", is_flag=True, help="Listen beyond this machine without TLS. For tests only."
+)
+def serve(workspace: Path, insecure: bool) -> None:
+    """Take spans all the time (OTLP over gRPC and HTTP), and tell incidents as they come up.
+
+    Addresses, limits and TLS are in informer.toml in the workspace, under [serve].
+    """
+    from informer.cli.serve import run_serve
+
+    run_serve(workspace, insecure=insecure)
+
+
+@informer.command()
 @click.argument("scenario")
 @click.option(
     "-o",

@@ -118,6 +118,84 @@ class LearningSettings:
     )
 
 
+SIZE = re.compile(r"(?=.*[1-9])(\d+(?:\.\d+)?)\s*([KMGT])(i?)B")
+
+
+def bytes_of(size: str) -> int:
+    """How many bytes a size such as `4GB` is.
+
+    >>> bytes_of("1.5KiB"), bytes_of("4GB")
+    (1536, 4000000000)
+    """
+    found = SIZE.fullmatch(size)
+    if found is None:
+        raise InformerError(f"a size must be such as 4GB, got {size!r}")
+    number, unit, binary = found.groups()
+    factor: int = (1024 if binary else 1000) ** (1 + "KMGT".index(unit))
+    return round(float(number) * factor)
+
+
+def _is_address(value: str) -> bool:
+    host, _, port = value.rpartition(":")
+    return value == "" or (bool(host) and port.isdigit() and int(port) <= 65_535)
+
+
+@dataclass(frozen=True, slots=True)
+class ServeSettings:
+    """`[serve]`: how spans come to `informer serve`, and how long they are waited for."""
+
+    grpc: str = setting(
+        "127.0.0.1:4317",
+        "Where OTLP over gRPC is taken, host:port; empty = nowhere.",
+        "must be empty or host:port",
+        _is_address,
+    )
+    http: str = setting(
+        "127.0.0.1:4318",
+        "Where OTLP over HTTP is taken, host:port; empty = nowhere.",
+        "must be empty or host:port",
+        _is_address,
+    )
+    web: str = setting(
+        "127.0.0.1:8480",
+        "Where health and metrics are answered, host:port; empty = nowhere.",
+        "must be empty or host:port",
+        _is_address,
+    )
+    watermark_s: int = setting(
+        30,
+        "How long a step waits for late spans, in seconds of stream time.",
+        "must be 0 to 3600",
+        lambda v: 0 <= v <= 3_600,
+    )
+    message: str = setting(
+        "16MiB",
+        "The largest message that is taken, unpacked.",
+        "must be a size such as 16MiB",
+        lambda v: SIZE.fullmatch(v) is not None,
+    )
+    spool: str = setting(
+        "4GB",
+        "Room on disk for spans of steps that are not closed; full, senders are told to wait.",
+        "must be a size such as 4GB",
+        lambda v: SIZE.fullmatch(v) is not None,
+    )
+    tokens_file: str = setting(
+        "", "A file of bearer tokens that senders need one of, one a line; empty = none is needed."
+    )
+    tls_certificate: str = setting("", "Our certificate (PEM); empty = no TLS.")
+    tls_key: str = setting("", "The key of our certificate (PEM).")
+    tls_clients: str = setting(
+        "", "Who signs the certificates of senders (PEM); empty = they need none."
+    )
+    relearn_hours: int = setting(
+        24,
+        "A pattern learns again when its model knows nothing of the last hours; 0 = never.",
+        "must be >= 0",
+        lambda v: v >= 0,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class MachineSettings:
     """`[machine]`: what this machine may be asked for."""
@@ -127,7 +205,7 @@ class MachineSettings:
         "Memory for tables; beyond it work spills into the workspace. The whole process takes up "
         "to half a gigabyte more.",
         "must be a size such as 4GB",
-        lambda v: re.fullmatch(r"(?=.*[1-9])\d+(\.\d+)?\s*[KMGT]i?B", v) is not None,
+        lambda v: SIZE.fullmatch(v) is not None,
     )
     slice_lines: int = setting(
         2_000_000,
@@ -151,6 +229,7 @@ class Settings:
     methods: MethodSettings = field(default_factory=MethodSettings)
     alerts: AlertSettings = field(default_factory=AlertSettings)
     learning: LearningSettings = field(default_factory=LearningSettings)
+    serve: ServeSettings = field(default_factory=ServeSettings)
     machine: MachineSettings = field(default_factory=MachineSettings)
 
 

@@ -1,5 +1,6 @@
 """The slowly moving level of a series around its profile, robust against bursts."""
 
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,6 +55,12 @@ class Level:
         self._spread = spread
         self._had = np.zeros_like(self._prior)
         self._due = np.zeros_like(self._prior)
+
+    def copy(self) -> "Level":
+        """The same, to go on by itself from here."""
+        twin = copy(self)
+        twin._had, twin._due = self._had.copy(), self._due.copy()
+        return twin
 
     def expected(self, profile: Floats) -> Floats:
         """Calls of the next step, [n]."""

@@ -1,9 +1,11 @@
 """The next step of one pattern, forecast as soon as the last one is over: state goes with it."""
 
+from copy import copy
+
 import numpy as np
 
 from informer.core.errors import InformerError
-from informer.core.types import NS_PER_S, Floats, Model
+from informer.core.types import NS_PER_S, Floats, Forecast, Model
 from informer.forecasts.calendar import waves
 from informer.forecasts.diffusion_gru import DiffusionGru, clock_of, weights_of
 from informer.forecasts.gru_network import Correction
@@ -29,12 +31,23 @@ class NextStep:
         self._step_s = int(model.settings["step_s"])
         self._start_s = start_ns // NS_PER_S
 
-    def expect(self) -> tuple[Floats, Floats]:
-        """Expected calls and their spread, [n] each, of the step that comes next."""
-        base, spread = self._clock.expect(self._start_s, self._step_s)
-        if self._network is None:
-            return base, spread
-        return self._network.expect(base, self._clock.doubt, self._start_s, self._step_s)
+    def copy(self) -> "NextStep":
+        """The same, to go on by itself from here."""
+        twin = copy(self)
+        twin._clock = self._clock.copy()
+        twin._network = self._network and self._network.copy()
+        return twin
+
+    def expect(self, level: Floats | None = None) -> Forecast:
+        """What is expected of the step that comes next, [1, n].
+
+        `level`, [n], is how many times that of now its level is known to be, as in `Series`.
+        """
+        base, spread = self._clock.expect(self._start_s, self._step_s, level)
+        doubt = self._clock.doubt
+        if self._network is not None:
+            base, spread = self._network.expect(base, doubt, self._start_s, self._step_s)
+        return Forecast(base[None], spread[None], doubt[None])
 
     def observe(self, calls: Floats | None) -> None:
         """What came, [n]; None = the step was not seen."""
@@ -55,9 +68,16 @@ class _Clock:
         self._spread = a["spread"]
         self.base = self.doubt = self._profile = np.zeros_like(a["spread"])
 
-    def expect(self, start_s: int, step_s: int) -> tuple[Floats, Floats]:
+    def copy(self) -> "_Clock":
+        twin = copy(self)
+        twin._level = self._level.copy()
+        return twin
+
+    def expect(self, start_s: int, step_s: int, level: Floats | None) -> tuple[Floats, Floats]:
         at = np.array([start_s])
         self._profile = self._season.expected(at, step_s)[0]
+        if level is not None:
+            self._profile = self._profile * level
         self.doubt = self._doubts.expected(at, step_s)[0]
         self.base = self._level.expected(self._profile)
         return self.base, self._spread + self.doubt
@@ -76,6 +96,11 @@ class _Network:
         self._correction = Correction(weights_of(model), a["sides"].astype(np.float64))
         self._memory = Memory(len(self._usual_log))
         self._seen = False
+
+    def copy(self) -> "_Network":
+        twin = copy(self)
+        twin._memory, twin._correction = self._memory.copy(), copy(self._correction)
+        return twin
 
     def expect(
         self, base: Floats, doubt: Floats, start_s: int, step_s: int

@@ -3,6 +3,7 @@
 Everything at step t is known before it. Axes: t step, n rpc, f own input, q shared input.
 """
 
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,6 +67,12 @@ class Memory:
         self._decay = 0.5 ** (1.0 / np.array(HALF_LIVES))[:, None]
         self._last = np.zeros((1, rpcs))
         self._total, self._weight = np.zeros((len(HALF_LIVES), rpcs)), np.zeros_like(self._decay)
+
+    def copy(self) -> "Memory":
+        """The same, to go on by itself from here."""
+        twin = copy(self)
+        twin._total, twin._weight = self._total.copy(), self._weight.copy()
+        return twin
 
     def read(self) -> Floats:
         """The residual of the step before, and means that forget with each half-life, [f, n].

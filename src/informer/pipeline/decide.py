@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import orjson
 
@@ -16,7 +15,7 @@ from informer.pipeline.news import forget_news, learn_news, news_of, redraw
 from informer.pipeline.relearn import relearn
 from informer.pipeline.states import keep_states
 from informer.pipeline.teaching import ends_ns
-from informer.pipeline.workspace import Workspace
+from informer.pipeline.workspace import Place, Workspace, at
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,22 +28,22 @@ class Decision:
     reopened: tuple[str, ...] = ()  # incidents that wait for a decision again
 
 
-def accept_incident(workspace: str | Path, incident_id: str) -> Decision:
+def accept_incident(workspace: Place, incident_id: str) -> Decision:
     """It was legitimate: its steps may teach, its news is known, its patterns learn again."""
-    with Workspace.open(Path(workspace)) as home, home.engine.transaction():
+    with at(workspace) as home, home.engine.transaction():
         incident = _incident(home, incident_id)
         until_ns = ends_ns(incident, _step_ns(home))
         span_ns = (int(incident["opened_ns"]), until_ns)
         return _accept(home, list(incident["patterns"]), [incident], span_ns)
 
 
-def reject_incident(workspace: str | Path, incident_id: str) -> Decision:
+def reject_incident(workspace: Place, incident_id: str) -> Decision:
     """It was misuse: its steps stay out of training for good.
 
     One that had been accepted is taken back first, as `revert_pattern` does it. Errors:
     InformerError when its patterns have learned more since then.
     """
-    with Workspace.open(Path(workspace)) as home, home.engine.transaction():
+    with at(workspace) as home, home.engine.transaction():
         incident = _incident(home, incident_id)
         done = Decision("", {})
         if incident["verdict"] == "accepted":
@@ -54,31 +53,31 @@ def reject_incident(workspace: str | Path, incident_id: str) -> Decision:
         return replace(done, reopened=reopened)
 
 
-def accept_pattern(workspace: str | Path, pattern_id: str) -> Decision:
+def accept_pattern(workspace: Place, pattern_id: str) -> Decision:
     """Whatever irregular traffic the pattern has is legitimate, but for rejected incidents."""
-    with Workspace.open(Path(workspace)) as home, home.engine.transaction():
+    with at(workspace) as home, home.engine.transaction():
         _check_pattern(home, pattern_id)
         incidents = [i for i in _incidents_of(home, pattern_id) if i["verdict"] == "open"]
         end_ns = home.engine.query("select max(step_start_ns) as t from steps")["t"][0].as_py()
         return _accept(home, [pattern_id], incidents, (0, end_ns + _step_ns(home)))
 
 
-def reject_pattern(workspace: str | Path, pattern_id: str) -> None:
+def reject_pattern(workspace: Place, pattern_id: str) -> None:
     """Whatever irregular traffic the pattern has and nobody accepted is misuse."""
-    with Workspace.open(Path(workspace)) as home, home.engine.transaction():
+    with at(workspace) as home, home.engine.transaction():
         _check_pattern(home, pattern_id)
         ids = [i["incident_id"] for i in _incidents_of(home, pattern_id) if i["verdict"] == "open"]
         _set_verdict(home, ids, "rejected")
 
 
-def revert_pattern(workspace: str | Path, pattern_id: str) -> Decision:
+def revert_pattern(workspace: Place, pattern_id: str) -> Decision:
     """Put the pattern's previous model back in force, and undo the accept that replaced it.
 
     What the accept had said of this pattern is unsaid: its incidents are open again, its steps do
     not teach, its news is news. Errors: InformerError when there is no earlier model, or when it
     does not fit the pattern any more.
     """
-    with Workspace.open(Path(workspace)) as home, home.engine.transaction():
+    with at(workspace) as home, home.engine.transaction():
         _check_pattern(home, pattern_id)
         return _put_back(home, [pattern_id])
 

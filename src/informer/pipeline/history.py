@@ -53,21 +53,37 @@ def history(
     those before a pattern was born. `accepts` are those of the workspace if not given. Levels are
     as known. Calls are counted as in `to_series`, each as it `stands_for`.
     """
+    found = kept(home, graphs, step_s, from_ns, until_ns, stands_for)
+    if found is None:
+        return {}
+    grid, traffic = found
+    accepts = accepts_in(home) if accepts is None else accepts
+    barred = barred_steps(home, grid, accepts, undecided=undecided)
+    traffic = {p: since_birth(t) for p, t in traffic.items()}
+    return {
+        p: levelled(accepts, unseen(t, barred[p]) if p in barred else t) for p, t in traffic.items()
+    }
+
+
+def kept(
+    home: Workspace,
+    graphs: list[PatternGraph],
+    step_s: int,
+    from_ns: int,
+    until_ns: int,
+    stands_for: Mapping[str, float] | None = None,
+) -> tuple[Grid, dict[str, PatternTraffic]] | None:
+    """Kept traffic as it was seen, with the steps that must not teach; None when there is none."""
     bounds = {"first": from_ns, "end": until_ns}
     where = "step_start_ns >= $first and step_start_ns < $end"
     steps = home.engine.query(
         f"select step_start_ns, seen from steps where {where} order by 1", **bounds
     )
     if steps.num_rows == 0:
-        return {}
+        return None
     grid = _grid(steps, step_s)
     rows = home.engine.query(f"select * from traffic where {where} and calls > 0", **bounds)
-    accepts = accepts_in(home) if accepts is None else accepts
-    barred = barred_steps(home, grid, accepts, undecided=undecided)
-    traffic = {p: since_birth(t) for p, t in to_series(rows, graphs, grid, stands_for).items()}
-    return {
-        p: levelled(accepts, unseen(t, barred[p]) if p in barred else t) for p, t in traffic.items()
-    }
+    return grid, to_series(rows, graphs, grid, stands_for)
 
 
 def _grid(steps: pa.Table, step_s: int) -> Grid:

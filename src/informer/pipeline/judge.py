@@ -1,10 +1,11 @@
 """Judging: what a range holds, forecast and scored; detect writes down what comes of it."""
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from informer.core.sql import read_sql
 from informer.core.types import Forecast, Grid, Json, Model, PatternTraffic
@@ -52,33 +53,43 @@ class Judged:
 
 def gather(home: Workspace, scratch: DuckDBEngine, progress: Progress) -> Gathered:
     """Assign chains to patterns and count traffic; `scratch` holds calls, chains and shapes."""
+    models = models_in_force(home)[1]
+    counted = count(home, scratch, progress, models, bin_traffic)
+    grid = counted.grid
+    past = history(
+        home,
+        [t.series.graph for t in counted.traffic.values()],
+        grid.step_s,
+        context_start_ns(grid.start_ns),
+        grid.start_ns,
+        stands_for=counted_by(models),
+    )
+    return replace(counted, past=past)
+
+
+def count(
+    home: Workspace,
+    scratch: DuckDBEngine,
+    progress: Progress,
+    models: Mapping[str, Model],
+    bins: Callable[..., Grid],
+) -> Gathered:
+    """As `gather`, without the days before; `bins` makes `traffic` and `workloads` of chains."""
     patterns = previous_patterns(home)
     rpcs, known = scratch.query("select * from rpcs"), home.table("rpcs")
     progress("assigning chains", 0, None)
     scratch.write("members", assign(scratch.query("select * from shapes"), rpcs, patterns))
     step_s = int(home.get("trained")["step_s"])
     count_calls(scratch, step_s=step_s)
-    grid = bin_traffic(scratch, step_s=step_s)
+    grid = bins(scratch, step_s=step_s)
     table = scratch.query("select * from traffic")
-    _, models = models_in_force(home)
-    stands_for = counted_by(models)
-    traffic = to_series(table, pattern_graphs(patterns), grid, stands_for)
+    traffic = to_series(table, pattern_graphs(patterns), grid, counted_by(models))
     accepts = accepts_in(home)
     traffic = {p: levelled(accepts, t) for p, t in traffic.items() if p in models}
-    graphs = [t.series.graph for t in traffic.values()]
-    past = history(
-        home,
-        graphs,
-        grid.step_s,
-        context_start_ns(grid.start_ns),
-        grid.start_ns,
-        stands_for=stands_for,
-    )
-    observed = _observed(home, scratch, grid, traffic, rpcs, known)
-    return Gathered(grid, traffic, past, observed)
+    return Gathered(grid, traffic, {}, _observed(home, scratch, grid, traffic, rpcs, known))
 
 
-def judge(gathered: Gathered, models: dict[str, Model], learned: Learned) -> Judged:
+def judge(gathered: Gathered, models: Mapping[str, Model], learned: Learned) -> Judged:
     """Forecast and score; nothing is read or written."""
     traffic = gathered.traffic
     forecasts = _forecasts(models, traffic, gathered.past)
@@ -93,15 +104,21 @@ def judge(gathered: Gathered, models: dict[str, Model], learned: Learned) -> Jud
 
 
 def incidents_of(
-    gathered: Gathered, found: Detected, names: Names, earlier: Sequence[Json] = ()
+    gathered: Gathered,
+    found: Detected,
+    names: Names,
+    earlier: Sequence[Json] = (),
+    since_ns: int = 0,
 ) -> pa.Table:
     """Incidents of a range, still without attributes, examples and likenesses; INCIDENTS.
 
-    `earlier` are those that were open when it began; of them, only what goes on is among the rows.
+    Only detections of steps that start at `since_ns` or later count. `earlier` are
+    those that were open then; of them, only what goes on is among the rows.
     """
     grid = gathered.grid
+    newest = pc.greater_equal(found.detections["step_start_ns"], since_ns)
     return build_incidents(
-        found.detections,
+        found.detections.filter(newest),
         names,
         step_ns=grid.step_ns,
         until_ns=grid.end_ns,
@@ -112,12 +129,14 @@ def incidents_of(
         ],
         suspects=found.suspects,
         earlier=earlier,
-        from_ns=grid.start_ns,
+        from_ns=max(grid.start_ns, since_ns),
     )
 
 
 def _forecasts(
-    models: dict[str, Model], traffic: dict[str, PatternTraffic], past: dict[str, PatternTraffic]
+    models: Mapping[str, Model],
+    traffic: dict[str, PatternTraffic],
+    past: Mapping[str, PatternTraffic],
 ) -> dict[str, Forecast]:
     found = {}
     for pattern_id, now in traffic.items():

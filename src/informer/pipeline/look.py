@@ -1,7 +1,6 @@
 """Reads what a workspace holds, for people and programs; changes nothing."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import orjson
 
@@ -10,7 +9,7 @@ from informer.core.types import Json
 from informer.pipeline.documents import incident_document, pattern_document
 from informer.pipeline.memory import pattern_graphs, previous_patterns
 from informer.pipeline.states import REASONS
-from informer.pipeline.workspace import Workspace
+from informer.pipeline.workspace import Place, Workspace, at
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +22,9 @@ class PatternDetail:
     versions: tuple[str, ...]  # that were in force at some time, the oldest first
 
 
-def list_patterns(workspace: str | Path) -> list[Json]:
+def list_patterns(workspace: Place) -> list[Json]:
     """All patterns that are not retired, the busiest first."""
-    with Workspace.open(Path(workspace)) as home:
+    with at(workspace) as home:
         return pattern_documents(home)
 
 
@@ -50,16 +49,16 @@ def pattern_documents(home: Workspace) -> list[Json]:
     ]
 
 
-def list_reasons(workspace: str | Path) -> dict[str, str]:
+def list_reasons(workspace: Place) -> dict[str, str]:
     """Why the forecaster of each pattern runs."""
-    with Workspace.open(Path(workspace)) as home:
+    with at(workspace) as home:
         backtests = _last_run(home)["backtest"]
     return {pattern_id: str(b.get("reason", "")) for pattern_id, b in backtests.items()}
 
 
-def show_pattern(workspace: str | Path, pattern_id: str) -> PatternDetail:
+def show_pattern(workspace: Place, pattern_id: str) -> PatternDetail:
     """One pattern. Errors: InformerError when there is none of that id."""
-    with Workspace.open(Path(workspace)) as home:
+    with at(workspace) as home:
         for document in pattern_documents(home):
             if document["id"] == pattern_id:
                 runs = home.table("runs").sort_by("run_id").to_pylist()
@@ -70,17 +69,17 @@ def show_pattern(workspace: str | Path, pattern_id: str) -> PatternDetail:
     raise InformerError(f"pattern {pattern_id!r} is unknown: see `informer patterns list`")
 
 
-def list_incidents(workspace: str | Path) -> list[Json]:
+def list_incidents(workspace: Place) -> list[Json]:
     """All incidents found so far, in order of opening."""
-    with Workspace.open(Path(workspace)) as home:
+    with at(workspace) as home:
         rows = home.table("incidents").to_pylist()
     rows.sort(key=lambda r: (r["opened_ns"], r["incident_id"]))
     return [incident_document(row) | {"verdict": row["verdict"]} for row in rows]
 
 
-def show_incident(workspace: str | Path, incident_id: str) -> Json:
+def show_incident(workspace: Place, incident_id: str) -> Json:
     """One incident with its evidence. Errors: InformerError when there is none of that id."""
-    with Workspace.open(Path(workspace)) as home:
+    with at(workspace) as home:
         for row in home.table("incidents").to_pylist():
             if row["incident_id"] == incident_id:
                 return incident_document(row, evidence=True)

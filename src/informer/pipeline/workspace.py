@@ -2,9 +2,11 @@
 
 import secrets
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeAlias
 
 import orjson
 import pyarrow as pa
@@ -228,3 +230,16 @@ def _engine(path: Path, settings: Settings) -> DuckDBEngine:
     return DuckDBEngine(
         path / TABLES_FILE, spill=path / SPILL, memory_limit=settings.machine.memory
     )
+
+
+Place: TypeAlias = str | Path | Workspace  # of a workspace: its folder, or the open one
+
+
+@contextmanager
+def at(place: Place) -> Iterator[Workspace]:
+    """The workspace at a place: opened for the while, or left open where it was."""
+    if isinstance(place, Workspace):
+        yield place
+        return
+    with Workspace.open(Path(place)) as home:
+        yield home

@@ -1,6 +1,7 @@
 """Open the SOURCEs of a command: files found, formats recognised, alike files grouped."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from informer.core.errors import InformerError
 from informer.core.formats import FORMATS
@@ -78,6 +79,12 @@ def open_sources(
     if len(skipped) > SKIPPED_SHOWN:
         sources[0].notes.append(f"skipped: {len(skipped) - SKIPPED_SHOWN} more files")
     return sources
+
+
+def open_frames(path: Path, *, correlate: str, where: str | None) -> Source:
+    """A file of OTLP messages that each follow their length, as a source; see `open_sources`."""
+    selection = Selection(correlated(correlate), where)
+    return RowSource("otlp", [path], otlp.read_frames, "ns", selection)
 
 
 def _source(

@@ -26,12 +26,17 @@ def bin_traffic(engine: Engine, *, step_s: int, covered_ends: bool = False) -> G
     """
     grid = _grid(engine, step_s)
     grid = _from_covered_to_covered(grid) if covered_ends else grid
+    bin_onto(engine, grid)
+    return grid
+
+
+def bin_onto(engine: Engine, grid: Grid) -> None:
+    """The same on a grid that is known already."""
     bounds = {"from_ns": grid.start_ns, "until_ns": grid.end_ns}
     engine.run(read_sql("informer.traffic", "traffic"), **bounds)
     engine.run(read_sql("informer.traffic", "workloads"), **bounds)
     engine.write("steps", pa.table({"step_start_ns": grid.starts_ns(), "seen": grid.seen}))
     engine.run(read_sql("informer.traffic", "dense"))
-    return grid
 
 
 def _from_covered_to_covered(grid: Grid) -> Grid:

@@ -1,0 +1,1 @@
+"""The service: takes spans all the time, closes steps, tells incidents."""

@@ -1,0 +1,175 @@
+"""The loop: from segments of the spool to closed steps, in a thread that alone owns the workspace.
+
+Whatever else wants the workspace asks for it (`ask`) and is served between two steps.
+"""
+
+import logging
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from queue import Empty, SimpleQueue
+from typing import Any, TypeVar
+
+from informer.pipeline.online import Closed, Online
+from informer.pipeline.workspace import Workspace
+from informer.service.spool import Segment, Spool
+from informer.spans.open import open_frames
+
+PAUSE_S = 0.2  # between two looks at the spool
+MOST_STEPS = 60  # closed at once: what was missed in an outage is caught up piece by piece
+AGAIN_S, MOST_AGAIN_S = 1.0, 60.0  # after an error
+BATCH = "batch"
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Figures:
+    """How the loop is doing, for people and metrics; written by its thread alone."""
+
+    spans: int = 0  # taken in
+    judged: int = 0  # in closed steps
+    late: int = 0
+    steps: int = 0
+    chains: int = 0
+    open_spans: int = 0
+    stream_ns: int = 0
+    closed_ns: int = 0
+    look_s: float = 0.0  # what the last one took
+    failures: int = 0  # of looks, in a row
+    error: str = ""
+    rejected: Counter[str] = field(default_factory=Counter)
+
+
+class Loop:
+    """Runs until it is stopped. After an error it begins anew from what the spool still holds."""
+
+    def __init__(
+        self,
+        home: Workspace,
+        opened: Callable[[], Online],
+        spool: Spool,
+        *,
+        clock_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
+        """`opened` makes the watching anew from what the workspace keeps."""
+        self.figures = Figures()
+        self._home, self._opened, self._spool = home, opened, spool
+        self._clock_ns = clock_ns
+        self._asked: SimpleQueue[tuple[Callable[[Workspace], Any], Future[Any]]] = SimpleQueue()
+        self._stop = threading.Event()
+        self._counted = 0
+        self._begin()
+        # Between what was there at the start and what comes next, nobody listened.
+        self._last_old = max((s.number for s in spool.sealed()), default=0)
+        self._resumed = self._online.closed_ns > 0
+
+    def ask(self, work: Callable[[Workspace], T]) -> "Future[T]":
+        """Do this with the workspace between two steps; errors come with the future."""
+        answer: Future[T] = Future()
+        self._asked.put((work, answer))
+        return answer
+
+    def learned_anew(self) -> None:
+        """Take up what the workspace holds now, before the next step."""
+        self.ask(lambda home: self._online.learned_anew())
+
+    def stop(self) -> None:
+        """End after what is under way."""
+        self._stop.set()
+
+    def run(self) -> None:
+        """What the thread does."""
+        while not self._stop.is_set():
+            try:
+                worked = self.turn()
+            except Exception as error:  # noqa: BLE001 (a watch that dies of one error is blind)
+                self._fail(error)
+                continue
+            if not worked:
+                self._stop.wait(PAUSE_S)
+        self._answer()
+        self._online.shut()
+
+    def turn(self) -> bool:
+        """Answer, take in what came, close what is due; whether there was anything to do."""
+        self._answer()
+        worked = False
+        for segment in self._spool.sealed():
+            if segment.number <= self._staged or self._stop.is_set():
+                continue
+            self._take_in(segment)
+            self._close()
+            self._answer()
+            worked = True
+        return worked
+
+    def _begin(self) -> None:
+        self._online = self._opened()
+        self._staged = 0
+        self.figures.closed_ns = self._online.closed_ns
+
+    def _fail(self, error: Exception) -> None:
+        """Nothing is lost: what was not closed is still in the spool."""
+        self.figures.failures += 1
+        self.figures.error = f"{type(error).__name__}: {error}"
+        log.error("a step could not be closed: %s", self.figures.error, exc_info=error)
+        self._online.shut()
+        self._stop.wait(min(AGAIN_S * 2 ** min(self.figures.failures - 1, 10), MOST_AGAIN_S))
+        self._begin()
+
+    def _take_in(self, segment: Segment) -> None:
+        source = self._home.settings.source
+        frames = open_frames(segment.path, correlate=source.correlate, where=source.where or None)
+        heard_ns = max(self._online.open.stream_ns, self._online.closed_ns)
+        came = self._online.add([frames], segment.number, now_ns=self._clock_ns())
+        if segment.number > self._last_old and self._resumed and came.first_ns > heard_ns:
+            self._online.missed(heard_ns, came.first_ns)
+        if segment.number > self._last_old and came.spans:
+            self._resumed = False
+        self._staged = segment.number
+        if segment.number > self._counted:
+            self._counted = segment.number
+            self.figures.spans += came.spans
+        self.figures.rejected = Counter(self._online.open.rejected)
+        self.figures.stream_ns = self._online.open.stream_ns
+
+    def _close(self) -> None:
+        online, figures = self._online, self.figures
+        while not self._stop.is_set() and (due := online.due()) > online.closed_ns:
+            began = time.monotonic()
+            until_ns = min(due, online.closed_ns + MOST_STEPS * online.step_ns)
+            closed = online.close(until_ns, {BATCH: self._staged})
+            figures.look_s = time.monotonic() - began
+            self._count(closed)
+        figures.open_spans = online.open.count()
+        needed = online.open.batches()
+        for segment in self._spool.sealed():
+            if segment.number <= self._staged and segment.number not in needed:
+                self._spool.forget(segment.number)
+
+    def _count(self, closed: Closed) -> None:
+        figures = self.figures
+        figures.judged += closed.spans
+        figures.late += closed.late
+        figures.steps += len(closed.grid.seen)
+        figures.chains += closed.chains
+        figures.closed_ns = closed.grid.end_ns
+        figures.failures, figures.error = 0, ""
+
+    def _answer(self) -> None:
+        while True:
+            try:
+                work, answer = self._asked.get_nowait()
+            except Empty:
+                return
+            if not answer.set_running_or_notify_cancel():
+                continue
+            try:
+                answer.set_result(work(self._home))
+            except Exception as error:  # noqa: BLE001 (it belongs to who asked)
+                answer.set_exception(error)

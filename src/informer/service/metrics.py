@@ -1,0 +1,65 @@
+"""What Prometheus is told of the service itself."""
+
+from collections.abc import Iterator
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from informer.service.loop import Loop
+from informer.service.reception import Reception
+from informer.service.spool import Spool
+
+NS = 1e9
+
+
+class Figures(Collector):
+    """Collected when asked for: nothing is counted twice."""
+
+    def __init__(self, reception: Reception, spool: Spool, loop: Loop) -> None:
+        self._reception, self._spool, self._loop = reception, spool, loop
+
+    def collect(self) -> Iterator[Metric]:
+        """All metrics."""
+        received, loop = self._reception.received, self._loop.figures
+        yield _counter("informer_messages_received", "OTLP messages taken.", received.messages)
+        yield _counter("informer_spans_received", "Spans in messages taken.", received.spans)
+        yield _by_reason(
+            "informer_messages_refused", "Messages that were not taken.", received.refused
+        )
+        rejected = loop.rejected
+        yield _by_reason("informer_spans_rejected", "Spans of no use, left out.", rejected)
+        yield _counter(
+            "informer_spans_late", "Spans whose trace belongs to a closed step.", loop.late
+        )
+        yield _counter("informer_spans_judged", "Spans in closed steps.", loop.judged)
+        yield _counter("informer_steps_closed", "Steps that were judged.", loop.steps)
+        yield _counter("informer_chains", "Chains in closed steps.", loop.chains)
+        yield _gauge("informer_spans_open", "Spans of steps not closed.", loop.open_spans)
+        yield _gauge("informer_spool_bytes", "Bytes that wait on disk.", self._spool.size)
+        lag = (loop.stream_ns - loop.closed_ns) / NS if loop.stream_ns else 0.0
+        yield _gauge("informer_lag_seconds", "From the end of the last closed step to now.", lag)
+        yield _gauge("informer_look_seconds", "What closing the last steps took.", loop.look_s)
+        yield _gauge("informer_look_failures", "Failures in a row.", loop.failures)
+
+
+def exposition(reception: Reception, spool: Spool, loop: Loop) -> bytes:
+    """The text that Prometheus reads."""
+    registry = CollectorRegistry()
+    registry.register(Figures(reception, spool, loop))
+    return generate_latest(registry)
+
+
+def _counter(name: str, words: str, value: float) -> CounterMetricFamily:
+    return CounterMetricFamily(name, words, value=value)
+
+
+def _gauge(name: str, words: str, value: float) -> GaugeMetricFamily:
+    return GaugeMetricFamily(name, words, value=value)
+
+
+def _by_reason(name: str, words: str, counts: dict[str, int]) -> CounterMetricFamily:
+    family = CounterMetricFamily(name, words, labels=["reason"])
+    for reason, count in sorted(counts.items()):
+        family.add_metric([reason], count)
+    return family

@@ -1,0 +1,96 @@
+"""OTLP over HTTP: POST /v1/traces, protobuf or JSON, as it is or gzip."""
+
+import asyncio
+import zlib
+
+import orjson
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from informer.service.access import Tokens
+from informer.service.reception import Reception, RefusedError
+
+PROTOBUF, JSON = "application/x-protobuf", "application/json"
+STATUS = {"too_large": 413, "malformed": 400, "no_room": 503}
+RETRY_S = 5
+BODY_S = 30.0  # for a whole body: who sends it drop by drop is cut off
+
+
+class TracesEndpoint:
+    """Answers POST /v1/traces."""
+
+    def __init__(self, reception: Reception, tokens: Tokens) -> None:
+        self._reception, self._tokens = reception, tokens
+
+    async def __call__(self, request: Request) -> Response:
+        """Keep a message, or say why not."""
+        if not self._tokens.admit(request.headers.get("authorization", "")):
+            self._reception.received.refused["no_token"] += 1
+            return _said(401, "a bearer token is needed", **{"WWW-Authenticate": "Bearer"})
+        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if kind not in (PROTOBUF, JSON):
+            self._reception.received.refused["other_type"] += 1
+            return _said(415, f"Content-Type must be {PROTOBUF} or {JSON}")
+        packing = request.headers.get("content-encoding", "identity").strip().lower()
+        if packing not in ("identity", "", "gzip"):
+            self._reception.received.refused["other_packing"] += 1
+            return _said(415, "Content-Encoding must be gzip or none")
+        try:
+            async with asyncio.timeout(BODY_S):
+                body = await _body(request, self._reception.most_message_bytes)
+            if packing == "gzip":
+                body = gunzipped(body, self._reception.most_message_bytes)
+            answer = self._reception.take(body, is_json=kind == JSON)
+        except TimeoutError:
+            self._reception.received.refused["too_slow"] += 1
+            return _said(408, "the body took too long")
+        except ClientDisconnect:
+            self._reception.received.refused["broken_off"] += 1
+            return _said(400, "the connection broke off")
+        except RefusedError as refused:
+            headers = {"Retry-After": str(RETRY_S)} if refused.again else {}
+            return _said(STATUS[refused.reason], str(refused), **headers)
+        return _answered(answer, kind)
+
+
+async def _body(request: Request, most: int) -> bytes:
+    """The body. Errors: RefusedError as soon as it is too large, whatever its header says."""
+    held = bytearray()
+    async for chunk in request.stream():
+        held += chunk
+        if len(held) > most:
+            raise RefusedError("too_large", f"a message may have {most} bytes")
+    return bytes(held)
+
+
+def gunzipped(body: bytes, most: int) -> bytes:
+    """Unpacked bytes. Errors: RefusedError for what is no gzip, and for a bomb before it bursts."""
+    unpacker = zlib.decompressobj(wbits=31)
+    try:
+        plain = unpacker.decompress(body, most + 1)
+    except zlib.error as error:
+        raise RefusedError("malformed", "the body must be whole gzip data") from error
+    if len(plain) > most:
+        raise RefusedError("too_large", f"a message may have {most} bytes, unpacked")
+    if not unpacker.eof:
+        raise RefusedError("malformed", "the body must be whole gzip data")
+    return plain
+
+
+def _answered(answer: ExportTraceServiceResponse, kind: str) -> Response:
+    if kind == PROTOBUF:
+        return Response(answer.SerializeToString(), media_type=PROTOBUF)
+    told: dict[str, object] = {}
+    if answer.HasField("partial_success"):
+        partial = answer.partial_success
+        told["partialSuccess"] = {
+            "rejectedSpans": str(partial.rejected_spans),
+            "errorMessage": partial.error_message,
+        }
+    return Response(orjson.dumps(told), media_type=JSON)
+
+
+def _said(status: int, words: str, **headers: str) -> Response:
+    body = orjson.dumps({"message": words})
+    return Response(body, status, media_type=JSON, headers=headers)

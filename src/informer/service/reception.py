@@ -1,0 +1,122 @@
+"""Reception: what comes in by OTLP is read as far as needed to count it, kept, and answered."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+import orjson
+from google.protobuf.message import DecodeError
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTraceServiceRequest,
+    ExportTraceServiceResponse,
+)
+
+from informer.service.spool import Spool, SpoolFullError
+
+TRACE_ID_BYTES, SPAN_ID_BYTES = 16, 8
+NO_TRACE, NO_SPAN = bytes(TRACE_ID_BYTES), bytes(SPAN_ID_BYTES)
+
+
+class RefusedError(Exception):
+    """A message that is not taken: why, in one of few words, and whether it may come again."""
+
+    def __init__(self, reason: str, words: str, *, again: bool = False) -> None:
+        super().__init__(words)
+        self.reason, self.again = reason, again
+
+
+@dataclass(slots=True)
+class Received:
+    """Counts since the start."""
+
+    messages: int = 0
+    spans: int = 0  # in messages that were taken
+    malformed: int = 0  # of them, told back and left out later
+    refused: Counter[str] = field(default_factory=Counter)  # messages, by reason
+
+
+class Reception:
+    """Takes messages into the spool."""
+
+    def __init__(self, spool: Spool, *, most_message_bytes: int) -> None:
+        self.received = Received()
+        self.most_message_bytes = most_message_bytes
+        self._spool = spool
+
+    def take(self, message: bytes, *, is_json: bool = False) -> ExportTraceServiceResponse:
+        """Keep an ExportTraceServiceRequest, protobuf or JSON; says what of it is of no use.
+
+        Errors: RefusedError.
+        """
+        try:
+            answer = self._take(message, is_json)
+        except RefusedError as refused:
+            self.received.refused[refused.reason] += 1
+            raise
+        return answer
+
+    def _take(self, message: bytes, is_json: bool) -> ExportTraceServiceResponse:
+        if len(message) > self.most_message_bytes:
+            raise RefusedError(
+                "too_large",
+                f"a message may have {self.most_message_bytes} bytes, got {len(message)}",
+            )
+        spans, malformed = counted_json(message) if is_json else counted(message)
+        if spans:
+            try:
+                self._spool.add(message)
+            except SpoolFullError as error:
+                words = "no room for spans at the moment, try again later"
+                raise RefusedError("no_room", words, again=True) from error
+        self.received.messages += 1
+        self.received.spans += spans
+        self.received.malformed += malformed
+        answer = ExportTraceServiceResponse()
+        if malformed:
+            answer.partial_success.rejected_spans = malformed
+            answer.partial_success.error_message = (
+                "left out: spans without a trace id of 16 bytes, a span id of 8 bytes, "
+                "a service.name or a start"
+            )
+        return answer
+
+
+def counted(message: bytes) -> tuple[int, int]:
+    """Spans of a protobuf message, and how many of them are of no use.
+
+    Errors: RefusedError for what is no such message.
+    """
+    try:
+        request = ExportTraceServiceRequest.FromString(message)
+    except DecodeError as error:
+        raise RefusedError("malformed", "the body must be an ExportTraceServiceRequest") from error
+    spans = malformed = 0
+    for group in request.resource_spans:
+        named = any(
+            a.key == "service.name" and a.value.string_value for a in group.resource.attributes
+        )
+        for part in group.scope_spans:
+            spans += len(part.spans)
+            if not named:
+                malformed += len(part.spans)
+                continue
+            for span in part.spans:
+                trace_id, span_id = span.trace_id, span.span_id
+                malformed += not (
+                    len(trace_id) == TRACE_ID_BYTES
+                    and len(span_id) == SPAN_ID_BYTES
+                    and trace_id != NO_TRACE
+                    and span_id != NO_SPAN
+                    and span.start_time_unix_nano
+                )
+    return spans, malformed
+
+
+def counted_json(message: bytes) -> tuple[int, int]:
+    """The same of a JSON message; what is malformed in it is found when it is read."""
+    try:
+        request = orjson.loads(message)
+        groups = request.get("resourceSpans") or ()
+        parts = [part for group in groups for part in group.get("scopeSpans") or ()]
+        return sum(len(part.get("spans") or ()) for part in parts), 0
+    except (orjson.JSONDecodeError, AttributeError, TypeError) as error:
+        raise RefusedError("malformed", "the body must be an ExportTraceServiceRequest") from error

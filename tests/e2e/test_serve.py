@@ -1,0 +1,265 @@
+"""`informer serve`: spans come in by OTLP as real SDKs send them, and incidents come of them."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, TraceFlags
+
+from informer.pipeline.look import list_incidents
+from shop import Shop
+from traffic_maker import STEP_NS
+
+SETTINGS = """
+[serve]
+grpc = "127.0.0.1:0"
+http = "127.0.0.1:0"
+web = "127.0.0.1:0"
+watermark_s = 60
+"""
+SOON_S = 60.0
+CLOSED = re.compile(rb"^informer_steps_closed_total (\d+)", re.MULTILINE)
+
+
+@dataclass
+class Served:
+    """A running service."""
+
+    process: subprocess.Popen[str]
+    ports: dict[str, int]
+
+    def get(self, path: str) -> tuple[int, bytes]:
+        """GET from the health address."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.ports['health']}{path}") as got:
+                return got.status, got.read()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read()
+
+    def post(self, body: bytes, kind: str, **headers: str) -> tuple[int, bytes]:
+        """POST to /v1/traces."""
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.ports['HTTP']}/v1/traces",
+            body,
+            {"Content-Type": kind, **headers},
+        )
+        try:
+            with urllib.request.urlopen(request) as got:
+                return got.status, got.read()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read()
+
+    def metric(self, name: str) -> float:
+        """The value of a metric without labels."""
+        found = re.search(rf"^{name} (\S+)", self.get("/metrics")[1].decode(), re.MULTILINE)
+        assert found, name
+        return float(found[1])
+
+    def wait_for(self, name: str, least: float) -> None:
+        """Until a metric is so large."""
+        ends = time.monotonic() + SOON_S
+        while self.metric(name) < least:
+            assert time.monotonic() < ends, self.get("/metrics")[1].decode()
+            time.sleep(0.1)
+
+
+@contextmanager
+def serving(workspace: Path) -> Iterator[Served]:
+    command = [sys.executable, "-m", "informer", "serve", "-w", str(workspace)]
+    environment = os.environ | {"PYTHONUNBUFFERED": "1"}
+    with (
+        tempfile.TemporaryFile("w+") as said,
+        subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=said, text=True, env=environment
+        ) as process,
+    ):
+        try:
+            assert process.stdout is not None
+            ports = {}
+            for line in process.stdout:
+                what, _, port = line.strip().rpartition(" on port ")
+                ports[what.split()[0].removeprefix("OTLP/")] = int(port)
+                if len(ports) == 3:
+                    break
+            assert len(ports) == 3
+            yield Served(process, ports)
+        finally:
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+                process.wait(30)
+            said.seek(0)
+            print(said.read())  # shown where a test fails
+
+
+@pytest.fixture
+def service(own_workspace: Path) -> Path:
+    """A learned workspace whose service listens anywhere."""
+    file = own_workspace / "informer.toml"
+    text = file.read_text("utf-8")
+    kept = text[: text.index("[serve]")] + text[text.index("[machine]") :]
+    file.write_text(kept + SETTINGS, encoding="utf-8")
+    return own_workspace
+
+
+def steps(shop: Shop, first: int, last: int) -> list[ReadableSpan]:
+    """The spans of some steps of the attacked day, as an SDK has them."""
+    table = pq.read_table(shop.attacked)
+    inside = pc.and_(
+        pc.greater_equal(table["StartNs"], shop.day_ns + first * STEP_NS),
+        pc.less(table["StartNs"], shop.day_ns + last * STEP_NS),
+    )
+    resources: dict[tuple[str, str], Resource] = {}
+    found = []
+    for row in table.filter(inside).to_pylist():
+        named = (row["Service"], row["Version"])
+        resource = resources.setdefault(
+            named, Resource({"service.name": named[0], "service.version": named[1]})
+        )
+        found.append(_span(row, resource))
+    return found
+
+
+def _span(row: dict[str, Any], resource: Resource) -> ReadableSpan:
+    def context(span_id: str) -> SpanContext:
+        trace = int.from_bytes(row["TraceID"].encode(), "big") % 2**128 or 1
+        return SpanContext(trace, int(span_id[1:]) + 1, is_remote=False, trace_flags=TraceFlags(1))
+
+    return ReadableSpan(
+        name=row["Operation"],
+        context=context(row["SpanID"]),
+        parent=context(row["ParentID"]) if row["ParentID"] else None,
+        resource=resource,
+        kind=SpanKind.SERVER,
+        attributes={"http.response.status_code": row["Status"]},
+        status=Status(StatusCode.ERROR if row["Status"] >= 500 else StatusCode.UNSET),
+        start_time=row["StartNs"],
+        end_time=row["StartNs"] + row["DurationUs"] * 1_000,
+    )
+
+
+def send(exporter: SpanExporter, spans: Sequence[ReadableSpan]) -> None:
+    for i in range(0, len(spans), 512):
+        assert exporter.export(spans[i : i + 512]) is SpanExportResult.SUCCESS
+    exporter.shutdown()
+
+
+def grpc_exporter(served: Served) -> SpanExporter:
+    from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
+
+    return OTLPSpanExporter(f"http://127.0.0.1:{served.ports['gRPC']}", insecure=True)
+
+
+def http_exporter(served: Served) -> SpanExporter:
+    from opentelemetry.exporter.otlp.proto.http import Compression
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+
+    url = f"http://127.0.0.1:{served.ports['HTTP']}/v1/traces"
+    return OTLPSpanExporter(url, compression=Compression.Gzip)
+
+
+def test_an_attack_sent_by_sdks_becomes_an_incident(shop: Shop, service: Path) -> None:
+    with serving(service) as served:
+        assert served.get("/healthz")[0] == 200
+        assert served.get("/readyz")[0] == 200
+        send(grpc_exporter(served), steps(shop, 40, 55))
+        send(http_exporter(served), steps(shop, 55, 70))
+        served.wait_for("informer_steps_closed_total", 27)
+        received = served.metric("informer_spans_received_total")
+        judged = served.metric("informer_spans_judged_total")
+        waiting = served.metric("informer_spans_open")
+        assert served.metric("informer_spans_late_total") == 0
+        first = len(steps(shop, 40, 41))  # nobody listened when that step began
+        assert received == judged + waiting + first
+    found = list_incidents(service)
+    assert [i["rpcs"][0]["callee"] for i in found if i["kind"] == "refusal"] == ["auth"]
+
+
+def test_after_a_kill_no_step_is_judged_twice_and_no_span_is_lost(
+    shop: Shop, service: Path
+) -> None:
+    with serving(service) as served:
+        send(grpc_exporter(served), steps(shop, 0, 6))
+        served.wait_for("informer_steps_closed_total", 4)
+        send(grpc_exporter(served), steps(shop, 6, 8))
+        served.process.kill()
+        served.process.wait()
+    with serving(service) as served:
+        served.wait_for("informer_steps_closed_total", 1)
+        send(grpc_exporter(served), steps(shop, 8, 10))
+        served.wait_for("informer_steps_closed_total", 3)
+        assert served.metric("informer_spans_late_total") == 0
+    kept = pq_table(service, "select step_start_ns, seen from steps order by 1")
+    starts = [row["step_start_ns"] for row in kept if row["step_start_ns"] >= shop.day_ns]
+    assert len(starts) == len(set(starts)) == 8
+
+
+def pq_table(workspace: Path, sql: str) -> list[dict[str, Any]]:
+    from informer.pipeline.workspace import Workspace
+
+    with Workspace.open(workspace) as home:
+        rows: pa.Table = home.engine.query(sql)
+        return rows.to_pylist()
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "status"),
+    [
+        (b"\x0a\xff\xff\xff\xff\x0f", "application/x-protobuf", 400),
+        (b"no json", "application/json", 400),
+        (b"[1]", "application/json", 400),
+        (b"", "text/plain", 415),
+    ],
+)
+def test_a_message_of_no_use_is_refused_and_counted(
+    service: Path, body: bytes, kind: str, status: int
+) -> None:
+    with serving(service) as served:
+        code, said = served.post(body, kind)
+        assert code == status
+        assert json.loads(said)["message"]
+        assert b"informer_messages_refused_total" in served.get("/metrics")[1]
+        assert served.get("/readyz")[0] == 200
+
+
+def test_spans_without_ids_are_told_back(service: Path) -> None:
+    request = ExportTraceServiceRequest()
+    group = request.resource_spans.add()
+    group.resource.attributes.add(key="service.name").value.string_value = "shop"
+    group.scope_spans.add().spans.add(name="x", trace_id=b"\0" * 16, span_id=b"\1" * 8)
+    from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+        ExportTraceServiceResponse,
+    )
+
+    with serving(service) as served:
+        code, said = served.post(request.SerializeToString(), "application/x-protobuf")
+        answer = ExportTraceServiceResponse.FromString(said)
+        assert (code, answer.partial_success.rejected_spans) == (200, 1)
+
+
+def test_beyond_this_machine_nothing_listens_without_tls(service: Path) -> None:
+    file = service / "informer.toml"
+    file.write_text(file.read_text("utf-8").replace('grpc = "127.0.0.1:0"', 'grpc = "0.0.0.0:0"'))
+    command = [sys.executable, "-m", "informer", "serve", "-w", str(service)]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert ran.returncode == 2
+    assert "serve.grpc listens beyond this machine" in ran.stderr

@@ -1,0 +1,139 @@
+"""The spool: what was taken in is there after a kill, nothing twice, never more than allowed."""
+
+import errno
+from pathlib import Path
+
+import pytest
+
+from informer.service.spool import Spool, SpoolFullError
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def spool_in(folder: Path, clock: Clock | None = None, *, most_bytes: int = 1_000) -> Spool:
+    return Spool(
+        folder, most_bytes=most_bytes, segment_bytes=50, segment_s=1.0, clock=clock or Clock()
+    )
+
+
+def kill(spool: Spool) -> None:
+    """End as a killed process does: nothing is sealed."""
+    if spool._file is not None:
+        spool._file.close()
+
+
+def messages(spool: Spool) -> list[bytes]:
+    """Every message in sealed segments, in order."""
+    found = []
+    for segment in spool.sealed():
+        data = segment.path.read_bytes()
+        while data:
+            size = int.from_bytes(data[:4], "big")
+            found.append(data[4 : 4 + size])
+            data = data[4 + size :]
+    return found
+
+
+def test_messages_come_out_in_the_order_they_came_in(tmp_path: Path) -> None:
+    spool = spool_in(tmp_path)
+    sent = [bytes([65 + i]) * 20 for i in range(7)]
+    for message in sent:
+        spool.add(message)
+    spool.close()
+    assert messages(spool) == sent
+    assert [s.number for s in spool.sealed()] == [1, 2, 3]
+
+
+def test_a_segment_is_sealed_when_it_is_old(tmp_path: Path) -> None:
+    clock = Clock()
+    spool = spool_in(tmp_path, clock)
+    spool.add(b"one")
+    assert spool.sealed() == []
+    clock.now = 1.0
+    assert messages(spool) == [b"one"]
+
+
+def test_what_was_added_before_a_kill_is_there_after_it(tmp_path: Path) -> None:
+    spool = spool_in(tmp_path)
+    spool.add(b"acknowledged")
+    kill(spool)
+    assert messages(spool_in(tmp_path)) == [b"acknowledged"]
+
+
+@pytest.mark.parametrize("cut", [1, 3, 4, 9])
+def test_a_message_that_a_kill_cut_off_was_never_there(tmp_path: Path, cut: int) -> None:
+    spool = spool_in(tmp_path)
+    spool.add(b"whole")
+    spool.add(b"cut off")
+    kill(spool)
+    (path,) = tmp_path.glob("*.otlp")
+    path.write_bytes(path.read_bytes()[:-cut])
+    again = spool_in(tmp_path)
+    assert messages(again) == [b"whole"]
+    assert again.torn == 1
+    again.add(b"next")
+    again.close()
+    assert messages(again) == [b"whole", b"next"]
+
+
+def test_a_length_that_is_nonsense_ends_a_segment(tmp_path: Path) -> None:
+    (tmp_path / "000000000004.otlp").write_bytes(b"\xff\xff\xff\xff" + b"x" * 40)
+    spool = spool_in(tmp_path)
+    assert messages(spool) == []
+    assert spool.torn == 1
+
+
+def test_what_is_forgotten_is_gone_and_its_number_is_never_used_again(tmp_path: Path) -> None:
+    spool = spool_in(tmp_path)
+    for i in range(3):
+        spool.add(bytes([65 + i]) * 60)
+    for number in (1, 2, 3):
+        spool.forget(number)
+    assert not list(tmp_path.glob("*.otlp"))
+    again = spool_in(tmp_path)
+    again.add(b"x" * 60)
+    assert [s.number for s in again.sealed()] == [4]
+
+
+def test_a_full_spool_refuses_and_has_room_again_later(tmp_path: Path) -> None:
+    spool = spool_in(tmp_path, most_bytes=130)
+    spool.add(b"a" * 60)
+    spool.add(b"b" * 60)
+    with pytest.raises(SpoolFullError):
+        spool.add(b"c")
+    assert spool.is_full
+    assert messages(spool) == [b"a" * 60, b"b" * 60]
+    spool.forget(1)
+    spool.add(b"c")
+    assert spool.size == 64 + 5
+    spool.close()
+
+
+def test_a_full_disk_refuses_and_leaves_no_part_of_a_message(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool = spool_in(tmp_path)
+    spool.add(b"whole")
+    file = spool._file
+    assert file is not None
+
+    class Full:
+        def write(self, data: bytes) -> int:
+            file.write(data[:3])
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(file, name)
+
+    monkeypatch.setattr(spool, "_file", Full())
+    with pytest.raises(SpoolFullError):
+        spool.add(b"lost")
+    monkeypatch.setattr(spool, "_file", file)
+    spool.add(b"next")
+    spool.close()
+    assert messages(spool) == [b"whole", b"next"]
