@@ -5,7 +5,6 @@ from typing import Any
 import orjson
 import pyarrow as pa
 
-from informer.core.ports import Engine
 from informer.core.tables import INCIDENTS, NOTICES
 from informer.core.types import Json, Notice
 from informer.pipeline.documents import incident_document
@@ -54,11 +53,6 @@ def notice_of(row: Json) -> Notice:
     """A row of NOTICES as a value."""
     given: dict[str, Any] = {n: row[n] for n in NOTICES.names}
     return Notice(**given | {"document": orjson.loads(row["document"])})
-
-
-def prepare(engine: Engine) -> None:
-    """The table of notices, where a workspace has none yet."""
-    engine.append(NOTICES.name, NOTICES.empty())
 
 
 def _told(row: Json, before: Json | None, now_ns: int) -> list[Json]:
