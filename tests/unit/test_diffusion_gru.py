@@ -10,7 +10,7 @@ import pytest
 
 from informer.core.errors import InformerError
 from informer.core.types import Floats, Model, PatternGraph, Series
-from informer.forecasts.diffusion_gru import DiffusionGru
+from informer.forecasts.diffusion_gru import HELD_BLOCKS, HELD_SHARE, DiffusionGru
 from informer.forecasts.gru_gradient import correction, gradient, loss
 from informer.forecasts.gru_network import CHUNK, WALKS, Weights, log_correction, random_weights
 from informer.forecasts.gru_stretches import Lesson, Stretches, length_for, walks_of
@@ -190,6 +190,29 @@ def test_two_hundred_rpcs_are_one_pattern_like_any_other() -> None:
     assert made.expected.shape == series.calls.shape
     assert np.isfinite(made.expected).all()
     assert np.isfinite(made.spread).all()
+
+
+def test_where_no_held_out_step_was_seen_it_says_what_the_clock_says() -> None:
+    series = wandering(6)
+    seen = np.ones(series.steps, bool)
+    for end in np.linspace(0, series.steps, HELD_BLOCKS + 1)[1:].astype(int):
+        seen[end - 2 * int(series.steps * HELD_SHARE / HELD_BLOCKS) : end] = False
+    given = replace(series, seen=seen, calls=np.where(seen[:, None], series.calls, 0.0))
+    model = DiffusionGru().fit(given, seed=0)
+    made = DiffusionGru().forecast(model, given)
+    by_clock = Seasonal().forecast(Seasonal().fit(given, seed=0), given)
+    assert np.array_equal(made.expected, by_clock.expected)
+    assert np.isfinite(made.spread).all()
+
+
+def test_billions_of_calls_are_forecast_as_well_as_tens() -> None:
+    series = wandering(8)
+    many = replace(series, calls=series.calls * 1e9)
+    off = []
+    for one in (series, many):
+        made = DiffusionGru().forecast(DiffusionGru().fit(one, seed=0), one).expected
+        off.append(np.abs(made - one.calls).sum() / one.calls.sum())
+    assert off[1] == pytest.approx(off[0], rel=0.3)
 
 
 def test_a_short_series_is_learned_in_short_stretches() -> None:

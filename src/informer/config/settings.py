@@ -265,13 +265,14 @@ class MachineSettings:
     """`[machine]`: what this machine may be asked for."""
 
     memory: str = setting(
-        "4GB",
-        "Memory for tables; beyond it work spills into the workspace.",
+        "1500MB",
+        "Memory for tables; beyond it work spills into the workspace. The whole process takes up "
+        "to half a gigabyte more.",
         "must be a size such as 4GB",
         lambda v: SIZE.fullmatch(v) is not None,
     )
     slice_lines: int = setting(
-        4_000_000,
+        2_000_000,
         "Spans that learning holds at a time; traces open at the end go into the next slice.",
         "must be >= 1000",
         lambda v: v >= 1000,

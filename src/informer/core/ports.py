@@ -44,12 +44,19 @@ class Source(Protocol):
     notes: list[str]  # what was guessed, such as "times are microseconds"
 
     def stage(
-        self, engine: Engine, table: str, *, skip: int = 0, most: int = PIECE_ROWS
+        self,
+        engine: Engine,
+        table: str,
+        *,
+        skip: int = 0,
+        most: int = PIECE_ROWS,
+        apart: bool = False,
     ) -> Iterator[int]:
         """Add all spans to a passing table, a piece at a time; gives how many spans each has.
 
         A piece has about `most` rows, and the same ones whenever the files are the same; the first
-        `skip` are left out. Can be called once.
+        `skip` are left out. With `apart`, the table holds ids and times, and the table `sayings`
+        what else the spans say, once for all that say the same. Can be called once.
         """
 
 

@@ -1,19 +1,8 @@
--- One row is a line with its link in place of names.
+-- One row is a line with the number of its pair in place of sayings, and the code of its link.
 create or replace temp table coded_lines as
-select
-    c.trace,
-    c.line,
-    k.link_id,
-    k.code,
-    c.up_name is null and not c.lost as top,
-    c.start_ns,
-    c.bucket,
-    not k.inside and (c.failed or (k.by_caller and c.up_failed)) as failed,
-    not k.inside and (c.refused or (k.by_caller and c.up_refused)) as refused,
-    c.weight_e6,
-    c.version
+select c.trace, c.line, k.pair, k.code, k.top, c.start_ns, c.bucket, k.failed, k.weight_e6
 from linked_lines as c
 inner join numbered_links as k
     on
-        k.name = c.name and k.up_name is not distinct from c.up_name
-        and k.lost = c.lost and k.again = c.again
+        k.saying = c.saying and k.up_saying = c.up_saying
+        and k.up_outcome = c.up_outcome and k.again = c.again

@@ -7,6 +7,7 @@ them is kept whole and stands for all; the rest is counted and forgotten.
 
 import hashlib
 
+import numpy as np
 import pyarrow as pa
 
 from informer.core.ports import Engine
@@ -24,8 +25,10 @@ LINK = (*NAMES, "lost", "again")
 _KEPT_SPANS = pa.schema([("trace", pa.int64()), *SPANS.schema])
 
 SLICE = (
-    *("lines", "line_names", "repeated_lines", "linked_lines", "slice_links", "numbered_links"),
+    *("lines", "slice_sayings", "repeated_lines", "linked_lines", "slice_links"),
+    *("numbered_links",),
     *("coded_lines", "slice_traces", "outlined_traces", "slice_examples", "dropped_traces"),
+    "example_spans",
 )
 
 
@@ -35,25 +38,39 @@ def begin(engine: Engine) -> None:
     engine.append("kept_spans", _KEPT_SPANS.empty_table())
 
 
-def fold(engine: Engine, *, key: bytes, step_s: int) -> None:
+def fold(engine: Engine, *, key: bytes, step_s: int, whole: str | None = None) -> None:
     """Add the whole traces in `slice_spans` to what is kept.
 
-    Reads `methods` (service, operation, method) too. `key`, at most 64 bytes, makes codes and
-    hashes secret to a workspace.
+    Reads `methods` (service, operation, method) too. With `whole`, spans are in `slice_lines` and
+    what they say is in `sayings`: it is a SELECT that puts the spans of the table `example_lines`
+    together. `key`, at most 64 bytes, makes codes and hashes secret to a workspace.
     """
     salt = salt_of(key)
-    _make(engine, "lines", salt=salt)
-    _make(engine, "line_names", salt=salt)
-    for table in ("repeated_lines", "linked_lines", "slice_links"):
+    for table in ("lines", "slice_sayings"):
+        _make(engine, f"{table}_apart" if whole else table, salt=salt)
+    if whole and not _any_repeated(engine):
+        _make(engine, "repeated_none")
+    else:
+        _make(engine, "repeated_lines")
+    for table in ("linked_lines", "slice_links"):
         _make(engine, table)
     engine.append("links", _new_links(engine, key))
     for table in ("numbered_links", "coded_lines", "slice_traces"):
         _make(engine, table)
     _make(engine, "new_outlines", most=MOST_OUTLINES)
+    if int(engine.query("select count(*) as n from outlines")["n"][0].as_py()) >= MOST_OUTLINES:
+        _make(engine, "tail_outlines")
     _make(engine, "outlined_traces", step_ns=step_s * NS_PER_S)
     _make(engine, "count_steps")
     _make(engine, "count_calls")
     _make(engine, "slice_examples", examples=EXAMPLES, sample=SAMPLE)
+    _make(engine, "let_go")
+    if whole is None:
+        _make(engine, "example_spans", salt=salt)
+    else:
+        _make(engine, "example_lines", salt=salt)
+        engine.run(f"create or replace temp table example_spans as {whole}")
+        engine.run("drop table example_lines")
     _make(engine, "keep_traces", salt=salt)
     for table in SLICE:
         engine.run(f"drop table {table}")
@@ -80,6 +97,12 @@ def code_of(link: tuple[object, ...], key: bytes) -> int:
     """A number below 2 ** 40 for a link, that nobody can guess without the key."""
     names = "\x1f".join("\x1e" if value is None else str(value) for value in link)
     return int.from_bytes(hashlib.blake2b(names.encode(), digest_size=CODE_BYTES, key=key).digest())
+
+
+def _any_repeated(engine: Engine) -> bool:
+    """Whether a span id came twice: to sort numbers is quicker than to group by them."""
+    lines = np.sort(engine.query("select line from lines")["line"].to_numpy())
+    return bool((lines[1:] == lines[:-1]).any())
 
 
 def _new_links(engine: Engine, key: bytes) -> pa.Table:

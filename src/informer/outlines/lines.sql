@@ -1,5 +1,5 @@
--- One row is a span of a closed trace in numbers that hold within the slice: hashes of its ids and
--- of its names. `$salt` is secret to the workspace, so that nobody can make two hashes equal.
+-- One row is a span of a closed trace in numbers: hashes of its ids and of what it says. `$salt` is
+-- secret to the workspace, so that nobody can make two hashes equal.
 create or replace temp table lines as
 select
     cast(hash(s.trace_id, $salt) >> 1 as bigint) as trace,
@@ -9,11 +9,10 @@ select
         when s.parent_span_id is not null then cast(hash(s.trace_id, s.parent_span_id, $salt) >> 1 as bigint)
     end as up,
     coalesce(s.parent_span_id like '?%', false) as soft,
-    cast(hash(s.service, s.operation, s.kind, s.peer, $salt) >> 1 as bigint) as name,
+    cast(hash(
+        s.service, s.operation, s.kind, s.peer, cast(s.failed as varchar), cast(s.refused as varchar),
+        cast(s.weight as varchar), s.version, $salt
+    ) >> 1 as bigint) as saying,
     s.start_ns,
-    cast(floor(ln(greatest(s.duration_ns, 1000) / 1000.0) / ln(2) * 8) as integer) as bucket,
-    s.failed,
-    s.refused,
-    cast(round(s.weight * 1000000) as bigint) as weight_e6,
-    case when s.kind in ('client', 'producer') then null else s.version end as version
+    cast(floor(ln(greatest(s.duration_ns, 1000) / 1000.0) / ln(2) * 8) as integer) as bucket
 from slice_spans as s

@@ -1,29 +1,23 @@
--- One row is a line and the names of the one it hangs below. `lost`: it names a parent that is not
--- there. `again`: its id came more than once.
+-- One row is a line and the saying of the one it hangs below: 0 = none, -1 = it names a parent that
+-- is not there. `again`: its id came more than once. `up_outcome`: -1 = what the parent's saying says.
 create or replace temp table linked_lines as
 with parents as (
-    select p.line, p.name, p.failed, p.refused
+    select p.line, p.saying, -1 as outcome
     from lines as p
     anti join repeated_lines as r on r.line = p.line
     union all
-    select line, name, failed, refused from repeated_lines
+    select line, saying, outcome from repeated_lines
 )
 
 select
     c.trace,
     c.line,
-    c.name,
-    p.name as up_name,
-    p.name is null and c.up is not null and not c.soft as lost,
+    c.saying,
+    coalesce(p.saying, case when c.up is not null and not c.soft then -1 else 0 end) as up_saying,
+    coalesce(p.outcome, -1) as up_outcome,
     r.line is not null as again,
     c.start_ns,
-    c.bucket,
-    c.failed,
-    c.refused,
-    coalesce(p.failed, false) as up_failed,
-    coalesce(p.refused, false) as up_refused,
-    c.weight_e6,
-    c.version
+    c.bucket
 from lines as c
 left join parents as p on p.line = c.up and c.up <> c.line
 left join repeated_lines as r on r.line = c.line

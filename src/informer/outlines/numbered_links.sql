@@ -1,6 +1,18 @@
--- One row is a pair of name hashes in the slice, and the link it is.
+-- One row is a pair of sayings in the slice, the link it is, and what came of the call.
 create or replace temp table numbered_links as
-select s.name, s.up_name, s.lost, s.again, s.by_caller, s.inside, k.link_id, k.code
+select
+    s.pair,
+    s.saying,
+    s.up_saying,
+    s.up_outcome,
+    s.again,
+    s.up_saying = 0 as top,
+    not s.inside and (s.failed or (s.by_caller and s.up_failed)) as failed,
+    not s.inside and (s.refused or (s.by_caller and s.up_refused)) as refused,
+    s.weight_e6,
+    s.version,
+    k.link_id,
+    k.code
 from slice_links as s
 inner join links as k
     on

@@ -1,10 +1,12 @@
--- One row is a kind of link in the slice: the names of a line and of the one it hangs below.
+-- One row is a kind of link in the slice: what a line says and what the one says that it hangs below.
 -- `by_caller`: a failure that the caller saw is the call's as well. `inside`: it is no call of its own.
 create or replace temp table slice_links as
 select
-    d.name,
-    d.up_name,
-    d.lost,
+    row_number() over (order by d.saying, d.up_saying, d.up_outcome, d.again) as pair,
+    d.saying,
+    d.up_saying,
+    d.up_outcome,
+    d.up_saying = -1 as lost,
     d.again,
     n.service,
     n.method,
@@ -14,6 +16,12 @@ select
     u.method as up_method,
     u.kind as up_kind,
     u.peer as up_peer,
+    n.failed,
+    n.refused,
+    coalesce(case when d.up_outcome = -1 then u.failed else d.up_outcome in (1, 3) end, false) as up_failed,
+    coalesce(case when d.up_outcome = -1 then u.refused else d.up_outcome in (2, 3) end, false) as up_refused,
+    n.weight_e6,
+    n.version,
     coalesce(
         u.kind in ('client', 'producer')
         and (n.kind in ('server', 'consumer')
@@ -26,6 +34,6 @@ select
         and (n.kind not in ('server', 'consumer') or u.kind in ('server', 'consumer')),
         false
     ) as inside
-from (select distinct name, up_name, lost, again from linked_lines) as d
-inner join line_names as n on n.name = d.name
-left join line_names as u on u.name = d.up_name
+from (select distinct saying, up_saying, up_outcome, again from linked_lines) as d
+inner join slice_sayings as n on n.saying = d.saying
+left join slice_sayings as u on u.saying = d.up_saying

@@ -123,6 +123,8 @@ def _moved(
     clusters: Clusters, shapes: pa.Table, rpcs: pa.Table, previous: Previous, old_ids: list[str]
 ) -> Floats:
     """Chains of each old pattern by the cluster of its shapes now; [old, m + 1], last = none."""
+    if not old_ids:
+        return np.zeros((0, len(clusters.medoid) + 1))
     forms = Forms.of(_with_more(shapes, previous.shapes), rpcs)
     is_new = np.arange(len(forms.chains)) < shapes.num_rows
     unknown = np.full(len(is_new) - shapes.num_rows, -1)

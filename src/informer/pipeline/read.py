@@ -27,6 +27,7 @@ select service, operation, cast(sum(calls) as double) as calls
 from operations
 group by service, operation
 """
+TAIL = "select cast(sum(chains) as bigint) as chains from outline_steps where outline_id = 0"
 OPERATIONS = "select service, operation, count(*) as calls from spans group by service, operation"
 
 
@@ -106,8 +107,17 @@ def read_outlines(
     unfold(engine)
     chains = build_chains(engine, key=workspace.key)
     count_called(engine, key=workspace.key)
-    late = (f"{mark.late:,} spans came too late for their traces",) if mark.late else ()
-    return _told(sources, replace(chains, spans=mark.lines), templates, mark.rejected, late)
+    notes = []
+    if mark.late:
+        notes.append(f"{mark.late:,} spans came too late for their traces")
+    tail = engine.query(TAIL)["chains"][0].as_py()
+    if tail:
+        notes.append(
+            f"{tail:,} chains have one of too many rare forms: their links are known, but they are "
+            "counted in no pattern"
+        )
+    read = replace(chains, spans=mark.lines)
+    return _told(sources, read, templates, mark.rejected, tuple(notes))
 
 
 def read_chains(

@@ -12,31 +12,42 @@ import pyarrow as pa
 from informer.config.settings import Settings
 from informer.core.errors import InformerError
 from informer.core.ports import PIECE_ROWS, Source
-from informer.core.tables import SPANS
 from informer.core.types import NS_PER_S, Json
 from informer.engines.duckdb import DuckDBEngine
 from informer.outlines.fold import begin, fold
 from informer.pipeline.on_spark import bring_home, fold_on_spark
 from informer.pipeline.progress import Progress
 from informer.pipeline.stored import spark_at
+from informer.spans.sayings import NO_LINES, NO_SAYINGS, whole_spans
 from informer.spans.stored import StoredSource
 from informer.spans.templates import Templates
 
 WATERMARK_S = 120  # a trace is closed when no line of it began for so long
 MOST_LATE = 0.01  # of a slice; with more, the sources are not in order of time
+MOST_SAYINGS = 200_000  # that are remembered from slice to slice
 NEWEST = 0.999  # lines from the future must not close what is open
 
-OPERATIONS = "select service, operation, count(*) as calls from slice_spans group by all"
-SLICE_SPANS = """
-insert into new_spans by name select * from open_spans;
-create or replace temp table open_traces as
-select distinct trace_id from new_spans where start_ns >= $close_ns;
-create or replace temp view slice_spans as
-select * from new_spans where trace_id not in (select trace_id from open_traces)
+OPERATIONS = """
+select s.service, s.operation, cast(sum(l.lines) as bigint) as calls
+from (select saying, count(*) as lines from slice_lines group by saying) as l
+join sayings as s on s.saying = l.saying
+group by all
 """
+NEW_LINES = f"create temp table if not exists new_lines as {NO_LINES}"
+SLICE = """
+insert into new_lines by name select * from open_lines;
+create or replace temp table open_traces as
+select distinct trace_id from new_lines where start_ns >= $close_ns;
+create or replace temp view slice_lines as
+select n.* from new_lines as n anti join open_traces as o on o.trace_id = n.trace_id
+"""
+WHOLE = whole_spans("example_lines")
 STILL_OPEN = """
-create or replace table open_spans as
-select * from new_spans where trace_id in (select trace_id from open_traces)
+create or replace table open_lines as
+select n.* from new_lines as n semi join open_traces as o on o.trace_id = n.trace_id;
+delete from sayings
+where (select count(*) from sayings) > $most
+    and saying not in (select saying from open_lines)
 """
 
 
@@ -78,16 +89,17 @@ class Reading:
             return
         before = Counter(self.mark.rejected)
         waiting = 0
-        self.engine.append("new_spans", SPANS.empty(), passing=True)
+        self.engine.run(NEW_LINES)
         for number, source in enumerate(sources):
             if number < self.mark.source:
                 continue
             pieces = self.mark.pieces if number == self.mark.source else 0
             staged = source.stage(
                 self.engine,
-                "new_spans",
+                "new_lines",
                 skip=pieces,
                 most=min(PIECE_ROWS, slice_lines or PIECE_ROWS),
+                apart=True,
             )
             for spans in staged:
                 pieces, waiting = pieces + 1, waiting + spans
@@ -109,28 +121,29 @@ class Reading:
         engine, mark = self.engine, self.mark
         with engine.transaction():
             late = _number(
-                engine, "select count(*) from new_spans where start_ns < $ns", ns=mark.closed_ns
+                engine, "select count(*) from new_lines where start_ns < $ns", ns=mark.closed_ns
             )
             if late > MOST_LATE * lines:
                 raise OutOfOrderError
             close_ns = 2**62 if last else self._close_ns()
-            engine.run(SLICE_SPANS, close_ns=close_ns)
+            engine.run(SLICE, close_ns=close_ns)
             operations = engine.query(OPERATIONS)
             self.templates.learn(operations)
             engine.write("methods", self.templates.mapping(operations))
             if operations.num_rows:
-                fold(engine, key=self.key, step_s=self.settings.traffic.step_s)
-            engine.run(STILL_OPEN)
+                fold(engine, key=self.key, step_s=self.settings.traffic.step_s, whole=WHOLE)
+            engine.run(STILL_OPEN, most=MOST_SAYINGS)
             engine.append("operations", operations)
             mark.lines, mark.late = mark.lines + lines, mark.late + late
             mark.closed_ns, mark.done = max(mark.closed_ns, close_ns), last
             _keep_mark(engine, mark, self.templates)
-        engine.run("create or replace temp table new_spans as select * from new_spans limit 0")
+        engine.run("drop view slice_lines; drop table new_lines")
+        engine.run(NEW_LINES)
 
     def _close_ns(self) -> int:
         newest = _number(
             self.engine,
-            "select quantile_disc(start_ns, $newest) from new_spans where hash(trace_id) % 16 = 0",
+            "select quantile_disc(start_ns, $newest) from new_lines where hash(trace_id) % 16 = 0",
             newest=NEWEST,
         )
         return newest - WATERMARK_S * NS_PER_S
@@ -211,7 +224,8 @@ def _anew(engine: DuckDBEngine, of: str, settings: Settings) -> tuple[Mark, Temp
         for table in tables.to_pylist():
             engine.run(f'drop {"view" if table["view"] else "table"} "{table["name"]}"')
         begin(engine)
-        engine.append("open_spans", SPANS.empty())
+        engine.run(NO_SAYINGS)
+        engine.run("create table open_lines as " + NO_LINES)
         _keep_mark(engine, mark, templates)
     return mark, templates
 

@@ -3,8 +3,10 @@
 import re
 from collections.abc import Mapping
 
+from informer.spans.layouts import TIMES
 from informer.spans.meanings import named, quoted
 from informer.spans.received import RECEIVED
+from informer.spans.sayings import Received
 from informer.spans.times import Times, times_sql
 
 POD_ALPHABET = "[bcdfghjklmnpqrstvwxz2456789]"  # what Kubernetes makes random names of
@@ -14,6 +16,10 @@ NAMES_PODS = re.compile(r"pod|instance", re.IGNORECASE)
 ROOTS = "('', 'root', '-1', 'outside')"
 DATABASES = "mongo|mysql|maria|postgres|jdbc|redis|jedis|lettuce|cassandra|elasticsearch|memcache"
 QUEUES = "kafka|rabbit|rocketmq|pulsar|activemq"
+# Of which ids are made, or what sayings take in another form.
+OWN_COLUMNS = (
+    *("trace_id", "span_id", "parent_span_id", "attributes", "resource_attributes", "trace_state"),
+)
 SQL_TYPES = {"int64": "bigint", "double": "double", "bool": "boolean"}
 
 
@@ -25,13 +31,25 @@ def received_sql(
     format: str,
     key: str,
 ) -> str:
-    """A SELECT with the columns of RECEIVED over a scan.
+    """A SELECT with the columns of RECEIVED over a scan; see `received_rows`."""
+    return received_rows(scan, columns, types, times, format, key).sql()
+
+
+def received_rows(
+    scan: str,
+    columns: Mapping[str, str],
+    types: Mapping[str, str],
+    times: Times,
+    format: str,
+    key: str,
+) -> Received:
+    """Rows of a scan as the columns of RECEIVED.
 
     `types` are the column types of the table; absent = text. `key` sets RPC log lines without a
     trace id apart from those of other sources.
     """
     made = _line(columns, key) if "callee" in columns else _span(columns)
-    made |= times_sql(columns, times) | _outcome(columns)
+    made |= times_sql(columns, times) | _outcome(columns, types)
     made |= {n: _text(columns, n) for n in ("version", "scope", "trace_state") if n in columns}
     for name, into in (("attributes", "attributes"), ("resource_attributes", "resource")):
         if name in columns:
@@ -40,11 +58,13 @@ def received_sql(
             made[into] = f"{shown}::varchar"
     if format == "skywalking":
         made |= _skywalking(columns)
-    selected = [
-        f"cast({made.get(f.name, 'null')} as {SQL_TYPES.get(str(f.type), 'varchar')}) as {f.name}"
+    made = {
+        f.name: f"cast({made.get(f.name, 'null')} as {SQL_TYPES.get(str(f.type), 'varchar')})"
         for f in RECEIVED
-    ]
-    return f"select {', '.join(selected)} from {scan}"
+    }
+    own = (*(n for n in columns if n.partition("_")[0] in TIMES), *OWN_COLUMNS)
+    said_by = dict.fromkeys(named(column) for n, column in columns.items() if n not in own)
+    return Received(scan, made, tuple(said_by))
 
 
 def _span(columns: Mapping[str, str]) -> dict[str, str]:
@@ -72,13 +92,17 @@ def _line(columns: Mapping[str, str], key: str) -> dict[str, str]:
     return made
 
 
-def _outcome(columns: Mapping[str, str]) -> dict[str, str]:
+def _outcome(columns: Mapping[str, str], types: Mapping[str, str]) -> dict[str, str]:
     made = {}
     said = {
         "failed": "lower({}) in ('true', 't', '1', 'yes', 'y', 'error')",
         "otlp_status": "upper({}) in ('2', 'ERROR', 'STATUS_CODE_ERROR')",
     }
-    failures = [rule.format(_text(columns, n)) for n, rule in said.items() if n in columns]
+    failures = [
+        named(columns[n]) if types.get(columns[n]) == "BOOLEAN" else rule.format(_text(columns, n))
+        for n, rule in said.items()
+        if n in columns
+    ]
     if failures:
         made["failed"] = " or ".join(f"coalesce({failure}, false)" for failure in failures)
     for name, type in (("status_code", "bigint"), ("weight", "double")):

@@ -10,16 +10,9 @@ import pyarrow as pa
 
 from informer.core.ports import Engine
 from informer.core.tables import SPANS
-from informer.spans.meanings import (
-    KEPT_FIRST,
-    LONGEST_VALUE,
-    MOST_KEYS,
-    OF_RESOURCE,
-    OF_SPAN,
-    attribute,
-    extracted,
-    quoted,
-)
+from informer.spans.meanings import OF_RESOURCE, OF_SPAN, attribute, extracted, quoted
+from informer.spans.sayings import LINES, NO_LINES, NO_SAYINGS, Received, told_lines
+from informer.spans.shown import bounded, name
 
 # What every reader gives; all but the ids, the service and the start may be null.
 RECEIVED = pa.schema(
@@ -43,14 +36,10 @@ RECEIVED = pa.schema(
         ("resource", pa.string()),  # a JSON object
     ]
 )
-FATE = """
-select reason, count(*) as rows, count(*) filter (reason is null and backwards) as backwards
-from told_spans
-group by reason
-"""
-LONGEST_NAME = 256
-# Control characters, and those that turn the direction of a line of text.
-UNSEEN = r"[\x{00}-\x{1f}\x{7f}-\x{9f}\x{202a}-\x{202e}\x{2066}-\x{2069}]"
+FATES = (
+    "select reason, count(*) as rows, count(*) filter (reason is null and backwards) as backwards"
+)
+FATE = f"{FATES} from told_spans group by reason"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,21 +87,51 @@ class Tally:
 
 
 def stage_spans(
-    engine: Engine, table: str, received: str, correlate: str | None, wanted: str, tally: Tally
+    engine: Engine,
+    table: str,
+    received: str | Received,
+    correlate: str | None,
+    wanted: str,
+    tally: Tally,
+    *,
+    apart: bool = False,
 ) -> int:
     """Add a piece of spans to the passing table `table`; how many they are.
 
     `received` is a SELECT with the columns of RECEIVED over at most some million rows, `wanted` is
-    checked SQL, `correlate` an attribute that takes the place of the trace id.
+    checked SQL, `correlate` an attribute that takes the place of the trace id. With `apart`, rows
+    of the table are those of LINES, and `sayings` has what they say.
     Errors: InformerError for a file that is damaged where it was not looked at.
     """
-    columns = ", ".join(SPANS.names)
+    engine.run(NO_SAYINGS)
+    if isinstance(received, str):
+        received = Received(f"({received})", {name: name for name in RECEIVED.names})
+    lines = told_lines(engine, received, correlate, wanted, whole=not apart)
+    if apart:
+        return _stage_apart(engine, table, lines, tally)
     engine.append(table, SPANS.empty(), passing=True)
-    engine.run(f"create or replace temp table received_spans as {received}")
-    engine.run(f"create or replace temp table told_spans as {spans_sql(correlate, wanted)}")
+    columns = ", ".join(SPANS.names)
+    engine.run(
+        f"create or replace temp table told_spans as "
+        f"select {columns}, reason, backwards from ({lines})"
+    )
     engine.run(f"insert into {table} by name select {columns} from told_spans where reason is null")
     spans = tally.add(engine.query(FATE).to_pylist())
-    engine.run("drop table told_spans; drop table received_spans")
+    engine.run("drop table told_spans")
+    return spans
+
+
+def _stage_apart(engine: Engine, table: str, lines: str, tally: Tally) -> int:
+    """Add lines to a table with the columns of LINES; how many are spans."""
+    engine.run(f"create temp table if not exists {table} as {NO_LINES}")
+    last = engine.query(f"select coalesce(max(piece), 0) as piece from {table}")
+    piece = last["piece"][0].as_py() + 1
+    columns = ", ".join(n for n in LINES if n != "piece")
+    engine.run(f"insert into {table} by name select {columns}, {piece} as piece from ({lines})")
+    fates = engine.query(f"{FATES} from {table} where piece = {piece} group by reason")
+    spans = tally.add(fates.to_pylist())
+    if fates["reason"].null_count < fates.num_rows:
+        engine.run(f"delete from {table} where reason is not null")
     return spans
 
 
@@ -153,54 +172,7 @@ def _columns() -> list[str]:
         "status_code": "code",
         "failed": "is_failed and not is_refused",
         "refused": "is_refused",
-        "attributes": _bounded(),
-        **{name: _name(name) for name in ("service", "operation", "peer", "version", "scope")},
+        "attributes": bounded(),
+        **{column: name(column) for column in ("service", "operation", "peer", "version", "scope")},
     }
     return [f"{made.get(name, name)} as {name}" for name in SPANS.names]
-
-
-def _name(column: str) -> str:
-    """A name of bounded length in which nothing can hide."""
-    short = f"left({column}, {LONGEST_NAME})"
-    return (
-        f"nullif(case when regexp_matches({column}, '{UNSEEN}') "
-        f"then regexp_replace({short}, '{UNSEEN}', ' ', 'g') else {short} end, '')"
-    )
-
-
-def _bounded() -> str:
-    """The attributes as a JSON object of strings, with few keys and short values."""
-    return f"case when attributes is null then '{{}}' when {_is_bounded()} " + (
-        "then replace(attributes, '\"guid:x-request-id\"', '\"x-request-id\"') "
-        f"else coalesce(try({_cut()}), '{{}}') end"
-    )
-
-
-def _is_bounded() -> str:
-    """Most attributes are as they should be, and taking them as they are is quick."""
-    return f"""(
-        length(attributes) <= {MOST_KEYS * LONGEST_VALUE // 2}
-        and not contains(attributes, '\\')
-        and not contains(attributes, '"x-request-id"')
-        and not regexp_matches(attributes, '"\\s*:\\s*[^"\\s]')
-        and len(try(json_keys(attributes))) <= {MOST_KEYS}
-        and list_max([length(v) for v in try(json_extract_string(attributes, '$.*'))])
-            <= {LONGEST_VALUE}
-    )"""
-
-
-def _cut() -> str:
-    """Key by key, evidence first when there are too many; anything but an object becomes `{}`."""
-    first = ", ".join(quoted(k) for k in KEPT_FIRST)
-    evidence = f"(e[1] in ({first}) or regexp_matches(e[1], '^(db|messaging|http)[.]'))"
-    entries = "list_zip(json_keys(attributes), json_extract_string(attributes, '$.*'))"
-    kept = f"""(
-        case when len(json_keys(attributes)) > {MOST_KEYS}
-            then ([e for e in {entries} if {evidence}] || [e for e in {entries} if not {evidence}])
-            else {entries} end
-    )[:{MOST_KEYS}]"""
-    key = "if(e[1] = 'guid:x-request-id', 'x-request-id', e[1])"
-    pair = f"to_json({key})::varchar || ':' || to_json(left(e[2], {LONGEST_VALUE}))::varchar"
-    usable = f"""e[2] is not null and length(e[1]) <= {LONGEST_VALUE}
-        and (e[1] <> 'guid:x-request-id' or not contains(attributes, '"x-request-id"'))"""
-    return f"'{{' || array_to_string([{pair} for e in {kept} if {usable}], ',') || '}}'"

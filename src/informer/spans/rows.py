@@ -66,7 +66,13 @@ class RowSource:
         self._selection = selection
 
     def stage(
-        self, engine: Engine, table: str, *, skip: int = 0, most: int = PIECE_ROWS
+        self,
+        engine: Engine,
+        table: str,
+        *,
+        skip: int = 0,
+        most: int = PIECE_ROWS,
+        apart: bool = False,
     ) -> Iterator[int]:
         """Put all spans into a table, a piece at a time; see Source.
 
@@ -81,7 +87,9 @@ class RowSource:
                 if not _put_aside(tables, waiting, min(most, BATCH_ROWS)):
                     break
                 if number >= skip:
-                    yield stage_spans(engine, table, scan, correlate, asked, self.tally)
+                    yield stage_spans(
+                        engine, table, scan, correlate, asked, self.tally, apart=apart
+                    )
         self.tally.say_what_was_mended()
 
     def _tables(self) -> Iterator[pa.Table]:

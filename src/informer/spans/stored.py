@@ -136,7 +136,13 @@ class StoredSource:
         return telling.bounds(self._selection)
 
     def stage(
-        self, engine: Engine, table: str, *, skip: int = 0, most: int = PIECE_ROWS
+        self,
+        engine: Engine,
+        table: str,
+        *,
+        skip: int = 0,
+        most: int = PIECE_ROWS,
+        apart: bool = False,
     ) -> Iterator[int]:
         """Put all spans into a table, a piece at a time; see Source."""
         telling = self.telling(engine)
@@ -146,7 +152,13 @@ class StoredSource:
             engine.append(ROWS, rows, passing=True)
             received = telling.received(str(number))
             yield stage_spans(
-                engine, table, received, telling.correlate, telling.wanted, self.tally
+                engine,
+                table,
+                received,
+                telling.correlate,
+                telling.wanted,
+                self.tally,
+                apart=apart,
             )
             engine.run(f"drop table {ROWS}")
         self.tally.say_what_was_mended()

@@ -12,10 +12,11 @@ import pyarrow as pa
 
 from informer.core.ports import PIECE_ROWS, Engine
 from informer.spans.clock import WORDS
-from informer.spans.columns import received_sql
+from informer.spans.columns import received_rows
 from informer.spans.condition import wanted
 from informer.spans.layouts import unit_of
 from informer.spans.received import Selection, Tally, stage_spans
+from informer.spans.sayings import Received
 from informer.spans.scans import (
     TableFile,
     is_packed,
@@ -48,7 +49,13 @@ class TableSource:
         self._selection = selection
 
     def stage(
-        self, engine: Engine, table: str, *, skip: int = 0, most: int = PIECE_ROWS
+        self,
+        engine: Engine,
+        table: str,
+        *,
+        skip: int = 0,
+        most: int = PIECE_ROWS,
+        apart: bool = False,
     ) -> Iterator[int]:
         """Put all spans into a table, a piece at a time; see Source.
 
@@ -64,19 +71,21 @@ class TableSource:
                 read.append((replace(file, path=path), *self._look(engine, file, path)))
             for number, received in enumerate(self._pieces(engine, read, most)):
                 if number >= skip:
-                    yield stage_spans(engine, table, received, correlate, asked, self.tally)
+                    yield stage_spans(
+                        engine, table, received, correlate, asked, self.tally, apart=apart
+                    )
             self._count_unreadable(engine, lines, [file.path for file, *_ in read], asked)
         self.tally.say_what_was_mended()
 
     def _pieces(
         self, engine: Engine, read: list[tuple[TableFile, Types, Times]], most: int
-    ) -> Iterator[str]:
+    ) -> Iterator[Received]:
         """SELECTs with the columns of RECEIVED, of a bounded number of rows each."""
         number = 0
         for (types, times), group in groupby(read, key=lambda one: one[1:]):
             files = [file for file, *_ in group]
             for scan in self._scans(engine, files, most):
-                yield received_sql(
+                yield received_rows(
                     scan, self._columns, dict(types), times, self.format, f"{self._key()}-{number}"
                 )
                 number += 1

@@ -1,0 +1,15 @@
+-- One row is a span of a closed trace in numbers: hashes of its ids, and what it says. `$salt` is
+-- secret to the workspace, so that nobody can make two hashes equal.
+create or replace temp table lines as
+select
+    cast(hash(s.trace_id, $salt) >> 1 as bigint) as trace,
+    cast(hash(s.trace_id, s.span_id, $salt) >> 1 as bigint) as line,
+    case
+        when s.parent_span_id like '?%' then cast(hash(s.trace_id, substr(s.parent_span_id, 2), $salt) >> 1 as bigint)
+        when s.parent_span_id is not null then cast(hash(s.trace_id, s.parent_span_id, $salt) >> 1 as bigint)
+    end as up,
+    coalesce(s.parent_span_id like '?%', false) as soft,
+    s.saying,
+    s.start_ns,
+    cast(floor(ln(greatest(s.duration_ns, 1000) / 1000.0) / ln(2) * 8) as integer) as bucket
+from slice_lines as s

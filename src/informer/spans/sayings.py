@@ -1,0 +1,257 @@
+"""What spans say beside their ids and times: told once for all spans that say the same.
+
+A million spans have some thousand sayings: service, operation, kind, attributes that mean something
+and the like. So each is normalised once, and a span carries the number of its saying.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import TypeAlias
+
+from informer.core.ports import Engine
+from informer.core.tables import SPANS
+from informer.spans.meanings import OF_RESOURCE, OF_SPAN, attribute, extracted, quoted
+from informer.spans.shown import bounded, name
+
+Sql: TypeAlias = str
+
+# Parts of a saying, and what to take of the column of RECEIVED.
+PARTS = {
+    **dict.fromkeys(("service", "operation", "kind", "peer", "status_code", "failed"), "{0}"),
+    **dict.fromkeys(("weight", "version", "scope"), "{0}"),
+    # Random numbers stand beside what the sampler says.
+    "trace_state": "case when {0} is not null then "
+    r"concat('ot=th:', regexp_extract({0}, 'ot=[^,]*?\bth:([0-9a-f]{{1,14}})', 1), "
+    r"';p:', regexp_extract({0}, 'ot=[^,]*?\bp:([0-9]{{1,2}})', 1)) end",
+    "resource": "{0}",
+}
+NULL = "null::varchar"
+NULLS = {"status_code": "null::bigint", "failed": "null::boolean", "weight": "null::double"}
+OWN = (
+    *("trace_id", "span_id", "parent_span_id", "start_ns", "duration_ns"),
+    *("attributes", "resource"),
+)
+# Columns beside those of the rows, whose names are anybody's.
+SAID, BOUNDED, ATTRIBUTES, PLACE, SAYING, SERVICE = (
+    f'"informer {n}"' for n in ("said", "bounded", "attributes", "place", "saying", "service")
+)
+TOLD = (
+    *("service", "operation", "kind", "peer", "status_code", "failed", "refused", "weight"),
+    *("version", "scope"),
+)
+NO_SAYINGS = """
+create table if not exists sayings (
+    saying bigint, service varchar, operation varchar, kind varchar, peer varchar,
+    status_code bigint, failed boolean, refused boolean, weight double, version varchar,
+    scope varchar
+)
+"""
+# A span apart from what it says; the attributes are still as they came.
+LINES = {
+    **dict.fromkeys(("trace_id", "span_id", "parent_span_id"), "varchar"),
+    **dict.fromkeys(("start_ns", "duration_ns"), "bigint"),
+    "all_attributes": "varchar",
+    "saying": "bigint",
+    "piece": "integer",
+    "reason": "varchar",  # why it is no span; such lines go when they are counted
+    "backwards": "boolean",
+}
+NO_LINES = f"select {', '.join(f'null::{t} as {n}' for n, t in LINES.items())} limit 0"
+
+
+def whole_spans(lines: str) -> Sql:
+    """A SELECT of the columns of `spans` from a table with those of LINES, and `sayings`."""
+    told = {n: f"s.{n}" for n in TOLD} | {"attributes": bounded()}
+    columns = ", ".join(f"{told.get(n, n)} as {n}" for n in SPANS.names)
+    return (
+        f"select {columns} from (select *, all_attributes as attributes from {lines}) as l "
+        "join sayings as s on s.saying = l.saying"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """Rows of some table, and how they are read: SQL for every column of RECEIVED."""
+
+    rows: Sql
+    columns: Mapping[str, Sql]
+    said_by: tuple[str, ...] | None = None  # columns of the rows of which sayings are made, quoted
+
+    def sql(self) -> Sql:
+        """A SELECT with the columns of RECEIVED."""
+        selected = ", ".join(f"{sql} as {n}" for n, sql in self.columns.items())
+        return f"select {selected} from {self.rows}"
+
+    def keys(self) -> dict[str, Sql]:
+        """What tells sayings apart: a name for each part of it, and SQL over the rows."""
+        absent = {n for n, sql in self.columns.items() if sql.startswith("cast(null as ")}
+        parts = {n: sql.format(self.columns[n]) for n, sql in PARTS.items() if n not in absent}
+        if self.said_by is None:
+            return {f'"{n}"': sql for n, sql in parts.items()}
+        kept = {f'"{n}"': parts[n] for n in ("trace_state", "resource") if n in parts}
+        return {n: n for n in self.said_by} | {f'"told {n[1:]}': sql for n, sql in kept.items()}
+
+    def said(self) -> dict[str, Sql]:
+        """SQL for the parts of sayings over a table with columns named as in `keys`."""
+        keys = self.keys()
+        if self.said_by is None:
+            return {n: f'"{n}"' if f'"{n}"' in keys else NULLS.get(n, NULL) for n in PARTS}
+        told = {n: f'"told {n}"' for n in ("trace_state", "resource")}
+        return {
+            n: (told[n] if told[n] in keys else NULL) if n in told else self.columns[n]
+            for n in PARTS
+        }
+
+
+def told_lines(
+    engine: Engine, received: Received, correlate: str | None, wanted: Sql, *, whole: bool
+) -> Sql:
+    """A SELECT of wanted spans: the columns of `spans`, `saying`, why a row is rejected (`reason`),
+    `backwards` durations, and `all_attributes` as they came.
+
+    Adds what was not said before to the table `sayings`. With `whole`, attributes will be shown.
+    """
+    shown = bounded() if whole else "null"
+    _read_attributes(engine, received, shown)
+    rows = f"(select *, null::bigint as {SAID} from {received.rows})"
+    if whole or _say_something(engine):
+        rows = f"""(
+select r.*, a.said as {SAID}, a.bounded as {BOUNDED}
+from (select *, {received.columns["attributes"]} as {ATTRIBUTES} from {received.rows}) as r
+left join said_attributes as a on a.attributes = r.{ATTRIBUTES})"""
+    _tell(engine, received, rows)
+    return _lines(received, rows, correlate, wanted, whole)
+
+
+def _read_attributes(engine: Engine, received: Received, shown: Sql) -> None:
+    read, _ = extracted("attributes", OF_SPAN)
+    engine.run(f"""
+create or replace temp table read_attributes as
+select attributes, {read}, {shown} as bounded
+from (select distinct {received.columns["attributes"]} as attributes from {received.rows}) as a
+where a.attributes is not null;
+create or replace temp table said_lists as
+select attributes_said, row_number() over () as said
+from (select distinct attributes_said from read_attributes);
+create or replace temp table said_attributes as
+select r.attributes, n.said, r.bounded
+from read_attributes as r
+join said_lists as n on n.attributes_said is not distinct from r.attributes_said;
+drop table read_attributes
+""")
+
+
+def _say_something(engine: Engine) -> bool:
+    """Whether any attribute is there that has a meaning."""
+    lists = engine.query(
+        "select count(*) as n from said_lists "
+        "where len(list_filter(attributes_said, lambda value: value is not null)) > 0"
+    )
+    return bool(lists["n"][0].as_py())
+
+
+def _tell(engine: Engine, received: Received, rows: Sql) -> None:
+    """Make `known_sayings`: what a saying is as received, and as it is told."""
+    _, expressions = extracted("attributes", OF_SPAN)
+    read_resource, of_resource = extracted("resource", OF_RESOURCE)
+    keys = {**received.keys(), SAID: SAID}
+    distinct = ", ".join(f"{sql} as {n}" for n, sql in keys.items())
+    parts = ", ".join(f"{sql} as {n}" for n, sql in received.said().items())
+    engine.run(f"""
+create or replace temp table received_sayings as
+select *, row_number() over () as {PLACE} from (select distinct {distinct} from {rows});
+create or replace temp table told_sayings as
+with joined as (
+    select null::varchar as trace_id, null::varchar as span_id, null::varchar as parent_span_id,
+        null::bigint as start_ns, null::bigint as duration_ns, null::varchar as attributes,
+        s.*, a.attributes_said
+    from (select {PLACE}, {SAID}, {parts} from received_sayings) as s
+    left join said_lists as a on a.said = s.{SAID}
+),
+read as (select *, {read_resource} from joined),
+said as (select *, {", ".join(expressions + of_resource)} from read),
+{files("informer.spans").joinpath("spans.sql").read_text(encoding="utf-8")}
+select {PLACE}, {", ".join(f"{sql} as {n}" for n, sql in _told().items())} from kept;
+insert into sayings
+select (select coalesce(max(saying), 0) from sayings) + row_number() over (), *
+from (
+    select distinct {", ".join(TOLD)} from told_sayings as t
+    where not exists (select 1 from sayings as s where {_same("s", "t", TOLD)})
+);
+create or replace temp table known_sayings as
+select r.*, s.saying as {SAYING}, c.service as {SERVICE},
+    {", ".join(f's.{n} as "told {n}"' for n in TOLD)}
+from received_sayings as r
+join told_sayings as t on t.{PLACE} = r.{PLACE}
+join (select {PLACE}, {received.said()["service"]} as service from received_sayings) as c
+    on c.{PLACE} = r.{PLACE}
+join sayings as s on {_same("s", "t", TOLD)};
+drop table said_lists; drop table told_sayings; drop table received_sayings
+""")
+
+
+def _lines(received: Received, rows: Sql, correlate: str | None, wanted: Sql, whole: bool) -> Sql:
+    trace_id = "trace_id"
+    if correlate is not None:
+        trace_id = attribute(correlate, "l.attributes", "l.resource")
+    missing = quoted(f"missing_{correlate or 'trace_id'}")
+    keys = {**received.keys(), SAID: SAID}
+    read = {n: received.columns[n] for n in OWN}
+    own = ", ".join(f"{sql} as {n}" for n, sql in read.items())
+    parts = ", ".join(f"{sql} as key_{n}" for n, sql in enumerate(keys.values()))
+    same = " and ".join(f"k.{key} is not distinct from l.key_{n}" for n, key in enumerate(keys))
+    shown = "coalesce(bounded, '{}')" if whole else bounded()
+    return f"""
+with received_lines as (
+    select {own}, {f"{BOUNDED} as bounded," if whole else ""} {parts} from {rows}
+),
+joined as (
+    select l.* replace ({trace_id} as trace_id), k.{SAYING} as saying, k.{SERVICE} as as_received,
+        {", ".join(f'k."told {n}" as {n}' for n in TOLD)}
+    from received_lines as l
+    left join known_sayings as k on {same}
+),
+shown as (
+    select
+        {_short("trace_id")} as trace_id,
+        {_short("span_id")} as span_id,
+        case
+            when parent_span_id in ('', 'root', '-1', '0000000000000000') then null
+            else {_short("parent_span_id")}
+        end as parent_span_id,
+        start_ns, greatest(coalesce(duration_ns, 0), 0) as duration_ns,
+        {", ".join(TOLD)}, {shown} as attributes, saying,
+        attributes as all_attributes, resource as all_resource,
+        case
+            when trace_id is null and span_id is null and as_received is null and start_ns is null
+                then 'unreadable'
+            when coalesce(trace_id, '') = '' then {missing}
+            when coalesce(span_id, '') = '' then 'missing_span_id'
+            when coalesce(as_received, '') = '' then 'missing_service'
+            when coalesce(start_ns, 0) <= 0 then 'missing_time'
+        end as reason,
+        coalesce(duration_ns < 0, false) as backwards
+    from joined
+)
+select * from shown where ({wanted}) or reason in ('unreadable', 'missing_time')
+"""
+
+
+def _short(column: str) -> Sql:
+    """Most ids are short, and to count bytes is quicker than to count characters."""
+    return f"case when strlen({column}) > 256 then left({column}, 256) else {column} end"
+
+
+def _told() -> dict[str, Sql]:
+    made = {
+        "status_code": "code",
+        "failed": "is_failed and not is_refused",
+        "refused": "is_refused",
+        **{n: name(n) for n in ("service", "operation", "peer", "version", "scope")},
+    }
+    return {n: made.get(n, n) for n in TOLD}
+
+
+def _same(one: str, other: str, names: tuple[str, ...]) -> Sql:
+    return " and ".join(f"{one}.{n} is not distinct from {other}.{n}" for n in names)

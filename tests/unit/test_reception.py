@@ -1,0 +1,202 @@
+"""What comes in from outside is taken or refused, whatever it is; nothing is lost unseen."""
+
+import gzip
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from informer.core.errors import InformerError
+from informer.service.access import Certificates, Tokens, check_address
+from informer.service.otlp_http import gunzipped
+from informer.service.reception import Reception, RefusedError, counted, counted_json
+from informer.service.spool import Spool
+
+MOST = 10_000
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Iterator[Spool]:
+    made = Spool(tmp_path, most_bytes=2_000, segment_bytes=500)
+    yield made
+    made.close()
+
+
+def request(
+    spans: int, *, service: str = "shop", trace_id: bytes = b"t" * 16, start_ns: int = 7
+) -> bytes:
+    made = ExportTraceServiceRequest()
+    group = made.resource_spans.add()
+    if service:
+        group.resource.attributes.add(key="service.name").value.string_value = service
+    part = group.scope_spans.add()
+    for i in range(spans):
+        span_id = (i + 1).to_bytes(8, "big")
+        part.spans.add(trace_id=trace_id, span_id=span_id, start_time_unix_nano=start_ns)
+    return made.SerializeToString()
+
+
+def test_what_is_taken_is_kept_as_it_came_and_counted(spool: Spool, tmp_path: Path) -> None:
+    reception = Reception(spool, most_message_bytes=MOST)
+    message = request(3)
+    assert not reception.take(message).HasField("partial_success")
+    assert (reception.received.messages, reception.received.spans) == (1, 3)
+    spool.close()
+    (segment,) = spool.sealed()
+    assert segment.path.read_bytes() == len(message).to_bytes(4, "big") + message
+
+
+@pytest.mark.parametrize(
+    "useless",
+    [
+        request(2, service=""),
+        request(2, trace_id=b"\0" * 16),
+        request(2, trace_id=b"short"),
+        request(2, start_ns=0),
+    ],
+    ids=["no service", "zero id", "short id", "no time"],
+)
+def test_spans_of_no_use_are_told_back(spool: Spool, useless: bytes) -> None:
+    reception = Reception(spool, most_message_bytes=MOST)
+    assert reception.take(useless).partial_success.rejected_spans == 2
+    assert reception.received.malformed == 2
+
+
+def test_an_empty_message_is_fine_and_takes_no_room(spool: Spool) -> None:
+    Reception(spool, most_message_bytes=MOST).take(b"")
+    assert spool.size == 0
+
+
+def test_a_full_spool_asks_to_come_again(spool: Spool) -> None:
+    reception = Reception(spool, most_message_bytes=MOST)
+    while not spool.is_full:
+        reception.take(request(5))
+    with pytest.raises(RefusedError) as refused:
+        reception.take(request(40))
+    assert refused.value.again
+    assert reception.received.refused == {"no_room": 1}
+    assert reception.received.spans * 10 < spool.size <= 2_000
+
+
+def test_a_large_message_is_refused_before_it_is_read(spool: Spool) -> None:
+    reception = Reception(spool, most_message_bytes=50)
+    with pytest.raises(RefusedError, match="may have 50 bytes"):
+        reception.take(request(9))
+    assert reception.received.refused == {"too_large": 1}
+
+
+def reason(read: Callable[[bytes], tuple[int, int]], data: bytes) -> str:
+    """Why bytes are refused; empty where they are counted."""
+    try:
+        spans, malformed = read(data)
+    except RefusedError as refused:
+        return refused.reason
+    return "" if 0 <= malformed <= spans else "counted wrongly"
+
+
+@given(st.binary(max_size=400))
+def test_any_bytes_are_counted_or_refused(data: bytes) -> None:
+    assert {reason(counted, data), reason(counted_json, data)} <= {"", "malformed"}
+
+
+@given(st.data())
+def test_a_message_that_is_cut_or_changed_is_counted_or_refused(data: st.DataObject) -> None:
+    message = bytearray(request(3))
+    for _ in range(data.draw(st.integers(1, 4))):
+        message[data.draw(st.integers(0, len(message) - 1))] = data.draw(st.integers(0, 255))
+    cut = bytes(message[: data.draw(st.integers(0, len(message)))])
+    assert reason(counted, cut) in ("", "malformed")
+
+
+def test_values_nested_without_end_are_refused() -> None:
+    value = b""
+    for _ in range(5_000):  # AnyValue.array_value.values, again and again
+        inner = b"\x0a" + _varint(len(value)) + value
+        value = b"\x2a" + _varint(len(inner)) + inner
+    keyed = b"\x0a\x01k\x12" + _varint(len(value)) + value
+    attributes = b"\x0a" + _varint(len(keyed)) + keyed
+    resource = b"\x0a" + _varint(len(attributes)) + attributes
+    with pytest.raises(RefusedError, match="must be an ExportTraceServiceRequest"):
+        counted(b"\x0a" + _varint(len(resource)) + resource)
+
+
+def _varint(value: int) -> bytes:
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes([*out, value])
+
+
+def test_json_nested_without_end_is_refused() -> None:
+    with pytest.raises(RefusedError):
+        counted_json(b'{"resourceSpans":' + b"[" * 100_000)
+
+
+def test_a_gzip_bomb_is_refused_before_it_bursts() -> None:
+    with pytest.raises(RefusedError, match="unpacked"):
+        gunzipped(gzip.compress(b"\0" * 100_000_000), MOST)
+
+
+@pytest.mark.parametrize("body", [b"", b"no gzip", gzip.compress(b"x" * 500)[:-9]])
+def test_what_is_no_whole_gzip_is_refused(body: bytes) -> None:
+    with pytest.raises(RefusedError, match="whole gzip"):
+        gunzipped(body, MOST)
+
+
+def test_gzip_is_unpacked() -> None:
+    assert gunzipped(gzip.compress(b"spans"), MOST) == b"spans"
+
+
+def test_one_of_the_tokens_admits(tmp_path: Path) -> None:
+    (tmp_path / "tokens").write_text("first\n\n second \n")
+    tokens = Tokens.read(str(tmp_path / "tokens"))
+    assert tokens.admit("Bearer first")
+    assert tokens.admit("bearer second")
+    assert not tokens.admit("Bearer third")
+    assert not tokens.admit("first")
+    assert not tokens.admit("")
+    assert "first" not in repr(tokens)
+    assert Tokens.read("").admit("")
+
+
+@pytest.mark.parametrize("content", [None, "\n \n", "\udcff"])
+def test_a_file_of_tokens_that_is_none_is_told_without_what_it_holds(
+    tmp_path: Path, content: str | None
+) -> None:
+    path = tmp_path / "tokens"
+    if content is not None:
+        path.write_bytes(content.encode("utf-8", "surrogateescape"))
+    with pytest.raises(InformerError, match="tokens"):
+        Tokens.read(str(path))
+
+
+@pytest.mark.parametrize(
+    ("address", "host"),
+    [("127.0.0.1:80", "127.0.0.1"), ("[::1]:80", "::1"), ("localhost:80", "localhost")],
+)
+def test_this_machine_needs_no_tls(address: str, host: str) -> None:
+    assert check_address("serve.grpc", address, safe=False) == (host, 80)
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0:80", "[::]:80", "10.0.0.7:80", "shop.example:80"])
+def test_beyond_this_machine_tls_is_needed(address: str) -> None:
+    with pytest.raises(InformerError, match=r"serve\.grpc listens beyond this machine"):
+        check_address("serve.grpc", address, safe=False)
+    assert check_address("serve.grpc", address, safe=True)[1] == 80
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        (Certificates("cert.pem"), "must be given together"),
+        (Certificates("", "", "clients.pem"), "needs serve.tls_certificate"),
+        (Certificates("absent.pem", "absent.key"), "must be PEM files"),
+    ],
+)
+def test_certificates_of_no_use_are_told(files: Certificates, words: str) -> None:
+    with pytest.raises(InformerError, match=words):
+        files.check()
