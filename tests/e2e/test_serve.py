@@ -190,6 +190,8 @@ def test_an_attack_sent_by_sdks_becomes_an_incident(shop: Shop, service: Path) -
         assert served.metric("informer_spans_late_total") == 0
         first = len(steps(shop, 40, 41))  # nobody listened when that step began
         assert received == judged + waiting + first
+        told = rb'informer_notices_total{how="delivered",sink="log"} [1-9]'
+        assert re.search(told, served.get("/metrics")[1])
     found = list_incidents(service)
     assert [i["rpcs"][0]["callee"] for i in found if i["kind"] == "refusal"] == ["auth"]
 

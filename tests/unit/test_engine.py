@@ -106,3 +106,16 @@ def _replace_and_break_off(engine: DuckDBEngine) -> None:
     engine.write("t", pa.table({"other": ["x"]}))
     engine.append("new", pa.table({"n": [2]}))
     raise InformerError("half way")
+
+
+def test_an_engine_beside_sees_what_is_kept_and_outlives_nobody(tmp_path: Path) -> None:
+    with DuckDBEngine(tmp_path / "d.duckdb") as engine:
+        engine.run("create table t as select 1 as n")
+        other = engine.beside()
+        with engine.transaction():
+            engine.run("insert into t values (2)")
+            assert other.query("select n from t").num_rows == 1
+            other.run("create table u as select 3 as n")
+        assert other.query("select n from t").num_rows == 2
+        other.close()
+        assert engine.query("select n from u")["n"].to_pylist() == [3]

@@ -3,36 +3,8 @@
 import logging
 from pathlib import Path
 
-import pyarrow as pa
-
-from informer.cli.show import printable, say
+from informer.cli.show import say
 from informer.core.errors import InformerError
-from informer.core.types import Json
-
-log = logging.getLogger(__name__)
-
-
-class Teller:
-    """Says once that an incident opened, and once that it is over."""
-
-    def __init__(self) -> None:
-        self._told: set[tuple[str, bool]] = set()
-
-    def __call__(self, incidents: pa.Table, note: Json) -> None:
-        """The incidents of a look."""
-        for row in incidents.to_pylist():
-            over = row["resolved_ns"] is not None
-            told = {(row["incident_id"], False), (row["incident_id"], over)} - self._told
-            self._told |= told
-            for _, was_over in sorted(told):
-                log.warning(
-                    "incident %s %s: %s (%s, score %.1f)",
-                    row["incident_id"],
-                    "is over" if was_over else "opened",
-                    printable(row["title"]),
-                    row["severity"],
-                    row["score"],
-                )
 
 
 def run_serve(workspace: Path, *, insecure: bool) -> None:
@@ -51,4 +23,4 @@ def run_serve(workspace: Path, *, insecure: bool) -> None:
             if port is not None:
                 say(f"{what} on port {port}")
 
-    serve(workspace, insecure=insecure, ready=ready, tell=Teller())
+    serve(workspace, insecure=insecure, ready=ready)

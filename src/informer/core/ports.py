@@ -1,4 +1,4 @@
-"""The sockets of Informer: what a source, an engine and a forecaster owe the rest."""
+"""The sockets of Informer: what a source, an engine, a forecaster and a sink owe the rest."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
-from informer.core.types import Forecast, Model, Series
+from informer.core.types import Forecast, Model, Notice, Series
 
 PIECE_ROWS = 1_000_000
 
@@ -77,3 +77,23 @@ class Forecaster(Protocol):
 
         `series` may start before, inside or after what the model was fitted on.
         """
+
+
+class Sink(Protocol):
+    """Tells somebody of incidents. A notice may come more than once, with the same id.
+
+    Names in a notice come from strangers: they are told bounded and harmless. Nothing that is
+    secret shows in `repr` or in an error.
+    """
+
+    name: str
+    refresh_s: int  # an open incident is told again so often; 0 = once is enough
+
+    async def deliver(self, notice: Notice, now_ns: int) -> None:
+        """Tell it; returns when it was taken.
+
+        Errors: Undelivered, with whether trying again is of use.
+        """
+
+    async def aclose(self) -> None:
+        """Let connections go."""

@@ -280,6 +280,35 @@ ACCEPTS = TableSpec(
     ),
 )
 
+NOTICES = TableSpec(
+    "notices",
+    "what is to be told of an incident while watching",
+    (
+        Column("notice_id", TEXT, "`incident_id` and `sequence`; receivers may know doubles by it"),
+        Column("incident_id", TEXT, "the incident"),
+        Column("sequence", INT, "1 for the first notice of the incident, then one more each"),
+        Column("state", TEXT, "firing or resolved"),
+        Column("severity", TEXT, "of the incident, when the notice was made"),
+        Column("former", TEXT, "the severity told before, where it changed", nullable=True),
+        Column("made_ns", INT, "when it was made"),
+        Column("document", TEXT, "a JSON object: the incident as `detect --json` prints it"),
+    ),
+)
+
+DELIVERIES = TableSpec(
+    "deliveries",
+    "a notice on its way to a sink",
+    (
+        Column("notice_id", TEXT, "the notice; empty = since when the sink is known"),
+        Column("sink", TEXT, "the sink's name"),
+        Column("state", TEXT, "waiting, delivered, dead (given up) or skipped (before the sink)"),
+        Column("tries", INT, "how often it was sent"),
+        Column("first_ns", INT, "when it was first tried"),
+        Column("next_ns", INT, "when it is sent next, if at all"),
+        Column("last_error", TEXT, "why the last try failed; empty = it did not"),
+    ),
+)
+
 TABLES: dict[str, TableSpec] = {
     t.name: t
     for t in (
@@ -300,5 +329,7 @@ TABLES: dict[str, TableSpec] = {
         RUNS,
         MODEL_FACTS,
         ACCEPTS,
+        NOTICES,
+        DELIVERIES,
     )
 }

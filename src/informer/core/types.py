@@ -148,3 +148,17 @@ class PatternTraffic:
             self.refusals[first:last],
             self.latency_ms[first:last],
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What is told of an incident: it is open, its severity changed, or it is over."""
+
+    notice_id: str  # the same however often it is sent
+    incident_id: str
+    sequence: int  # 1, 2, ... of the incident
+    state: str  # firing or resolved
+    severity: str
+    former: str | None  # the severity told before, where it changed
+    made_ns: int
+    document: Json  # the incident, as `detect --json` prints it

@@ -47,6 +47,19 @@ class DuckDBEngine:
         # In a worker or a notebook it would draw bars of its own.
         self._connection.execute("set enable_progress_bar = false")
 
+    def beside(self) -> "DuckDBEngine":
+        """An engine on the same database for another thread, with transactions of its own.
+
+        It is closed on its own; passing tables of one are not seen by the other. The database
+        stays open until the last of them is closed.
+        """
+        other = DuckDBEngine.__new__(DuckDBEngine)
+        other._path = self._path
+        other._connection = self._connection.cursor()
+        other._connection.execute("set timezone = 'UTC'")
+        other._connection.execute("set enable_progress_bar = false")
+        return other
+
     def run(self, sql: str, /, **values: Any) -> None:
         """Run one or more statements; `$name` takes the value `name`.
 

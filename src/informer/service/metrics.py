@@ -7,6 +7,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from informer.service.loop import Loop
+from informer.service.outbox import Outbox
 from informer.service.reception import Reception
 from informer.service.spool import Spool
 
@@ -16,8 +17,9 @@ NS = 1e9
 class Figures(Collector):
     """Collected when asked for: nothing is counted twice."""
 
-    def __init__(self, reception: Reception, spool: Spool, loop: Loop) -> None:
+    def __init__(self, reception: Reception, spool: Spool, loop: Loop, outbox: Outbox) -> None:
         self._reception, self._spool, self._loop = reception, spool, loop
+        self._outbox = outbox
 
     def collect(self) -> Iterator[Metric]:
         """All metrics."""
@@ -41,12 +43,18 @@ class Figures(Collector):
         yield _gauge("informer_lag_seconds", "From the end of the last closed step to now.", lag)
         yield _gauge("informer_look_seconds", "What closing the last steps took.", loop.look_s)
         yield _gauge("informer_look_failures", "Failures in a row.", loop.failures)
+        notices = CounterMetricFamily(
+            "informer_notices", "Tries to tell a sink.", labels=["sink", "how"]
+        )
+        for (sink, how), count in sorted(self._outbox.tries.items()):
+            notices.add_metric([sink, how], count)
+        yield notices
 
 
-def exposition(reception: Reception, spool: Spool, loop: Loop) -> bytes:
+def exposition(reception: Reception, spool: Spool, loop: Loop, outbox: Outbox) -> bytes:
     """The text that Prometheus reads."""
     registry = CollectorRegistry()
-    registry.register(Figures(reception, spool, loop))
+    registry.register(Figures(reception, spool, loop, outbox))
     return generate_latest(registry)
 
 

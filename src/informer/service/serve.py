@@ -5,6 +5,7 @@ import contextlib
 import logging
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,9 +25,12 @@ from informer.pipeline.refresh import Refresh, ask_of_drift, due_patterns, fit_o
 from informer.pipeline.workspace import Workspace
 from informer.service.access import Certificates, Tokens, check_address
 from informer.service.loop import Loop
+from informer.service.notices import keep_notices
 from informer.service.otlp_grpc import serve_grpc
+from informer.service.outbox import Outbox
 from informer.service.reception import Reception
 from informer.service.spool import Spool
+from informer.service.tellers import sinks_of
 from informer.service.web import health_app, traces_app
 
 SPOOL = "spool"
@@ -60,23 +64,21 @@ def serve(
     *,
     insecure: bool = False,
     ready: Callable[[Ports], None] = lambda ports: None,
-    tell: Callable[[pa.Table, Json], None] = lambda incidents, note: None,
 ) -> None:
-    """Run until SIGINT or SIGTERM. `ready` hears the ports; `tell` hears the incidents of a look.
+    """Run until SIGINT or SIGTERM. `ready` hears the ports.
 
     Errors: InformerError for what the user can mend before it starts.
     """
     with Workspace.open(workspace) as home:
         if home.table("runs").num_rows == 0:
             raise InformerError(f"nothing was learned into {workspace} yet: run `informer learn`")
-        asyncio.run(_serve(home, insecure, ready, tell))
+        asyncio.run(_serve(home, insecure, ready))
 
 
 async def _serve(
     home: Workspace,
     insecure: bool,
     ready: Callable[[Ports], None],
-    tell: Callable[[pa.Table, Json], None],
 ) -> None:
     settings = home.settings.serve
     tokens = Tokens.read(settings.tokens_file)
@@ -88,9 +90,15 @@ async def _serve(
             check_address(f"serve.{name}", getattr(settings, name), safe=safe)
     spool = Spool(home.path / SPOOL, most_bytes=bytes_of(settings.spool))
     reception = Reception(spool, most_message_bytes=bytes_of(settings.message))
+    sinks = sinks_of(home.settings)
+    engine = home.engine.beside()
+    outbox = Outbox(engine, sinks, give_up_s=settings.give_up_hours * 3_600)
+
+    def keep(incidents: pa.Table, note: Json) -> None:
+        keep_notices(home, incidents, note, now_ns=time.time_ns())
 
     def watching() -> Online:
-        return Online(home, watermark_s=settings.watermark_s, beside=tell)
+        return Online(home, watermark_s=settings.watermark_s, beside=keep)
 
     loop = Loop(home, watching, spool)
     thread = threading.Thread(target=loop.run, name="informer-loop")
@@ -100,10 +108,11 @@ async def _serve(
         with contextlib.suppress(NotImplementedError, ValueError):  # not the main thread
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
     tasks: list[asyncio.Task[None]] = []
+    delivering = asyncio.create_task(outbox.run(stop))
     try:
         async with contextlib.AsyncExitStack() as listening:
             ports = await _listen(
-                settings, files, tokens, reception, spool, loop, thread, listening
+                settings, files, tokens, reception, spool, loop, outbox, thread, listening
             )
             if settings.relearn_hours:
                 tasks.append(asyncio.create_task(_learn_again(loop, settings.relearn_hours)))
@@ -115,6 +124,9 @@ async def _serve(
         spool.close()
         loop.stop()
         await asyncio.to_thread(thread.join)
+        stop.set()
+        await delivering
+        engine.close()
 
 
 async def _listen(
@@ -124,6 +136,7 @@ async def _listen(
     reception: Reception,
     spool: Spool,
     loop: Loop,
+    outbox: Outbox,
     thread: threading.Thread,
     listening: contextlib.AsyncExitStack,
 ) -> Ports:
@@ -137,7 +150,7 @@ async def _listen(
         app = traces_app(reception, tokens)
         http_port = await _start("serve.http", app, settings.http, files, listening)
     if settings.web:
-        app = health_app(reception, spool, loop, thread.is_alive)
+        app = health_app(reception, spool, loop, outbox, thread.is_alive)
         web_port = await _start("serve.web", app, settings.web, files, listening)
     return Ports(grpc_port, http_port, web_port)
 

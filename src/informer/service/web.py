@@ -13,6 +13,7 @@ from informer.service.access import Tokens
 from informer.service.loop import Loop
 from informer.service.metrics import exposition
 from informer.service.otlp_http import TracesEndpoint
+from informer.service.outbox import Outbox
 from informer.service.reception import Reception
 from informer.service.spool import Spool
 
@@ -30,7 +31,11 @@ def traces_app(reception: Reception, tokens: Tokens) -> Starlette:
 
 
 def health_app(
-    reception: Reception, spool: Spool, loop: Loop, is_alive: Callable[[], bool]
+    reception: Reception,
+    spool: Spool,
+    loop: Loop,
+    outbox: Outbox,
+    is_alive: Callable[[], bool],
 ) -> Starlette:
     """GET /healthz, /readyz and /metrics."""
 
@@ -49,7 +54,7 @@ def health_app(
         return _told(503 if why else 200, {"ready": not why, "why": why})
 
     async def metrics(request: Request) -> Response:
-        text = exposition(reception, spool, loop)
+        text = exposition(reception, spool, loop, outbox)
         return Response(text, media_type=CONTENT_TYPE_LATEST)
 
     return Starlette(

@@ -1,0 +1,1 @@
+"""Notices of incidents in; told to people and their tools."""

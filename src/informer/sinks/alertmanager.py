@@ -1,0 +1,73 @@
+"""Fires and resolves alerts in Prometheus' Alertmanager, over its API v2."""
+
+from datetime import UTC, datetime
+
+import orjson
+
+from informer.core.types import NS_PER_S, Notice
+from informer.sinks.http_post import Post
+from informer.sinks.text import TITLE, calls_of, plain
+
+PATH = "/api/v2/alerts"
+ALERTNAME = "InformerIncident"
+LAPSES_AFTER = 4  # times the refresh: an alert that nobody refreshes any more goes
+
+
+class AlertmanagerSink:
+    """An alert is known by few labels: its name, the incident, the kind and the severity.
+
+    An open incident is told again every `refresh_s`, which moves the end of its alert on: where
+    Informer is gone for long, its alerts lapse. Where the severity changed, the alert with the
+    former one ends.
+    """
+
+    name = "alertmanager"
+
+    def __init__(self, post: Post, *, refresh_s: int) -> None:
+        """`post` goes to the address of Alertmanager and PATH."""
+        self._post, self.refresh_s = post, refresh_s
+
+    def __repr__(self) -> str:
+        return f"AlertmanagerSink({self._post!r})"
+
+    async def deliver(self, notice: Notice, now_ns: int) -> None:
+        """Post the alert. Errors: Undelivered."""
+        ends_ns = now_ns
+        if notice.state == "firing":
+            ends_ns += LAPSES_AFTER * self.refresh_s * NS_PER_S
+        alerts = [_alert(notice, notice.severity, ends_ns, now_ns)]
+        if notice.former is not None:
+            alerts.append(_alert(notice, notice.former, now_ns, now_ns))
+        await self._post.send(orjson.dumps(alerts))
+
+    async def aclose(self) -> None:
+        """Let connections go."""
+        await self._post.aclose()
+
+
+def _alert(notice: Notice, severity: str, ends_ns: int, now_ns: int) -> dict[str, object]:
+    document = notice.document
+    annotations = {
+        "summary": plain(document.get("title"), TITLE),
+        "calls": calls_of(document),
+        "notice": plain(notice.notice_id, 200),
+    }
+    # An alert cannot end before it starts: clocks of senders may be ahead of ours.
+    starts_ns = min(int(document["opened_ns"]), now_ns, ends_ns)
+    return {
+        "labels": {
+            "alertname": ALERTNAME,
+            "incident": plain(notice.incident_id, 100),
+            "kind": plain(document.get("kind"), 40),
+            "severity": plain(severity, 20),
+        },
+        "annotations": {k: v for k, v in annotations.items() if v},
+        "startsAt": _time(starts_ns),
+        "endsAt": _time(ends_ns),
+    }
+
+
+def _time(ns: int) -> str:
+    """RFC 3339, milliseconds; what lies outside the years that it knows is cut to them."""
+    ms = min(max(ns // 1_000_000, 0), 4_102_444_800_000)
+    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds")
