@@ -8,7 +8,7 @@ speeds 15, 30, 45 and 60 minutes ahead are held against those that came, in mile
 of 0 is a sensor that said nothing: it neither teaches nor counts, and is read as its last speed.
 
 `dcrnn` is the network of `informer.forecasts.dcrnn_network` on standardised speeds, 12 steps ahead
-as published, but with one layer of 16 in place of two of 64, N epochs (8) and one thread; `gru` is
+as published, but with one layer of 16 in place of two of 64, N epochs (5) and one thread; `gru` is
 the same without walks, the identity alone. Beside them stand the mean of the sensor at that time of
 day, its last speed, and a ridge regression on its last 12 speeds. Prints a table and writes
 results/los_speed.json.
@@ -46,7 +46,7 @@ RIDGE = 1.0
 def main() -> None:
     """Learn, forecast, print and write."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--epochs", type=int, default=5)
     epochs = parser.parse_args().epochs
     if "INFORMER_DATA" not in os.environ:
         sys.exit("set INFORMER_DATA to the folder that holds los-speed")
