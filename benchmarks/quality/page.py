@@ -11,6 +11,7 @@ from pathlib import Path
 import orjson
 
 from informer.core.types import Json
+from quality.ahead import HORIZONS
 from quality.datasets import DATA_SETS
 
 MARK = re.compile(r"(<!-- table: (.+?) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -163,14 +164,19 @@ def _claim(told: Sequence[Json]) -> str:
 
 
 def _forecasts(told: Json) -> str:
-    rows = []
-    for world, by_horizon in told.items():
-        for horizon, by_forecaster in by_horizon.items():
-            for who, row in by_forecaster.items():
+    rows, chosen, commits = [], [], []
+    for world, of in told.items():
+        for ahead in (x for x in HORIZONS if x in of):
+            for who, row in of[ahead].items():
                 figures = [_cell(row[k], told=True) for k in ("crps_ratio", "crps", "wape")]
-                rows.append([world, horizon, f"`{who}`" if who != "ridge" else who, *figures])
+                rows.append([world, ahead, who, *figures])
+        if "chosen" in of:
+            chosen.append(f"{world}: {', '.join(f'{n} × {w}' for w, n in of['chosen'].items())}")
+        commits.append(f"{world} at {of.get('commit', 'an earlier version')}")
     headings = ["traffic", "ahead", "forecaster", "CRPS ÷ the default's", "CRPS ÷ calls", "WAPE"]
-    return "\n".join(_grid(headings, rows)) + "\n"
+    said = [f"What `selection` ran: {'; '.join(chosen)}."] if chosen else []
+    said.append(f"Measured: {'; '.join(commits)}.")
+    return "\n".join([*_grid(headings, rows), "", *said]) + "\n"
 
 
 OTHERS: dict[str, tuple[str, Callable[..., str]]] = {
