@@ -168,7 +168,7 @@ def _forecasts(told: Json) -> str:
     for world, of in told.items():
         for ahead in (x for x in HORIZONS if x in of):
             for who, row in of[ahead].items():
-                figures = [_cell(row[k], told=True) for k in ("crps_ratio", "crps", "wape")]
+                figures = [_finely(row[k]) for k in ("crps_ratio", "crps", "wape")]
                 rows.append([world, ahead, who, *figures])
         if "chosen" in of:
             chosen.append(f"{world}: {', '.join(f'{n} × {w}' for w, n in of['chosen'].items())}")
@@ -199,6 +199,12 @@ def _cell(figure: Sequence[float | None], *, told: bool) -> str:
     if not told or low is None or high is None or value is None:
         return _number(value)
     return f"{value:.2f} ({low:.2f} to {high:.2f})"
+
+
+def _finely(figure: Sequence[float | None]) -> str:
+    """With its interval, in three digits: what is small is not rounded away."""
+    value, low, high = (_number(x) for x in figure)
+    return value if value == low == high else f"{value} ({low} to {high})"
 
 
 def _number(value: float | None) -> str:
