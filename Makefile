@@ -18,7 +18,7 @@ test: .venv/dev.stamp ## Run every test; at least 90 % of the lines of src must 
 	$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term
 
 test-spark: .venv/dev.stamp ## Learn on a real Spark, a master and two workers on loopback; needs Java 17
-	CI=true $(BIN)/python -m pytest -n0 tests/e2e/test_engines.py -k spark
+	CI=true $(BIN)/python -m pytest -n0 tests/e2e/test_learning_elsewhere.py -k spark
 
 check: format lint types layers site ## Everything CI asks: format, lint, types, layers, docs, tests
 	@$(MAKE) test

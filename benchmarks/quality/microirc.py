@@ -22,7 +22,6 @@ from informer.core.types import (
     PatternTraffic,
     Series,
 )
-from quality.one_step import Compared, compare
 from quality.real_data import real_data
 from quality.world import Event, World
 
@@ -59,13 +58,6 @@ def world(*, training: str = SHORT) -> World:
         events=tuple(e for e in events if e.end_ns > test.series.start_ns),
         malicious={PATTERN: np.zeros(test.series.steps, dtype=bool)},
     )
-
-
-def forecast_table(*, training: str = SHORT, seed: int = 0) -> list[Compared]:
-    """How well each forecaster tells the next minute of the test range, faults apart."""
-    made = world(training=training)
-    train, test = made.train[PATTERN].series, made.test[PATTERN].series
-    return compare(train, test, ordinary(made), season_steps=3600 // STEP_S, seed=seed)
 
 
 def whole(rates: Path, graph: Path) -> tuple[PatternTraffic, tuple[Event, ...]]:

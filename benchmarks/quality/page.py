@@ -163,12 +163,14 @@ def _claim(told: Sequence[Json]) -> str:
 
 
 def _forecasts(told: Json) -> str:
-    rows = [
-        [training, row["forecaster"], *(_number(row[k]) for k in ("crps", "mae", "wape"))]
-        for training, of in told.items()
-        for row in of
-    ]
-    return "\n".join(_grid(["learned from", "forecaster", "CRPS", "MAE", "WAPE"], rows)) + "\n"
+    rows = []
+    for world, by_horizon in told.items():
+        for horizon, by_forecaster in by_horizon.items():
+            for who, row in by_forecaster.items():
+                figures = [_cell(row[k], told=True) for k in ("crps_ratio", "crps", "wape")]
+                rows.append([world, horizon, f"`{who}`" if who != "ridge" else who, *figures])
+    headings = ["traffic", "ahead", "forecaster", "CRPS ÷ the default's", "CRPS ÷ calls", "WAPE"]
+    return "\n".join(_grid(headings, rows)) + "\n"
 
 
 OTHERS: dict[str, tuple[str, Callable[..., str]]] = {

@@ -101,7 +101,8 @@ def test_steps_judged_as_they_come_tell_what_the_whole_day_tells(
     feed.give_day()
     feed.home.close()
     live = list_incidents(own_workspace)
-    whole = done("detect", shop.attacked, "-w", shop.workspace, "--json").json["incidents"]
+    other = shutil.copytree(shop.workspace, tmp_path / "whole")
+    whole = done("detect", shop.attacked, "-w", other, "--json").json["incidents"]
     assert whole
     assert told(live) == told(whole)
 

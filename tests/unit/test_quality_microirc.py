@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from informer.core.types import NS_PER_S, OUTSIDE
-from quality.microirc import ENTRY, LONG, PATTERN, SHORT, STEP_S, forecast_table, whole, world
+from quality.microirc import ENTRY, LONG, PATTERN, SHORT, STEP_S, whole, world
 from quality.world import World
 
 START_S = 1_658_458_380  # a full minute
@@ -119,11 +119,3 @@ def test_the_longer_training_leaves_the_later_faults_to_the_test(real: dict[str,
 
 def test_there_is_no_attack_in_it(real: dict[str, World]) -> None:
     assert not any(real[SHORT].malicious[PATTERN])
-
-
-def test_the_real_table_ranks_every_forecaster(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("INFORMER_DATA", str(data))
-    table = {row.forecaster: row for row in forecast_table(training=LONG)}
-    assert table.keys() == {"seasonal", "diffusion_gru", "last value", "seasonal-naive", "ridge"}
-    # An hour of cycle, and more than three of them learned: who knows it must beat who does not.
-    assert table["seasonal"].crps < table["last value"].crps

@@ -56,6 +56,15 @@ def test_what_was_never_measured_is_said_to_be_so() -> None:
         assert "\nNot measured yet.\n" in filled(page(name), NOTHING)
 
 
+def test_forecasters_are_told_by_traffic_and_distance() -> None:
+    figures = {"wape": [0.1, 0.08, 0.12], "crps": [0.07, 0.06, 0.08], "crps_ratio": [1.5, 1.2, 1.9]}
+    told = {"bank": {"1 step": {"seasonal": figures}, "12 steps": {"ridge": figures}}}
+    page_told = filled(page("forecasts"), NOTHING | {"forecast_quality": {"results": told}})
+    row = "1.50 (1.20 to 1.90) | 0.07 (0.06 to 0.08) | 0.10 (0.08 to 0.12) |"
+    assert f"| bank | 1 step | `seasonal` | {row}" in page_told
+    assert f"| bank | 12 steps | ridge | {row}" in page_told
+
+
 def test_a_mark_of_no_table_is_an_error() -> None:
     with pytest.raises(KeyError, match="nowhere"):
         filled(page("nowhere"), NOTHING)

@@ -141,7 +141,7 @@ def test_a_gzip_bomb_is_refused_before_it_bursts() -> None:
         gunzipped(gzip.compress(b"\0" * 100_000_000), MOST)
 
 
-@pytest.mark.parametrize("body", [b"", b"no gzip", gzip.compress(b"x" * 500)[:-9]])
+@pytest.mark.parametrize("body", [b"", b"no gzip", gzip.compress(b"x" * 500, mtime=0)[:-9]])
 def test_what_is_no_whole_gzip_is_refused(body: bytes) -> None:
     with pytest.raises(RefusedError, match="whole gzip"):
         gunzipped(body, MOST)
