@@ -49,6 +49,7 @@ def post(url: str) -> Post:
 MAKERS: dict[str, Maker] = {
     "log": lambda url: LogSink(),
     "webhook": lambda url: WebhookSink(post(f"{url}/{PRIVATE}"), secret=SECRET.encode()),
+    "cloudevents": lambda url: WebhookSink(post(f"{url}/{PRIVATE}"), form="cloudevents"),
     "slack": lambda url: WebhookSink(post(f"{url}/{PRIVATE}"), form="slack"),
     "alertmanager": lambda url: AlertmanagerSink(post(f"{url}/{PRIVATE}{PATH}"), refresh_s=60),
 }
@@ -180,6 +181,24 @@ def test_a_webhook_is_signed_with_the_time(receiver: Receiver) -> None:
     assert headers[TIMESTAMP] == "1800000000"
     assert headers[SIGNATURE] == signature(SECRET.encode(), "1800000000", body)
     assert receiver.bodies[0]["incident"] == DOCUMENT
+
+
+def test_a_cloud_event_has_the_same_name_each_time(receiver: Receiver) -> None:
+    tell(MAKERS["cloudevents"], receiver, FIRING, FIRING, RESOLVED)
+    assert receiver.came[0][1]["content-type"] == "application/cloudevents+json"
+    first, double, over = receiver.bodies
+    assert first == double
+    assert first.pop("data")["incident"] == DOCUMENT
+    assert first == {
+        "specversion": "1.0",
+        "id": "abc-1",
+        "source": "/informer",
+        "type": "informer.incident.firing",
+        "subject": "abc",
+        "time": "2027-01-15T08:00:00.000+00:00",
+        "datacontenttype": "application/json",
+    }
+    assert (over["id"], over["type"]) == ("abc-2", "informer.incident.resolved")
 
 
 def test_a_chat_message_mentions_nobody(receiver: Receiver) -> None:

@@ -11,7 +11,7 @@ from informer.core.errors import Undelivered
 from informer.core.tables import NOTICES
 from informer.core.types import Json, Notice
 from informer.engines.duckdb import DuckDBEngine
-from informer.service.outbox import MOST_AGAIN_S, Outbox
+from informer.service.outbox import AT_ONCE, LISTED, LOOK_LASTS_S, MOST_AGAIN_S, REST_S, Outbox
 
 S = 10**9
 
@@ -198,6 +198,64 @@ def test_a_refresh_that_fails_is_no_dead_letter(engine: DuckDBEngine) -> None:
     ear.fails = None
     turns(box, 600)
     assert ear.heard == ["a-1", "a-1"]
+
+
+def test_a_flood_is_told_once_each_and_few_at_a_time(engine: DuckDBEngine) -> None:
+    under_way: list[int] = []
+
+    class Slow(Ear):
+        async def deliver(self, notice: Notice, now_ns: int) -> None:
+            under_way.append(self.tried - len(self.heard))
+            self.tried += 1
+            await asyncio.sleep(0)
+            self.heard.append(notice.notice_id)
+
+    ear = Slow()
+    box = outbox(engine, ear)
+    names = [f"i{n}-1" for n in range(LISTED + 100)]
+    write(engine, *names)
+    turns(box, 0)
+    assert len(ear.heard) == LISTED
+    turns(box, 1, 2)
+    assert sorted(ear.heard) == sorted(names)
+    assert max(under_way) < AT_ONCE
+
+
+def test_a_sink_that_is_down_in_a_flood_rests_and_then_misses_nothing(engine: DuckDBEngine) -> None:
+    ear = Ear(fails=Undelivered("no"))
+    box = outbox(engine, ear)
+    names = [f"i{n}-1" for n in range(100)]
+    write(engine, *names)
+    turns(box, 0, 1, 5)
+    assert ear.tried == AT_ONCE
+    ear.fails = None
+    turns(box, REST_S, REST_S + 1)
+    assert sorted(ear.heard) == sorted(names)
+
+
+def test_notices_refused_for_good_are_no_sign_that_a_sink_is_down(engine: DuckDBEngine) -> None:
+    ear = Ear(fails=Undelivered("status 400", lasting=True))
+    box = outbox(engine, ear)
+    write(engine, *(f"i{n}-1" for n in range(3 * AT_ONCE)))
+    turns(box, 0)
+    assert ear.tried == 3 * AT_ONCE
+
+
+def test_a_long_list_is_left_for_a_look_with_the_time_of_then(engine: DuckDBEngine) -> None:
+    ear, seconds = Ear(), iter(range(0, 1000, round(LOOK_LASTS_S) + 1))
+    box = Outbox(engine, [ear], clock_ns=lambda: next(seconds) * S)
+    write(engine, *(f"i{n}-1" for n in range(3 * AT_ONCE)))
+    turns(box, 0)
+    assert len(ear.heard) == AT_ONCE
+
+
+def test_a_notice_after_quiet_looks_is_told_at_once(engine: DuckDBEngine) -> None:
+    ear = Ear()
+    box = outbox(engine, ear)
+    turns(box, 0, 1)
+    write(engine, "a-1")
+    turns(box, 1)
+    assert ear.heard == ["a-1"]
 
 
 def test_it_runs_until_it_is_stopped_and_lets_the_sinks_go(engine: DuckDBEngine) -> None:

@@ -180,9 +180,10 @@ class WebhookSettings:
     )
     form: str = setting(
         "json",
-        "`json` is the whole incident, `slack` a message for Slack and what reads its form.",
-        "must be json or slack",
-        lambda v: v in ("json", "slack"),
+        "`json` is the whole incident, `cloudevents` the same as a CloudEvent, `slack` a message "
+        "for Slack and what reads its form.",
+        "must be json, cloudevents or slack",
+        lambda v: v in ("json", "cloudevents", "slack"),
     )
     secret_file: str = setting(
         "", "A file with the key that signs what is posted (HMAC-SHA256); empty = not signed."

@@ -6,10 +6,14 @@ nothing of each other: one that fails, hangs or was given up holds up nobody els
 
 import asyncio
 import logging
+import math
 import random
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import TypeVar
 
 from informer.core.errors import Undelivered
 from informer.core.ports import Sink
@@ -22,32 +26,49 @@ from informer.sinks.text import plain
 WAITING, DELIVERED, DEAD, SKIPPED = "waiting", "delivered", "dead", "skipped"
 KNOWN = ""  # notice_id of the row that says since when a sink is known
 AT_ONCE = 8  # notices of different incidents on their way to one sink
+LISTED = 512  # notices that one look brings into memory
+LOOK_LASTS_S = 5.0  # then what is due is looked up again: signatures and alerts carry the time
+REST_S = 10.0  # for a sink that took none of AT_ONCE notices: it is down, or flooded
 FIRST_AGAIN_S, MOST_AGAIN_S = 1.0, 300.0
 PAUSE_S = 0.5  # between two looks at what is due
+T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 # The first notice of each incident that has not come to its end, and open incidents to refresh.
-DUE = """
+# Documents are long: they are fetched for the few that were chosen.
+FIRST = """
 with known as (
-    select n.*, d.state as went, d.tries, d.first_ns, d.next_ns
+    select n.notice_id, n.incident_id, n.sequence, n.state, n.made_ns,
+        d.state as went, d.tries, d.first_ns, coalesce(d.next_ns, 0) as next_ns,
+        coalesce(d.state, 'waiting') = 'waiting' as pending
     from notices as n
     left join deliveries as d on d.notice_id = n.notice_id and d.sink = $sink
 ),
 first as (
-    select *, coalesce(went, 'waiting') = 'waiting' as pending from known
+    select * from known
     qualify row_number() over (
         partition by incident_id
         order by case when pending then 0 else 1 end,
                  case when pending then sequence else -sequence end
     ) = 1
+),
+going as (
+    select * from first where pending or ($refreshes and went = 'delivered' and state = 'firing')
 )
-select * from first
-where coalesce(next_ns, 0) <= $now_ns and (
-    pending or ($refreshes and went = 'delivered' and state = 'firing')
-)
-order by made_ns, incident_id
-limit $most
 """
+DUE = (
+    FIRST
+    + """,
+chosen as (
+    select notice_id, went, tries, first_ns from going
+    where next_ns <= $now_ns order by made_ns, incident_id limit $most
+)
+select n.*, c.went, c.tries, c.first_ns
+from chosen as c join notices as n on n.notice_id = c.notice_id
+order by n.made_ns, n.incident_id
+"""
+)
+SOONEST = FIRST + "select min(next_ns) as soonest_ns from going"
 SKIP = """
 insert into deliveries by name
 select notice_id, $sink as sink, 'skipped' as state, 0 as tries, $now_ns as first_ns,
@@ -76,6 +97,10 @@ class Outbox:
         self._engine, self.sinks = engine, tuple(sinks)
         self._timeout_s, self._give_up_ns = timeout_s, round(give_up_s * NS_PER_S)
         self._clock_ns, self._random = clock_ns, random.Random(seed)
+        # Its own thread: what is asked of the database holds up nobody who receives.
+        self._desk = ThreadPoolExecutor(1, thread_name_prefix="informer-outbox")
+        self._quiet: dict[str, tuple[int, float]] = {}  # of sinks: how many notices, until when
+        self._rests_until_ns: dict[str, int] = {}
         self.tries: Counter[tuple[str, str]] = Counter()  # of a sink and how it went, for metrics
         engine.append(NOTICES.name, NOTICES.empty())
         engine.append(DELIVERIES.name, DELIVERIES.empty())
@@ -91,13 +116,24 @@ class Outbox:
         finally:
             for sink in self.sinks:
                 await sink.aclose()
+            await asyncio.to_thread(self._desk.shutdown)
 
-    async def turn(self, sink: Sink, now_ns: int) -> int:
-        """Try what is due at one sink, once; how many that were."""
-        due = self._engine.query(
-            DUE, sink=sink.name, now_ns=now_ns, refreshes=sink.refresh_s > 0, most=AT_ONCE
-        ).to_pylist()
-        await asyncio.gather(*(self._try(sink, row, now_ns) for row in due))
+    async def turn(self, sink: Sink, now_ns: int, stop: asyncio.Event | None = None) -> int:
+        """Try what is due at one sink, once; how many were tried."""
+        if now_ns < self._rests_until_ns.get(sink.name, 0):
+            return 0
+        until_ns = self._clock_ns() + round(LOOK_LASTS_S * NS_PER_S)
+        due = await self._asked(partial(self._due, sink, now_ns))
+        for start in range(0, len(due), AT_ONCE):
+            if start and (self._clock_ns() > until_ns or (stop is not None and stop.is_set())):
+                return start
+            some = due[start : start + AT_ONCE]
+            kept = await asyncio.gather(*(self._try(sink, row, now_ns) for row in some))
+            await self._asked(partial(self._keep, kept))
+            failed = sum(bool(row["last_error"]) and row["state"] != DEAD for row in kept)
+            if failed == AT_ONCE:
+                self._rests_until_ns[sink.name] = now_ns + round(REST_S * NS_PER_S)
+                return start + AT_ONCE
         return len(due)
 
     def waiting(self, sink: Sink) -> int:
@@ -113,7 +149,7 @@ class Outbox:
     async def _serve(self, sink: Sink, stop: asyncio.Event) -> None:
         while not stop.is_set():
             try:
-                tried = await self.turn(sink, self._clock_ns())
+                tried = await self.turn(sink, self._clock_ns(), stop)
             except Exception as error:  # noqa: BLE001 (an outbox that dies of one error is mute)
                 log.error("notices could not be looked through: %s", type(error).__name__)
                 tried = 0
@@ -123,7 +159,24 @@ class Outbox:
                 except TimeoutError:
                     continue
 
-    async def _try(self, sink: Sink, row: Json, now_ns: int) -> None:
+    async def _asked(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._desk, work)
+
+    def _due(self, sink: Sink, now_ns: int) -> list[Json]:
+        """Rows of NOTICES with what became of them; nothing is looked through in vain."""
+        many = int(self._engine.query("select count(*) as n from notices")["n"][0].as_py())
+        before, until_ns = self._quiet.get(sink.name, (-1, 0.0))
+        if many == before and now_ns < until_ns:
+            return []
+        asked = {"sink": sink.name, "refreshes": sink.refresh_s > 0}
+        due: list[Json] = self._engine.query(DUE, now_ns=now_ns, most=LISTED, **asked).to_pylist()
+        if not due:
+            soonest = self._engine.query(SOONEST, **asked)["soonest_ns"][0].as_py()
+            self._quiet[sink.name] = many, math.inf if soonest is None else soonest
+        return due
+
+    async def _try(self, sink: Sink, row: Json, now_ns: int) -> Json:
+        """Tell it; the row of DELIVERIES that says how it went."""
         tries, first_ns = int(row["tries"] or 0) + 1, int(row["first_ns"] or now_ns)
         refresh_ns = sink.refresh_s * NS_PER_S
         why, lasting, again_s = "", False, 0.0
@@ -149,8 +202,7 @@ class Outbox:
         self.tries[sink.name, "failed" if why else "delivered"] += 1
         if state == DEAD:
             self.tries[sink.name, "dead"] += 1
-        kept = (tries, first_ns, next_ns)
-        self._keep(row["notice_id"], sink.name, state, *kept, why)
+        return _delivery(row["notice_id"], sink.name, state, tries, first_ns, next_ns, why)
 
     def _pause_s(self, tries: int) -> float:
         """Twice as long each time, to a cap; spread, so that not all come back at once."""
@@ -169,31 +221,29 @@ class Outbox:
         # Marked last: after a kill in between, it is skipped again.
         self._engine.run("delete from deliveries where sink = $sink", sink=sink.name)
         self._engine.run(SKIP, sink=sink.name, now_ns=now_ns)
-        self._keep(KNOWN, sink.name, SKIPPED, 0, now_ns, 0, "")
+        self._keep([_delivery(KNOWN, sink.name, SKIPPED, 0, now_ns, 0, "")])
 
-    def _keep(
-        self,
-        notice_id: str,
-        sink: str,
-        state: str,
-        tries: int,
-        first_ns: int,
-        next_ns: int,
-        last_error: str,
-    ) -> None:
-        row = {
-            "notice_id": notice_id,
-            "sink": sink,
-            "state": state,
-            "tries": tries,
-            "first_ns": first_ns,
-            "next_ns": next_ns,
-            "last_error": last_error,
-        }
+    def _keep(self, rows: list[Json]) -> None:
+        """Write rows of DELIVERIES, all of one sink, in place of those before them."""
         with self._engine.transaction():
             self._engine.run(
-                "delete from deliveries where notice_id = $notice_id and sink = $sink",
-                notice_id=notice_id,
-                sink=sink,
+                "delete from deliveries where sink = $sink and notice_id in (select unnest($ids))",
+                sink=rows[0]["sink"],
+                ids=[row["notice_id"] for row in rows],
             )
-            self._engine.append(DELIVERIES.name, DELIVERIES.of([row]))
+            self._engine.append(DELIVERIES.name, DELIVERIES.of(rows))
+
+
+def _delivery(
+    notice_id: str, sink: str, state: str, tries: int, first_ns: int, next_ns: int, last_error: str
+) -> Json:
+    """A row of DELIVERIES."""
+    return {
+        "notice_id": notice_id,
+        "sink": sink,
+        "state": state,
+        "tries": tries,
+        "first_ns": first_ns,
+        "next_ns": next_ns,
+        "last_error": last_error,
+    }

@@ -1,12 +1,10 @@
 """Fires and resolves alerts in Prometheus' Alertmanager, over its API v2."""
 
-from datetime import UTC, datetime
-
 import orjson
 
 from informer.core.types import NS_PER_S, Notice
 from informer.sinks.http_post import Post
-from informer.sinks.text import TITLE, calls_of, plain
+from informer.sinks.text import TITLE, calls_of, plain, time_of
 
 PATH = "/api/v2/alerts"
 ALERTNAME = "InformerIncident"
@@ -62,12 +60,6 @@ def _alert(notice: Notice, severity: str, ends_ns: int, now_ns: int) -> dict[str
             "severity": plain(severity, 20),
         },
         "annotations": {k: v for k, v in annotations.items() if v},
-        "startsAt": _time(starts_ns),
-        "endsAt": _time(ends_ns),
+        "startsAt": time_of(starts_ns),
+        "endsAt": time_of(ends_ns),
     }
-
-
-def _time(ns: int) -> str:
-    """RFC 3339, milliseconds; what lies outside the years that it knows is cut to them."""
-    ms = min(max(ns // 1_000_000, 0), 4_102_444_800_000)
-    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds")

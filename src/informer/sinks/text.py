@@ -1,5 +1,7 @@
 """Names from strangers as text that does no harm where people read it."""
 
+from datetime import UTC, datetime
+
 TITLE, DETAIL, MOST_RPCS = 300, 1_000, 10  # characters, characters, calls named
 
 
@@ -38,3 +40,9 @@ def calls_of(document: dict[str, object]) -> str:
         for r in rpcs[:MOST_RPCS]
     ]
     return plain(", ".join(named), DETAIL)
+
+
+def time_of(ns: int) -> str:
+    """RFC 3339, milliseconds; what lies outside the years that it knows is cut to them."""
+    ms = min(max(ns // 1_000_000, 0), 4_102_444_800_000)
+    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds")

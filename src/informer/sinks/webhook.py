@@ -1,15 +1,15 @@
-"""Posts notices to an address of yours, signed; or as messages of a chat such as Slack."""
+"""Posts notices to an address of yours, signed: as they are, as CloudEvents, or to a chat."""
 
 import hashlib
 import hmac
+from collections.abc import Callable
 
 import orjson
 
 from informer.core.types import NS_PER_S, Notice
 from informer.sinks.http_post import Post
-from informer.sinks.text import TITLE, bounded, calls_of, plain
+from informer.sinks.text import TITLE, bounded, calls_of, plain, time_of
 
-FORMS = ("json", "slack")
 SIGNATURE, TIMESTAMP, ID = "x-informer-signature", "x-informer-timestamp", "x-informer-notice"
 
 
@@ -22,7 +22,7 @@ class WebhookSink:
     def __init__(self, post: Post, *, form: str = "json", secret: bytes = b"") -> None:
         """`form` is one of FORMS; no secret, no signature."""
         if form not in FORMS:
-            raise ValueError(f"form must be one of {FORMS}, got {form!r}")
+            raise ValueError(f"form must be one of {tuple(FORMS)}, got {form!r}")
         self._post, self._form, self._secret = post, form, secret
 
     def __repr__(self) -> str:
@@ -30,8 +30,9 @@ class WebhookSink:
 
     async def deliver(self, notice: Notice, now_ns: int) -> None:
         """Post it. Errors: Undelivered."""
-        body = orjson.dumps(_message(notice) if self._form == "slack" else _whole(notice))
-        headers = {ID: plain(notice.notice_id, 200)}
+        content_type, body_of = FORMS[self._form]
+        body = orjson.dumps(body_of(notice))
+        headers = {ID: plain(notice.notice_id, 200), "content-type": content_type}
         if self._secret:
             stamp = str(now_ns // NS_PER_S)
             headers |= {TIMESTAMP: stamp, SIGNATURE: signature(self._secret, stamp, body)}
@@ -64,6 +65,20 @@ def _whole(notice: Notice) -> dict[str, object]:
     }
 
 
+def _event(notice: Notice) -> dict[str, object]:
+    """CloudEvents 1.0, structured: a double has the same source and id."""
+    return {
+        "specversion": "1.0",
+        "id": plain(notice.notice_id, 200),
+        "source": "/informer",
+        "type": f"informer.incident.{notice.state}",
+        "subject": plain(notice.incident_id, 100),
+        "time": time_of(notice.made_ns),
+        "datacontenttype": "application/json",
+        "data": _whole(notice),
+    }
+
+
 def _message(notice: Notice) -> dict[str, object]:
     """Text that mentions nobody: what chats read as markup is escaped."""
     title = _escaped(plain(notice.document.get("title"), TITLE))
@@ -75,3 +90,10 @@ def _message(notice: Notice) -> dict[str, object]:
 
 def _escaped(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+FORMS: dict[str, tuple[str, Callable[[Notice], dict[str, object]]]] = {
+    "json": ("application/json", _whole),
+    "cloudevents": ("application/cloudevents+json", _event),
+    "slack": ("application/json", _message),
+}
