@@ -28,9 +28,9 @@ LEAST_GAIN = 2e-4
 class GruSchedule:
     """How long and how fast to train."""
 
-    rounds: int = 12  # of `UPDATES` each
-    patience: int = 3  # rounds without gain on the held-out steps, more for short series
-    learning_rate: float = 0.015
+    rounds: int = 20  # of `UPDATES` each
+    patience: int = 4  # rounds without gain on the held-out steps, more for short series
+    learning_rate: float = 0.01
 
 
 def round_flops(rpcs: int, steps: int) -> float:
