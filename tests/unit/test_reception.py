@@ -151,6 +151,22 @@ def test_gzip_is_unpacked() -> None:
     assert gunzipped(gzip.compress(b"spans"), MOST) == b"spans"
 
 
+def test_gzip_of_several_members_is_unpacked_whole() -> None:
+    assert gunzipped(gzip.compress(b"spans, ") + gzip.compress(b"more"), MOST) == b"spans, more"
+    with pytest.raises(RefusedError, match="unpacked"):
+        gunzipped(gzip.compress(b"x" * MOST) + gzip.compress(b"x"), MOST)
+    with pytest.raises(RefusedError, match="whole gzip"):
+        gunzipped(gzip.compress(b"spans") + b"rubbish", MOST)
+
+
+def test_json_with_space_before_it_is_kept_as_json(spool: Spool) -> None:
+    reception = Reception(spool, most_message_bytes=MOST)
+    reception.take(b' \n{"resourceSpans":[{"scopeSpans":[{"spans":[{}]}]}]}', is_json=True)
+    spool.close()
+    (segment,) = spool.sealed()
+    assert segment.path.read_bytes()[4:5] == b"{"
+
+
 def test_one_of_the_tokens_admits(tmp_path: Path) -> None:
     (tmp_path / "tokens").write_text("first\n\n second \n")
     tokens = Tokens.read(str(tmp_path / "tokens"))

@@ -137,3 +137,15 @@ def test_a_full_disk_refuses_and_leaves_no_part_of_a_message(
     spool.add(b"next")
     spool.close()
     assert messages(spool) == [b"whole", b"next"]
+
+
+def test_a_segment_that_cannot_be_made_sure_of_is_still_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(number: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr("informer.service.spool.os.fsync", fails)
+    spool = spool_in(tmp_path)
+    spool.add(b"x" * 60)
+    assert messages(spool) == [b"x" * 60]

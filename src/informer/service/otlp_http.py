@@ -66,16 +66,21 @@ async def _body(request: Request, most: int) -> bytes:
 
 def gunzipped(body: bytes, most: int) -> bytes:
     """Unpacked bytes. Errors: RefusedError for what is no gzip, and for a bomb before it bursts."""
-    unpacker = zlib.decompressobj(wbits=31)
-    try:
-        plain = unpacker.decompress(body, most + 1)
-    except zlib.error as error:
-        raise RefusedError("malformed", "the body must be whole gzip data") from error
-    if len(plain) > most:
-        raise RefusedError("too_large", f"a message may have {most} bytes, unpacked")
-    if not unpacker.eof:
-        raise RefusedError("malformed", "the body must be whole gzip data")
-    return plain
+    plain, rest = bytearray(), body
+    while True:  # a body may be several gzip members, one after another
+        unpacker = zlib.decompressobj(wbits=31)
+        try:
+            plain += unpacker.decompress(rest, most + 1 - len(plain))
+        except zlib.error as error:
+            raise RefusedError("malformed", "the body must be whole gzip data") from error
+        if len(plain) > most:
+            raise RefusedError("too_large", f"a message may have {most} bytes, unpacked")
+        if not unpacker.eof:
+            raise RefusedError("malformed", "the body must be whole gzip data")
+        if not unpacker.unused_data:
+            break
+        rest = unpacker.unused_data
+    return bytes(plain)
 
 
 def _answered(answer: ExportTraceServiceResponse, kind: str) -> Response:

@@ -60,6 +60,8 @@ class Reception:
                 "too_large",
                 f"a message may have {self.most_message_bytes} bytes, got {len(message)}",
             )
+        if is_json:
+            message = message.lstrip()  # in the spool, JSON is told by its first byte
         spans, malformed = counted_json(message) if is_json else counted(message)
         if spans:
             try:

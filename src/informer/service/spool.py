@@ -4,6 +4,7 @@ A message is handed to the operating system before it is acknowledged: it outliv
 `kill -9` included. Against a loss of power a segment is made sure of when it is sealed.
 """
 
+import logging
 import os
 import threading
 import time
@@ -15,6 +16,7 @@ from typing import BinaryIO
 from informer.core.errors import InformerError
 
 SUFFIX = ".otlp"
+log = logging.getLogger(__name__)
 LENGTH_BYTES = 4  # of a message, big-endian, as collectors write it
 
 
@@ -140,7 +142,10 @@ class Spool:
         assert self._file is not None
         file, self._file = self._file, None
         with file:
-            os.fsync(file.fileno())
+            try:
+                os.fsync(file.fileno())
+            except OSError as error:  # what was written is there unless the power goes
+                log.error("a segment could not be made sure of: %s", error.strerror)
         if self._written:
             self._sealed.append(Segment(self._number, self._path(self._number), self._written))
         else:
