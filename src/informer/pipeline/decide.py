@@ -1,13 +1,17 @@
-"""A person's decisions: accept, reject and revert, each for the patterns it names and no other."""
+"""A person's decisions: accept, reject and revert, each for the patterns it names and no other.
+
+Each is kept together with its line in the audit log; `by` is the user of this machine if not given.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import orjson
 
-from informer.core.errors import InformerError
+from informer.core.errors import InformerError, UnknownError
 from informer.core.types import NS_PER_S, Json
 from informer.pipeline.accepts import Accept, accepts_in, drop_accept, keep_accept
+from informer.pipeline.audit import Decider, audited
 from informer.pipeline.deploys import accept_versions, restore_versions
 from informer.pipeline.learn import add_run, next_run_id
 from informer.pipeline.memory import fits, pattern_graphs, previous_patterns, versions_in_force
@@ -28,22 +32,22 @@ class Decision:
     reopened: tuple[str, ...] = ()  # incidents that wait for a decision again
 
 
-def accept_incident(workspace: Place, incident_id: str) -> Decision:
+def accept_incident(workspace: Place, incident_id: str, by: Decider | None = None) -> Decision:
     """It was legitimate: its steps may teach, its news is known, its patterns learn again."""
-    with at(workspace) as home, home.engine.transaction():
+    with at(workspace) as home, audited(home, by, "accept", f"incident {incident_id}"):
         incident = _incident(home, incident_id)
         until_ns = ends_ns(incident, _step_ns(home))
         span_ns = (int(incident["opened_ns"]), until_ns)
         return _accept(home, list(incident["patterns"]), [incident], span_ns)
 
 
-def reject_incident(workspace: Place, incident_id: str) -> Decision:
+def reject_incident(workspace: Place, incident_id: str, by: Decider | None = None) -> Decision:
     """It was misuse: its steps stay out of training for good.
 
     One that had been accepted is taken back first, as `revert_pattern` does it. Errors:
     InformerError when its patterns have learned more since then.
     """
-    with at(workspace) as home, home.engine.transaction():
+    with at(workspace) as home, audited(home, by, "reject", f"incident {incident_id}"):
         incident = _incident(home, incident_id)
         done = Decision("", {})
         if incident["verdict"] == "accepted":
@@ -53,31 +57,31 @@ def reject_incident(workspace: Place, incident_id: str) -> Decision:
         return replace(done, reopened=reopened)
 
 
-def accept_pattern(workspace: Place, pattern_id: str) -> Decision:
+def accept_pattern(workspace: Place, pattern_id: str, by: Decider | None = None) -> Decision:
     """Whatever irregular traffic the pattern has is legitimate, but for rejected incidents."""
-    with at(workspace) as home, home.engine.transaction():
+    with at(workspace) as home, audited(home, by, "accept", f"pattern {pattern_id}"):
         _check_pattern(home, pattern_id)
         incidents = [i for i in _incidents_of(home, pattern_id) if i["verdict"] == "open"]
         end_ns = home.engine.query("select max(step_start_ns) as t from steps")["t"][0].as_py()
         return _accept(home, [pattern_id], incidents, (0, end_ns + _step_ns(home)))
 
 
-def reject_pattern(workspace: Place, pattern_id: str) -> None:
+def reject_pattern(workspace: Place, pattern_id: str, by: Decider | None = None) -> None:
     """Whatever irregular traffic the pattern has and nobody accepted is misuse."""
-    with at(workspace) as home, home.engine.transaction():
+    with at(workspace) as home, audited(home, by, "reject", f"pattern {pattern_id}"):
         _check_pattern(home, pattern_id)
         ids = [i["incident_id"] for i in _incidents_of(home, pattern_id) if i["verdict"] == "open"]
         _set_verdict(home, ids, "rejected")
 
 
-def revert_pattern(workspace: Place, pattern_id: str) -> Decision:
+def revert_pattern(workspace: Place, pattern_id: str, by: Decider | None = None) -> Decision:
     """Put the pattern's previous model back in force, and undo the accept that replaced it.
 
     What the accept had said of this pattern is unsaid: its incidents are open again, its steps do
     not teach, its news is news. Errors: InformerError when there is no earlier model, or when it
     does not fit the pattern any more.
     """
-    with at(workspace) as home, home.engine.transaction():
+    with at(workspace) as home, audited(home, by, "revert", f"pattern {pattern_id}"):
         _check_pattern(home, pattern_id)
         return _put_back(home, [pattern_id])
 
@@ -209,7 +213,7 @@ def _incident(home: Workspace, incident_id: str) -> Json:
     for row in home.table("incidents").to_pylist():
         if row["incident_id"] == incident_id:
             return dict(row)
-    raise InformerError(f"incident {incident_id!r} is unknown: see `informer incidents list`")
+    raise UnknownError(f"incident {incident_id!r} is unknown: see `informer incidents list`")
 
 
 def _incidents_of(home: Workspace, pattern_id: str) -> list[Json]:
@@ -219,7 +223,7 @@ def _incidents_of(home: Workspace, pattern_id: str) -> list[Json]:
 def _check_pattern(home: Workspace, pattern_id: str) -> None:
     known = home.table("patterns").to_pylist()
     if not any(p["pattern_id"] == pattern_id and p["state"] != "retired" for p in known):
-        raise InformerError(f"pattern {pattern_id!r} is unknown: see `informer patterns list`")
+        raise UnknownError(f"pattern {pattern_id!r} is unknown: see `informer patterns list`")
 
 
 def _set_verdict(home: Workspace, incident_ids: Sequence[str], verdict: str) -> None:

@@ -125,6 +125,10 @@ class Workspace:
         """Write the settings into `informer.toml`: what worked is taken up by the next command."""
         write_settings(self.settings, self.path / SETTINGS_FILE)
 
+    def beside(self) -> "Workspace":
+        """The same workspace for another thread, to read from; close it on its own."""
+        return Workspace(self.path, self.engine.beside(), self.settings)
+
     def table(self, name: str) -> pa.Table:
         """All rows of a table."""
         return self.engine.query(f'select {", ".join(TABLES[name].names)} from "{name}"')
