@@ -138,13 +138,7 @@ class Outbox:
 
     def waiting(self, sink: Sink) -> int:
         """Notices that did not come to their end there."""
-        found = self._engine.query(
-            "select count(*) as n from notices as n left join deliveries as d "
-            "on d.notice_id = n.notice_id and d.sink = $sink "
-            "where coalesce(d.state, 'waiting') = 'waiting'",
-            sink=sink.name,
-        )
-        return int(found["n"][0].as_py())
+        return waiting_at(self._engine, sink.name)
 
     async def _serve(self, sink: Sink, stop: asyncio.Event) -> None:
         while not stop.is_set():
@@ -232,6 +226,17 @@ class Outbox:
                 ids=[row["notice_id"] for row in rows],
             )
             self._engine.append(DELIVERIES.name, DELIVERIES.of(rows))
+
+
+def waiting_at(engine: DuckDBEngine, sink: str) -> int:
+    """Notices that did not come to their end at a sink, by its name."""
+    found = engine.query(
+        "select count(*) as n from notices as n left join deliveries as d "
+        "on d.notice_id = n.notice_id and d.sink = $sink "
+        "where coalesce(d.state, 'waiting') = 'waiting'",
+        sink=sink,
+    )
+    return int(found["n"][0].as_py())
 
 
 def _delivery(

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import signal
 import threading
 import time
@@ -16,7 +17,12 @@ from informer.core.errors import InformerError
 from informer.core.types import Json
 from informer.pipeline.online import Online
 from informer.pipeline.workspace import Workspace
-from informer.service.access import Certificates, Tokens, check_address
+from informer.service.access import Certificates, Tokens, check_address, is_loopback
+from informer.service.api.app import api_app
+from informer.service.api.desk import Desk
+from informer.service.api.gate import Admission, by_socket, by_token, closed, on_loopback
+from informer.service.api.roles import ApiTokens
+from informer.service.api.status import status_of
 from informer.service.loop import Loop
 from informer.service.notices import keep_notices
 from informer.service.outbox import Outbox
@@ -26,9 +32,10 @@ from informer.service.relearning import learn_again
 from informer.service.servers import Ports, Servers
 from informer.service.spool import Spool
 from informer.service.tellers import sinks_of
-from informer.service.web import health_app, traces_app
+from informer.service.web import health_routes, traces_app
 
 SPOOL = "spool"
+log = logging.getLogger(__name__)
 
 
 def serve(
@@ -49,7 +56,7 @@ def serve(
 
 async def _serve(home: Workspace, insecure: bool, ready: Callable[[Ports], None]) -> None:
     settings = home.settings.serve
-    tokens = Tokens.read(settings.tokens_file)
+    tokens, holders = Tokens.read(settings.tokens_file), ApiTokens.read(settings.api_tokens_file)
     files = Certificates(settings.tls_certificate, settings.tls_key, settings.tls_clients)
     files.check()
     for name in ("grpc", "http", "web"):
@@ -61,7 +68,17 @@ async def _serve(home: Workspace, insecure: bool, ready: Callable[[Ports], None]
         with contextlib.suppress(NotImplementedError, ValueError):  # not the main thread
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with _working(home, stop) as parts, contextlib.AsyncExitStack() as stack:
-        ports = await _listen(parts, Servers(stack, files), settings, tokens)
+        servers = Servers(stack, files)
+        status, health = status_of(parts), health_routes(parts)
+        await servers.begin_socket(api_app(parts.desk, by_socket, status), home.path)
+        web = api_app(parts.desk, _admission(settings, holders), status, health)
+        ports = Ports(
+            await servers.begin_grpc(parts.reception, tokens, settings.grpc),
+            await servers.begin_web(
+                "serve.http", traces_app(parts.reception, tokens), settings.http
+            ),
+            await servers.begin_web("serve.web", web, settings.web),
+        )
         if settings.relearn_hours:
             learning = asyncio.create_task(learn_again(parts.loop, settings.relearn_hours))
             stack.callback(learning.cancel)
@@ -87,11 +104,13 @@ async def _working(home: Workspace, stop: asyncio.Event) -> AsyncIterator[Parts]
 
     loop = Loop(home, watching, spool)
     thread = threading.Thread(target=loop.run, name="informer-loop")
+    desk = Desk(home, loop, thread.is_alive)
     thread.start()
     delivering = asyncio.create_task(outbox.run(stop))
     try:
-        yield Parts(reception, spool, loop, thread, outbox)
+        yield Parts(reception, spool, loop, thread, outbox, desk)
     finally:
+        desk.close()
         spool.close()
         loop.stop()
         await asyncio.to_thread(thread.join)
@@ -100,9 +119,12 @@ async def _working(home: Workspace, stop: asyncio.Event) -> AsyncIterator[Parts]
         engine.close()
 
 
-async def _listen(parts: Parts, servers: Servers, settings: ServeSettings, tokens: Tokens) -> Ports:
-    return Ports(
-        await servers.begin_grpc(parts.reception, tokens, settings.grpc),
-        await servers.begin_web("serve.http", traces_app(parts.reception, tokens), settings.http),
-        await servers.begin_web("serve.web", health_app(parts), settings.web),
-    )
+def _admission(settings: ServeSettings, holders: ApiTokens) -> Admission:
+    """Who gets in by the address of the API."""
+    if holders.holders:
+        return by_token(holders)
+    host, _ = check_address("serve.web", settings.web or "localhost:0", safe=True)
+    if is_loopback(host):
+        return on_loopback
+    log.warning("the API is closed: beyond this machine it needs serve.api_tokens_file")
+    return closed
