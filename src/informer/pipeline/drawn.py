@@ -65,7 +65,9 @@ def pattern_series(
     observed = np.where(seen[:, None], observed, np.nan)
     of_signal = f"and signal = '{signal}'"
     columns = {"observed": observed}
-    for table, names in (("forecasts", ("expected", "spread")), ("detections", DETECTED)):
+    expecting = "forecasts" if signal == "calls" else "detections"
+    columns["expected"] = cells.read(expecting, "expected", of_signal)
+    for table, names in (("forecasts", ("spread",)), ("detections", DETECTED)):
         columns |= {name: cells.read(table, name, of_signal) for name in names}
     named = {r["rpc_id"]: r for r in home.table("rpcs").to_pylist()}
     return {

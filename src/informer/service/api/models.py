@@ -188,8 +188,9 @@ class AuditLine(Document):
 class RpcSeries(Rpc):
     """An rpc, step by step; null where nothing is known.
 
-    `observed` is null in steps that were not covered. `expected` and `spread` are of calls alone:
-    variance = expected + spread * expected². `score` and `threshold` are those of detections.
+    `observed` is null in steps that were not covered. `spread` is of calls alone: variance =
+    expected + spread * expected². `score` and `threshold` are of cells over their threshold, and so
+    is `expected` of what is not calls.
     """
 
     observed: Values
