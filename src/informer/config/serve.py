@@ -65,6 +65,13 @@ class ServeSettings:
     tls_clients: str = setting(
         "", "Who signs the certificates of senders (PEM); empty = they need none."
     )
+    blind_after_s: int = setting(
+        900,
+        "Without spans for so long, an incident says that nothing is watched; longer than your "
+        "longest idle time, 0 = never.",
+        "must be >= 0",
+        lambda v: v >= 0,
+    )
     give_up_hours: float = setting(
         24.0,
         "What a sink did not take for so long is given up, and counted.",

@@ -19,7 +19,7 @@ from informer.pipeline.news import forget_news, learn_news, news_of, redraw
 from informer.pipeline.relearn import relearn
 from informer.pipeline.states import keep_states
 from informer.pipeline.teaching import ends_ns
-from informer.pipeline.workspace import Place, Workspace, at
+from informer.pipeline.workspace import BLIND, Place, Workspace, at
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +212,11 @@ def _step_ns(home: Workspace) -> int:
 def _incident(home: Workspace, incident_id: str) -> Json:
     for row in home.table("incidents").to_pylist():
         if row["incident_id"] == incident_id:
+            if row["kind"] == BLIND:
+                raise InformerError(
+                    f"incident {incident_id} says that nothing was watched: there is nothing to "
+                    "decide on, it resolves by itself"
+                )
             return dict(row)
     raise UnknownError(f"incident {incident_id!r} is unknown: see `informer incidents list`")
 

@@ -3,6 +3,7 @@
 Whatever else wants the workspace asks for it (`ask`) and is served between two steps.
 """
 
+import asyncio
 import logging
 import threading
 import time
@@ -173,3 +174,8 @@ class Loop:
                 answer.set_result(work(self._home))
             except Exception as error:  # noqa: BLE001 (it belongs to who asked)
                 answer.set_exception(error)
+
+
+async def asked(loop: Loop, work: Callable[[Workspace], T]) -> T:
+    """What the work gives, for those who must not wait for it. Errors: those of the work."""
+    return await asyncio.wrap_future(loop.ask(work))

@@ -6,8 +6,9 @@ import logging
 import signal
 import threading
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
@@ -23,6 +24,8 @@ from informer.service.api.desk import Desk
 from informer.service.api.gate import Admission, by_socket, by_token, closed, on_loopback
 from informer.service.api.roles import ApiTokens
 from informer.service.api.status import status_of
+from informer.service.blindness import tell_blindness
+from informer.service.keeping import keep_small
 from informer.service.loop import Loop
 from informer.service.notices import keep_notices
 from informer.service.outbox import Outbox
@@ -79,9 +82,8 @@ async def _serve(home: Workspace, insecure: bool, ready: Callable[[Ports], None]
             ),
             await servers.begin_web("serve.web", web, settings.web),
         )
-        if settings.relearn_hours:
-            learning = asyncio.create_task(learn_again(parts.loop, settings.relearn_hours))
-            stack.callback(learning.cancel)
+        for work in _work_beside(parts, settings):
+            stack.callback(asyncio.create_task(work).cancel)
         ready(ports)
         await stop.wait()
 
@@ -117,6 +119,14 @@ async def _working(home: Workspace, stop: asyncio.Event) -> AsyncIterator[Parts]
         stop.set()
         await delivering
         engine.close()
+
+
+def _work_beside(parts: Parts, settings: ServeSettings) -> Iterator[Coroutine[Any, Any, None]]:
+    """What goes on while the service watches."""
+    if settings.relearn_hours:
+        yield learn_again(parts.loop, settings.relearn_hours)
+    yield keep_small(parts)
+    yield tell_blindness(parts, silent_s=settings.blind_after_s, watermark_s=settings.watermark_s)
 
 
 def _admission(settings: ServeSettings, holders: ApiTokens) -> Admission:

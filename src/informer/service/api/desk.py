@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from informer.pipeline.workspace import Workspace
 from informer.service.api.problems import RefusedError
-from informer.service.loop import Loop
+from informer.service.loop import Loop, asked
 
 READERS = 2
 MOST_READS, MOST_DECISIONS = 64, 8  # that wait or are under way
@@ -45,7 +45,7 @@ class Desk:
             raise RefusedError(503, "decisions have to wait", Retry_After=str(AGAIN_S))
         self._decisions += 1
         try:
-            done = await asyncio.wrap_future(self._loop.ask(work))
+            done = await asked(self._loop, work)
             self._loop.learned_anew()
             return done
         finally:
