@@ -18,9 +18,8 @@ Document = dict[str, Any]
 class There:
     """Answers as the workspace itself would; decisions are those of the local user."""
 
-    def __init__(self, place: Path) -> None:
-        transport = httpx.HTTPTransport(uds=str(place))
-        self._client = httpx.Client(transport=transport, base_url=AT, timeout=READ_S)
+    def __init__(self, place: Path, *, page: int = MOST_ROWS) -> None:
+        self._place, self._page = str(place), page
 
     def patterns(self) -> list[Document]:
         """All patterns, the busiest first."""
@@ -59,16 +58,18 @@ class There:
 
     def _all(self, path: str) -> list[Document]:
         """Every page of a list."""
-        answer = self._asked("GET", path, params={"limit": MOST_ROWS})
+        answer = self._asked("GET", path, params={"limit": self._page})
         rows: list[Document] = answer.json()
         while "next" in answer.links:
-            answer = self._asked("GET", answer.links["next"]["url"])
+            answer = self._asked("GET", str(answer.url.join(answer.links["next"]["url"])))
             rows += answer.json()
         return rows
 
     def _asked(self, method: str, path: str, **more: Any) -> httpx.Response:
+        transport = httpx.HTTPTransport(uds=self._place)
         try:
-            answer = self._client.request(method, path, **more)
+            with httpx.Client(transport=transport, base_url=AT, timeout=READ_S) as client:
+                answer = client.request(method, path, **more)
         except httpx.HTTPError as error:
             raise InformerError(f"the service did not answer: {error}; try again") from error
         if answer.is_error:
