@@ -1,7 +1,7 @@
 """The API as one app: endpoints, the gate before them, problems, and the OpenAPI of it all."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
@@ -13,7 +13,7 @@ from informer.pipeline.workspace import Workspace
 from informer.service.api.answers import responses, told
 from informer.service.api.deciding import deciding
 from informer.service.api.desk import Desk
-from informer.service.api.gate import OPEN, PREFIX, Admission, Gate
+from informer.service.api.gate import OPEN, PREFIX, Admission, Gate, closed
 from informer.service.api.problems import Problem, answer_with_problems
 from informer.service.api.reading import USUAL, reading
 
@@ -70,3 +70,8 @@ def openapi_of(app: FastAPI) -> Json:
         made["security"] = [{"token": []}]
         app.openapi_schema = made
     return app.openapi_schema
+
+
+def document() -> Json:
+    """The OpenAPI of an app that nobody asks anything, for the reference."""
+    return openapi_of(api_app(cast(Desk, None), closed, lambda home: {}))

@@ -88,7 +88,6 @@ class Incident(Document):
 class Attribute(Document):
     """An attribute that the requests of an incident have more often than usual."""
 
-    rpc_id: str
     key: str
     value: str
     share_now: float
