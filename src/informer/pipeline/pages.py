@@ -50,7 +50,7 @@ def page(
     limit: int,
     after: str = "",
     from_ns: int = 0,
-    until_ns: int = EVER,
+    until_ns: int | None = None,
     equal: Mapping[str, str] | None = None,
 ) -> Page:
     """Rows of a range, those after the place that the page before gave.
@@ -63,7 +63,11 @@ def page(
     equal = {k: v for k, v in (equal or {}).items() if k in listing.filters}
     where = " and ".join([listing.where, *(f'"{column}" = ${column}' for column in equal)])
     names = TABLES[listing.table].names
-    given: dict[str, Any] = {"from_ns": from_ns, "until_ns": until_ns, "limit": limit + 1}
+    given: dict[str, Any] = {
+        "from_ns": from_ns,
+        "until_ns": EVER if until_ns is None else until_ns,
+        "limit": limit + 1,
+    }
     given |= {"after_ns": after_ns, "after_key": after_key}
     found = home.engine.query(
         PAGE.format(

@@ -45,7 +45,7 @@ class Range(Paging):
     """Rows of a time range as well."""
 
     from_ns: int = Field(0, ge=0, le=EVER, description="from here on, ns since 1970")
-    until_ns: int = Field(EVER, ge=0, le=EVER, description="up to here, exclusive")
+    until_ns: int | None = Field(None, ge=0, le=EVER, description="up to here, exclusive")
 
 
 def responses(*statuses: int, paged: bool = False) -> dict[int | str, dict[str, Any]]:

@@ -1,18 +1,37 @@
 """The documents of the API as its OpenAPI describes them; those of lists are the command line's."""
 
-from typing import Annotated, Any, Literal
+from collections.abc import Callable
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from informer.core.table_spec import TableSpec
+from informer.core.tables import AUDIT, DELIVERIES, DETECTIONS, NOTICES, RUNS, SPANS
+
 Ns = Annotated[int, Field(description="nanoseconds since 1970, UTC")]
-Id = Annotated[str, Field(max_length=200)]
 Values = list[float | None]
+
+
+M = TypeVar("M", bound=BaseModel)
 
 
 class Document(BaseModel):
     """What is answered has these keys and no other."""
 
     model_config = ConfigDict(extra="forbid")
+
+
+def row_of(table: TableSpec) -> Callable[[type[M]], type[M]]:
+    """Keys that are columns of a table mean what these mean."""
+    means = {column.name: column.means for column in table.columns}
+
+    def described(model: type[M]) -> type[M]:
+        for name, field in model.model_fields.items():
+            field.description = means.get(name, field.description)
+        model.model_rebuild(force=True)
+        return model
+
+    return described
 
 
 class Rpc(Document):
@@ -94,6 +113,7 @@ class Attribute(Document):
     share_before: float
 
 
+@row_of(DETECTIONS)
 class Detection(Document):
     """A cell over its threshold."""
 
@@ -120,6 +140,7 @@ class IncidentDetail(Incident):
     detections: list[Detection]
 
 
+@row_of(SPANS)
 class ExampleSpan(Document):
     """A span of an example trace; parents come before their children."""
 
@@ -134,9 +155,10 @@ class ExampleSpan(Document):
     status_code: int | None
     failed: bool
     refused: bool
-    depth: int
+    depth: int = Field(description="spans above it")
 
 
+@row_of(RUNS)
 class Run(Document):
     """A learning run, and the version of each pattern's model that it put in force."""
 
@@ -146,8 +168,9 @@ class Run(Document):
     models: dict[str, str]
 
 
+@row_of(NOTICES)
 class Notice(Document):
-    """What was to be told of an incident; `document` is the incident as it was then."""
+    """What was to be told of an incident."""
 
     notice_id: str
     incident_id: str
@@ -156,9 +179,10 @@ class Notice(Document):
     severity: str
     former: str | None
     made_ns: Ns
-    document: Incident
+    document: Incident = Field(description="the incident as it was then")
 
 
+@row_of(DELIVERIES)
 class Delivery(Document):
     """A notice on its way to a sink."""
 
@@ -171,6 +195,7 @@ class Delivery(Document):
     last_error: str
 
 
+@row_of(AUDIT)
 class AuditLine(Document):
     """A decision of a person, or a try at one."""
 

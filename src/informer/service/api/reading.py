@@ -25,30 +25,36 @@ PAGED = responses(401, 403, 409, 422, 503, paged=True)
 class Incidents(Range):
     """Which incidents: by when they opened."""
 
-    verdict: Verdict | None = None
+    verdict: Verdict | None = Field(None, description="those with this verdict")
 
 
 class Notices(Range):
     """Which notices: by when they were made."""
 
     incident: str | None = Field(None, max_length=100, description="those of one incident")
-    state: Literal["firing", "resolved"] | None = None
+    state: Literal["firing", "resolved"] | None = Field(None, description="those of this state")
 
 
 class Deliveries(Range):
     """Which deliveries: by when they were first tried."""
 
-    sink: str | None = Field(None, max_length=100)
-    state: Literal["waiting", "delivered", "dead", "skipped"] | None = None
+    sink: str | None = Field(None, max_length=100, description="those to one sink")
+    state: Literal["waiting", "delivered", "dead", "skipped"] | None = Field(
+        None, description="those of this state"
+    )
 
 
 class Drawn(BaseModel):
     """Which steps of a pattern's series."""
 
     model_config = ConfigDict(extra="forbid")
-    signal: Literal["calls", "failures", "refusals", "latency"] = "calls"
-    from_ns: int | None = Field(None, ge=0, le=pages.EVER, description="absent = the last ones")
-    until_ns: int = Field(pages.EVER, ge=0, le=pages.EVER, description="exclusive")
+    signal: Literal["calls", "failures", "refusals", "latency"] = Field(
+        "calls", description="what is counted, or measured"
+    )
+    from_ns: int | None = Field(
+        None, ge=0, le=pages.EVER, description="from here on; absent = the last ones"
+    )
+    until_ns: int | None = Field(None, ge=0, le=pages.EVER, description="up to here, exclusive")
     limit: int = Field(USUAL_STEPS, ge=1, le=MOST_STEPS, description="steps at most")
 
 
