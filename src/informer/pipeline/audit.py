@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from informer.core.errors import InformerError
 from informer.core.tables import AUDIT
 from informer.core.types import Json
+from informer.pipeline.training import ToTrainError
 from informer.pipeline.workspace import Workspace
 
 DECIDE = "decide"  # the role that it takes
@@ -47,6 +48,8 @@ def audited(home: Workspace, by: Decider | None, action: str, thing: str) -> Ite
         with home.engine.transaction():
             yield
             _write(home, by, action, thing, DONE, "")
+    except ToTrainError:
+        raise  # nothing was decided yet
     except Exception as error:
         told = isinstance(error, InformerError)
         outcome, why = (REFUSED, str(error)) if told else (FAILED, type(error).__name__)

@@ -16,9 +16,10 @@ from informer.pipeline.deploys import accept_versions, restore_versions
 from informer.pipeline.learn import add_run, next_run_id
 from informer.pipeline.memory import fits, pattern_graphs, previous_patterns, versions_in_force
 from informer.pipeline.news import forget_news, learn_news, news_of, redraw
-from informer.pipeline.relearn import relearn
+from informer.pipeline.relearn import lesson_of, relearn
 from informer.pipeline.states import keep_states
 from informer.pipeline.teaching import ends_ns
+from informer.pipeline.training import Training
 from informer.pipeline.workspace import BLIND, Place, Workspace, at
 
 
@@ -32,13 +33,19 @@ class Decision:
     reopened: tuple[str, ...] = ()  # incidents that wait for a decision again
 
 
-def accept_incident(workspace: Place, incident_id: str, by: Decider | None = None) -> Decision:
+def accept_incident(
+    workspace: Place,
+    incident_id: str,
+    by: Decider | None = None,
+    training: Training | None = None,
+) -> Decision:
     """It was legitimate: its steps may teach, its news is known, its patterns learn again."""
     with at(workspace) as home, audited(home, by, "accept", f"incident {incident_id}"):
         incident = _incident(home, incident_id)
         until_ns = ends_ns(incident, _step_ns(home))
         span_ns = (int(incident["opened_ns"]), until_ns)
-        return _accept(home, list(incident["patterns"]), [incident], span_ns)
+        patterns = list(incident["patterns"])
+        return _accept(home, patterns, [incident], span_ns, training or Training())
 
 
 def reject_incident(workspace: Place, incident_id: str, by: Decider | None = None) -> Decision:
@@ -57,13 +64,20 @@ def reject_incident(workspace: Place, incident_id: str, by: Decider | None = Non
         return replace(done, reopened=reopened)
 
 
-def accept_pattern(workspace: Place, pattern_id: str, by: Decider | None = None) -> Decision:
+def accept_pattern(
+    workspace: Place,
+    pattern_id: str,
+    by: Decider | None = None,
+    training: Training | None = None,
+) -> Decision:
     """Whatever irregular traffic the pattern has is legitimate, but for rejected incidents."""
+    training = training or Training()
     with at(workspace) as home, audited(home, by, "accept", f"pattern {pattern_id}"):
         _check_pattern(home, pattern_id)
-        incidents = [i for i in _incidents_of(home, pattern_id) if i["verdict"] == "open"]
-        end_ns = home.engine.query("select max(step_start_ns) as t from steps")["t"][0].as_py()
-        return _accept(home, [pattern_id], incidents, (0, end_ns + _step_ns(home)))
+        end_ns = min(seen_until_ns(home), training.until_ns)
+        open_ones = [i for i in _incidents_of(home, pattern_id) if i["verdict"] == "open"]
+        incidents = [i for i in open_ones if i["opened_ns"] < end_ns]
+        return _accept(home, [pattern_id], incidents, (0, end_ns), training)
 
 
 def reject_pattern(workspace: Place, pattern_id: str, by: Decider | None = None) -> None:
@@ -87,7 +101,11 @@ def revert_pattern(workspace: Place, pattern_id: str, by: Decider | None = None)
 
 
 def _accept(
-    home: Workspace, pattern_ids: list[str], incidents: list[Json], span_ns: tuple[int, int]
+    home: Workspace,
+    pattern_ids: list[str],
+    incidents: list[Json],
+    span_ns: tuple[int, int],
+    training: Training,
 ) -> Decision:
     """Let steps teach, know the news, and train these patterns again; touch nothing else."""
     ids = [i["incident_id"] for i in incidents]
@@ -97,7 +115,7 @@ def _accept(
     news = learn_news(home, incidents, pattern_ids)
     shares = accept_versions(home, incidents, _step_ns(home))
     redraw(home, sorted(set(news.joined.values())))
-    versions, backtests = {}, {}
+    lessons = []
     for pattern_id in pattern_ids:
         accept = Accept(
             pattern_id,
@@ -109,10 +127,12 @@ def _accept(
             shapes=news.shapes_of(pattern_id),
             version_shares=shares,
         )
-        accept, fitted = relearn(home, accept, incidents)
+        lessons.append(lesson_of(home, accept, incidents, training.until_ns))
+    versions, backtests = {}, {}
+    for accept, fitted in relearn(home, lessons, training.runner):
         keep_accept(home, accept)
-        versions[pattern_id] = accept.version
-        backtests[pattern_id] = fitted.backtest.to_json()
+        versions[accept.pattern_id] = accept.version
+        backtests[accept.pattern_id] = fitted.backtest.to_json()
     return Decision(_put_in_force(home, versions, backtests), versions, news.rpcs)
 
 
@@ -203,6 +223,12 @@ def _put_in_force(home: Workspace, changed: Mapping[str, str], backtests: dict[s
     )
     keep_states(home)
     return run_id
+
+
+def seen_until_ns(home: Workspace) -> int:
+    """End of the last step that was looked at."""
+    last = home.engine.query("select max(step_start_ns) as t from steps")["t"][0].as_py()
+    return int(last) + _step_ns(home)
 
 
 def _step_ns(home: Workspace) -> int:

@@ -1,7 +1,5 @@
 """Decisions by their names, and the documents that say what came of them."""
 
-from collections.abc import Callable
-
 from informer.core.types import Json
 from informer.pipeline.audit import Decider
 from informer.pipeline.decide import (
@@ -12,23 +10,47 @@ from informer.pipeline.decide import (
     reject_pattern,
     revert_pattern,
 )
+from informer.pipeline.training import Training
 from informer.pipeline.workspace import Place
 
 INCIDENT, PATTERN = "incident", "pattern"
-DECISIONS: dict[tuple[str, str], Callable[[Place, str, Decider | None], Decision | None]] = {
-    (INCIDENT, "accept"): accept_incident,
-    (INCIDENT, "reject"): reject_incident,
-    (PATTERN, "accept"): accept_pattern,
-    (PATTERN, "reject"): reject_pattern,
-    (PATTERN, "revert"): revert_pattern,
-}
 
 
-def carry_out(place: Place, what: str, action: str, its_id: str, by: Decider | None = None) -> Json:
+def carry_out(
+    place: Place,
+    what: str,
+    action: str,
+    its_id: str,
+    by: Decider | None = None,
+    training: Training | None = None,
+) -> Json:
     """Decide on an incident or a pattern; says which models are in force because of it.
 
     Errors: InformerError, UnknownError for an id that nothing has.
     """
-    done = DECISIONS[what, action](place, its_id, by)
-    models = {} if done is None else done.models
-    return {what: its_id, "verdict": f"{action}ed", "models": models}
+    done = _decided(place, what, action, its_id, by, training)
+    return {what: its_id, "verdict": f"{action}ed", "models": done.models if done else {}}
+
+
+def _decided(
+    place: Place,
+    what: str,
+    action: str,
+    its_id: str,
+    by: Decider | None,
+    training: Training | None,
+) -> Decision | None:
+    match what, action:
+        case "incident", "accept":
+            return accept_incident(place, its_id, by, training)
+        case "incident", "reject":
+            return reject_incident(place, its_id, by)
+        case "pattern", "accept":
+            return accept_pattern(place, its_id, by, training)
+        case "pattern", "reject":
+            reject_pattern(place, its_id, by)
+            return None
+        case "pattern", "revert":
+            return revert_pattern(place, its_id, by)
+        case _:
+            raise ValueError(f"{action} of {what} is no decision")

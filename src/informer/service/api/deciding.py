@@ -22,7 +22,9 @@ def deciding(desk: Desk) -> APIRouter:
         what: str, action: str, its_id: str, by: Decider, said: models.Said
     ) -> Response:
         by = replace(by, note=said.note)
-        done = await desk.decide(lambda home: carry_out(home, what, action, its_id, by))
+        done = await desk.decide(
+            lambda home, training: carry_out(home, what, action, its_id, by, training)
+        )
         return Response(dumped(done), media_type="application/json")
 
     @router.post(
