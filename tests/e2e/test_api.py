@@ -21,6 +21,18 @@ READER, DECIDER = "reader-0123456789", "decider-0123456789"
 AS_READER = {"Authorization": f"Bearer {READER}"}
 AS_DECIDER = {"Authorization": f"Bearer {DECIDER}"}
 
+NAMED = {"key": "service.name", "value": {"stringValue": "shop"}}
+IDS = {"traceId": "5b8efff798038103d269b633813fc60c", "spanId": "eee19b7ec3c1b174"}
+TIMES = {"startTimeUnixNano": "1780615800000000000", "endTimeUnixNano": "1780615800000000001"}
+SPAN = {
+    "resourceSpans": [
+        {
+            "resource": {"attributes": [NAMED]},
+            "scopeSpans": [{"spans": [IDS | TIMES | {"name": "GET /", "kind": 2}]}],
+        }
+    ]
+}
+
 
 @pytest.fixture(scope="module")
 def attacked(shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -260,7 +272,13 @@ def test_without_tokens_this_machine_may_decide_and_a_page_of_another_site_may_n
             assert (found[0]["state"], blind["kind"], blind["rpcs"]) == ("firing", "blind", [])
             refused = api.post(f"incidents/{blind['id']}/accept", json={})
             assert "nothing to decide on" in problem(refused)["detail"]
-        assert done("incidents", "show", blind["id"], "-w", deep).out
+            sent = httpx.post(f"http://127.0.0.1:{running.ports['HTTP']}/v1/traces", json=SPAN)
+            assert sent.json() == {}
+            while len(found := api.get("notices", params={"incident": blind["id"]}).json()) < 2:
+                assert time.monotonic() < ends
+                time.sleep(0.1)
+            assert [notice["state"] for notice in found] == ["firing", "resolved"]
+        assert "No spans have come since" in done("incidents", "show", blind["id"], "-w", deep).out
     assert not place.parent.exists()
 
 

@@ -14,6 +14,7 @@ from informer.pipeline.accepts import Accept, accepts_in, drop_accept, keep_acce
 from informer.pipeline.audit import Decider, audited
 from informer.pipeline.deploys import accept_versions, restore_versions
 from informer.pipeline.learn import add_run, next_run_id
+from informer.pipeline.look import incident_row
 from informer.pipeline.memory import fits, pattern_graphs, previous_patterns, versions_in_force
 from informer.pipeline.news import forget_news, learn_news, news_of, redraw
 from informer.pipeline.relearn import lesson_of, relearn
@@ -236,15 +237,13 @@ def _step_ns(home: Workspace) -> int:
 
 
 def _incident(home: Workspace, incident_id: str) -> Json:
-    for row in home.table("incidents").to_pylist():
-        if row["incident_id"] == incident_id:
-            if row["kind"] == BLIND:
-                raise InformerError(
-                    f"incident {incident_id} says that nothing was watched: there is nothing to "
-                    "decide on, it resolves by itself"
-                )
-            return dict(row)
-    raise UnknownError(f"incident {incident_id!r} is unknown: see `informer incidents list`")
+    row = incident_row(home, incident_id)
+    if row["kind"] == BLIND:
+        raise InformerError(
+            f"incident {incident_id} says that nothing was watched: there is nothing to decide on, "
+            "it resolves by itself"
+        )
+    return row
 
 
 def _incidents_of(home: Workspace, pattern_id: str) -> list[Json]:

@@ -24,25 +24,27 @@ class LocalSocket:
     def __init__(self, workspace: Path) -> None:
         """Whatever an earlier service left is replaced: the workspace is ours alone.
 
-        Errors: InformerError when there can be none.
+        Where its path is too long, or its file system takes no sockets, it is in a folder of its
+        own for temporary files. Errors: InformerError when there can be none.
         """
         self._note, self._folder = workspace / PLACE, ""
-        path = workspace.absolute() / SOCKET
-        if len(os.fsencode(path)) > LONGEST:
-            self._folder = tempfile.mkdtemp(prefix="informer-")  # for us alone
-            path = Path(self._folder) / SOCKET
-        self.path = path
-        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.path = workspace.absolute() / SOCKET
         try:
-            path.unlink(missing_ok=True)
-            self.socket.bind(str(path))
-            path.chmod(0o600)  # before it listens: nobody got in until now
+            bound = _bound(self.path)
+            if bound is None:
+                self._folder = tempfile.mkdtemp(prefix="informer-")  # for us alone
+                self.path = Path(self._folder) / SOCKET
+                bound = _bound(self.path)
+            if bound is None:
+                raise InformerError(
+                    f"{self.path} cannot be a socket: its path is too long, or it takes none"
+                )
+            self.socket = bound
             unfinished = self._note.with_suffix(".part")
-            unfinished.write_text(str(path), encoding="utf-8")
+            unfinished.write_text(str(self.path), encoding="utf-8")
             unfinished.rename(self._note)
         except OSError as error:
-            self.close()
-            raise InformerError(f"{path} cannot be made: {error.strerror}") from error
+            raise InformerError(f"{self.path} cannot be made: {error.strerror}") from error
 
     def close(self) -> None:
         """Nobody reaches it any more."""
@@ -51,6 +53,21 @@ class LocalSocket:
         self.path.unlink(missing_ok=True)
         if self._folder:
             shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _bound(path: Path) -> socket.socket | None:
+    """A socket that nobody can reach yet; None where there can be none."""
+    if len(os.fsencode(path)) > LONGEST:
+        return None
+    path.unlink(missing_ok=True)
+    made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        made.bind(str(path))
+    except OSError:
+        made.close()
+        return None
+    path.chmod(0o600)  # before it listens: nobody got in until now
+    return made
 
 
 class LocalProtocol(HttpToolsProtocol):
