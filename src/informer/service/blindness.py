@@ -129,7 +129,7 @@ class Blindness:
 
 async def tell_blindness(parts: Parts, *, silent_s: float, watermark_s: float) -> None:
     """Look at the service for ever, and keep its incidents and notices as they are to be."""
-    step_s, told = await asked(parts.loop, lambda home: (step_of(home), open_reasons(home)))
+    step_s, told = await _begun(parts)
     blindness = Blindness(
         silent_s=silent_s,
         stuck_s=max(silent_s, LEAST_STUCK_S) + watermark_s + 2 * step_s,
@@ -151,9 +151,16 @@ async def tell_blindness(parts: Parts, *, silent_s: float, watermark_s: float) -
         await asyncio.sleep(LOOK_S)
 
 
-def step_of(home: Workspace) -> int:
-    """Length of a step, s."""
-    return int(home.get("trained")["step_s"])
+async def _begun(parts: Parts) -> tuple[int, frozenset[str]]:
+    """Length of a step, s, and the reasons that are open."""
+    while True:
+        try:
+            return await asked(
+                parts.loop, lambda home: (int(home.get("trained")["step_s"]), open_reasons(home))
+            )
+        except Exception as error:  # noqa: BLE001 (a workspace that cannot be read now may be later)
+            log.error("whether nothing is watched cannot be looked up: %s", error)
+        await asyncio.sleep(LOOK_S)
 
 
 def _keep(home: Workspace, now: dict[str, Blind], now_ns: int) -> None:

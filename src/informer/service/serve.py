@@ -83,7 +83,7 @@ async def _serve(home: Workspace, insecure: bool, ready: Callable[[Ports], None]
             await servers.begin_web("serve.web", web, settings.web),
         )
         for work in _work_beside(parts, settings):
-            stack.callback(asyncio.create_task(work).cancel)
+            stack.callback(asyncio.create_task(_heard(work)).cancel)
         ready(ports)
         await stop.wait()
 
@@ -119,6 +119,15 @@ async def _working(home: Workspace, stop: asyncio.Event) -> AsyncIterator[Parts]
         stop.set()
         await delivering
         engine.close()
+
+
+async def _heard(work: Coroutine[Any, Any, None]) -> None:
+    """None of it ends by itself: where it does, somebody is to know."""
+    try:
+        await work
+    except Exception:
+        log.exception("work beside the watch has ended, which goes on without it")
+        raise
 
 
 def _work_beside(parts: Parts, settings: ServeSettings) -> Iterator[Coroutine[Any, Any, None]]:
