@@ -42,6 +42,11 @@ def as_json(command: Command) -> Command:
     )(command)
 
 
+def note_option(command: Command) -> Command:
+    """`--note`: why somebody decides as they do."""
+    return click.option("--note", default="", help="Why, for the audit log.")(command)
+
+
 def source_options(command: Command) -> Command:
     """How spans are read."""
     options = (
@@ -83,7 +88,8 @@ def settings_from(
     from dataclasses import replace
 
     from informer.config.load import settings_in
-    from informer.config.settings import Settings, check
+    from informer.config.rules import check
+    from informer.config.settings import Settings
 
     settings = settings_in(workspace) if workspace else Settings()
     typed = {k: v for k, v in source.items() if v is not None}

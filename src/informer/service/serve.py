@@ -6,57 +6,39 @@ import logging
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import Any
 
-import grpc
 import pyarrow as pa
-import uvicorn
-from starlette.applications import Starlette
 
-from informer.config.settings import ServeSettings, bytes_of
+from informer.config.rules import bytes_of
+from informer.config.serve import ServeSettings
 from informer.core.errors import InformerError
 from informer.core.types import Json
-from informer.pipeline.memory import recall_pool
 from informer.pipeline.online import Online
-from informer.pipeline.refresh import Refresh, ask_of_drift, due_patterns, fit_one, take_up
 from informer.pipeline.workspace import Workspace
-from informer.service.access import Certificates, Tokens, check_address
+from informer.service.access import Certificates, Tokens, check_address, is_loopback
+from informer.service.api.app import api_app
+from informer.service.api.desk import Desk
+from informer.service.api.gate import Admission, by_socket, by_token, closed, on_loopback
+from informer.service.api.roles import ApiTokens
+from informer.service.api.status import status_of
+from informer.service.blindness import tell_blindness
+from informer.service.keeping import keep_small
 from informer.service.loop import Loop
 from informer.service.notices import keep_notices
-from informer.service.otlp_grpc import serve_grpc
 from informer.service.outbox import Outbox
+from informer.service.parts import Parts
 from informer.service.reception import Reception
+from informer.service.relearning import learn_again
+from informer.service.servers import Ports, Servers
 from informer.service.spool import Spool
 from informer.service.tellers import sinks_of
-from informer.service.web import health_app, traces_app
+from informer.service.web import health_routes, traces_app
 
 SPOOL = "spool"
-GRACE_S = 5.0  # for messages under way when the service ends
-RELEARN_LOOK_S = 60.0  # between two looks for patterns that are due
-MOST_CONNECTIONS = 512
 log = logging.getLogger(__name__)
-T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Ports:
-    """Where the service listens; None = nowhere."""
-
-    grpc: int | None
-    http: int | None
-    web: int | None
-
-
-class Server(uvicorn.Server):
-    """A web server that leaves signals to the service."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Capture none."""
-        yield
 
 
 def serve(
@@ -75,19 +57,41 @@ def serve(
         asyncio.run(_serve(home, insecure, ready))
 
 
-async def _serve(
-    home: Workspace,
-    insecure: bool,
-    ready: Callable[[Ports], None],
-) -> None:
+async def _serve(home: Workspace, insecure: bool, ready: Callable[[Ports], None]) -> None:
     settings = home.settings.serve
-    tokens = Tokens.read(settings.tokens_file)
+    tokens, holders = Tokens.read(settings.tokens_file), ApiTokens.read(settings.api_tokens_file)
     files = Certificates(settings.tls_certificate, settings.tls_key, settings.tls_clients)
     files.check()
-    safe = insecure or files.given
     for name in ("grpc", "http", "web"):
         if getattr(settings, name):
+            safe = insecure or files.given
             check_address(f"serve.{name}", getattr(settings, name), safe=safe)
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with contextlib.suppress(NotImplementedError, ValueError):  # not the main thread
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with _working(home, stop) as parts, contextlib.AsyncExitStack() as stack:
+        servers = Servers(stack, files)
+        status, health = status_of(parts), health_routes(parts)
+        await servers.begin_socket(api_app(parts.desk, by_socket, status), home.path)
+        web = api_app(parts.desk, _admission(settings, holders), status, health)
+        ports = Ports(
+            await servers.begin_grpc(parts.reception, tokens, settings.grpc),
+            await servers.begin_web(
+                "serve.http", traces_app(parts.reception, tokens), settings.http
+            ),
+            await servers.begin_web("serve.web", web, settings.web),
+        )
+        for work in _work_beside(parts, settings):
+            stack.callback(asyncio.create_task(_heard(work)).cancel)
+        ready(ports)
+        await stop.wait()
+
+
+@contextlib.asynccontextmanager
+async def _working(home: Workspace, stop: asyncio.Event) -> AsyncIterator[Parts]:
+    """The parts at work; in the end what they have under way is finished."""
+    settings = home.settings.serve
     spool = Spool(home.path / SPOOL, most_bytes=bytes_of(settings.spool))
     reception = Reception(spool, most_message_bytes=bytes_of(settings.message))
     sinks = sinks_of(home.settings)
@@ -102,25 +106,13 @@ async def _serve(
 
     loop = Loop(home, watching, spool)
     thread = threading.Thread(target=loop.run, name="informer-loop")
+    desk = Desk(home, loop, thread.is_alive)
     thread.start()
-    stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        with contextlib.suppress(NotImplementedError, ValueError):  # not the main thread
-            asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    tasks: list[asyncio.Task[None]] = []
     delivering = asyncio.create_task(outbox.run(stop))
     try:
-        async with contextlib.AsyncExitStack() as listening:
-            ports = await _listen(
-                settings, files, tokens, reception, spool, loop, outbox, thread, listening
-            )
-            if settings.relearn_hours:
-                tasks.append(asyncio.create_task(_learn_again(loop, settings.relearn_hours)))
-            ready(ports)
-            await stop.wait()
+        yield Parts(reception, spool, loop, thread, outbox, desk)
     finally:
-        for task in tasks:
-            task.cancel()
+        desk.close()
         spool.close()
         loop.stop()
         await asyncio.to_thread(thread.join)
@@ -129,118 +121,29 @@ async def _serve(
         engine.close()
 
 
-async def _listen(
-    settings: ServeSettings,
-    files: Certificates,
-    tokens: Tokens,
-    reception: Reception,
-    spool: Spool,
-    loop: Loop,
-    outbox: Outbox,
-    thread: threading.Thread,
-    listening: contextlib.AsyncExitStack,
-) -> Ports:
-    grpc_port = http_port = web_port = None
-    if settings.grpc:
-        server, grpc_port = await serve_grpc(
-            reception, tokens, settings.grpc, _grpc_credentials(files)
-        )
-        listening.push_async_callback(server.stop, GRACE_S)
-    if settings.http:
-        app = traces_app(reception, tokens)
-        http_port = await _start("serve.http", app, settings.http, files, listening)
-    if settings.web:
-        app = health_app(reception, spool, loop, outbox, thread.is_alive)
-        web_port = await _start("serve.web", app, settings.web, files, listening)
-    return Ports(grpc_port, http_port, web_port)
+async def _heard(work: Coroutine[Any, Any, None]) -> None:
+    """None of it ends by itself: where it does, somebody is to know."""
+    try:
+        await work
+    except Exception:
+        log.exception("work beside the watch has ended, which goes on without it")
+        raise
 
 
-async def _start(
-    name: str,
-    app: Starlette,
-    address: str,
-    files: Certificates,
-    listening: contextlib.AsyncExitStack,
-) -> int:
-    """Serve an app; gives its port."""
-    host, port = check_address(name, address, safe=True)
-    server = Server(
-        uvicorn.Config(
-            app,
-            host=host,
-            port=port,
-            log_level="warning",
-            access_log=False,
-            lifespan="off",
-            server_header=False,
-            limit_concurrency=MOST_CONNECTIONS,
-            timeout_keep_alive=30,
-            timeout_graceful_shutdown=int(GRACE_S),
-            ssl_certfile=files.certificate or None,
-            ssl_keyfile=files.key or None,
-            ssl_ca_certs=files.clients or None,
-            ssl_cert_reqs=2 if files.clients else 0,  # ssl.CERT_REQUIRED, ssl.CERT_NONE
-        )
-    )
-    task = asyncio.create_task(_run(server))
-    while not server.started:
-        if task.done():
-            raise InformerError(f"{name} cannot listen on {address}: is it in use?")
-        await asyncio.sleep(0.01)
-
-    async def end() -> None:
-        server.should_exit = True
-        await task
-
-    listening.push_async_callback(end)
-    bound: int = server.servers[0].sockets[0].getsockname()[1]
-    return bound
+def _work_beside(parts: Parts, settings: ServeSettings) -> Iterator[Coroutine[Any, Any, None]]:
+    """What goes on while the service watches."""
+    if settings.relearn_hours:
+        yield learn_again(parts.loop, settings.relearn_hours)
+    yield keep_small(parts)
+    yield tell_blindness(parts, silent_s=settings.blind_after_s, watermark_s=settings.watermark_s)
 
 
-async def _run(server: Server) -> None:
-    with contextlib.suppress(SystemExit):  # what uvicorn says when it cannot listen
-        await server.serve()
-
-
-def _grpc_credentials(files: Certificates) -> grpc.ServerCredentials | None:
-    if not files.given:
-        return None
-    clients = Path(files.clients).read_bytes() if files.clients else None
-    return grpc.ssl_server_credentials(
-        [(Path(files.key).read_bytes(), Path(files.certificate).read_bytes())],
-        root_certificates=clients,
-        require_client_auth=clients is not None,
-    )
-
-
-async def _learn_again(loop: Loop, hours: int) -> None:
-    """Pattern by pattern; one that fails keeps its model, and is tried again later."""
-    while True:
-        await asyncio.sleep(RELEARN_LOOK_S)
-        try:
-            due = await _asked(loop, lambda home: _due(home, hours))
-            for one in due:
-                await _one_again(loop, one)
-        except (InformerError, RuntimeError) as error:
-            log.error("learning again failed, the old models stay in force: %s", error)
-
-
-def _due(home: Workspace, hours: int) -> list[Refresh]:
-    closed_ns = int(home.get("watching").get("closed_ns", 0))
-    found = due_patterns(home, every_s=hours * 3_600, until_ns=closed_ns) if closed_ns else []
-    ask_of_drift(home, found)
-    return found
-
-
-async def _one_again(loop: Loop, one: Refresh) -> None:
-    pools = await _asked(loop, recall_pool)
-    seed = await _asked(loop, lambda home: home.settings.machine.seed)
-    fitted = await asyncio.to_thread(fit_one, one, pools, seed)
-    version = await _asked(loop, lambda home: take_up(home, one, fitted))
-    if version:
-        loop.learned_anew()
-        log.info("%s learned again: version %s", one.pattern_id, version)
-
-
-async def _asked(loop: Loop, work: Callable[[Workspace], T]) -> T:
-    return await asyncio.wrap_future(loop.ask(work))
+def _admission(settings: ServeSettings, holders: ApiTokens) -> Admission:
+    """Who gets in by the address of the API."""
+    if holders.holders:
+        return by_token(holders)
+    host, _ = check_address("serve.web", settings.web or "localhost:0", safe=True)
+    if is_loopback(host):
+        return on_loopback
+    log.warning("the API is closed: beyond this machine it needs serve.api_tokens_file")
+    return closed
