@@ -37,6 +37,7 @@ class Figures:
     late: int = 0
     steps: int = 0
     chains: int = 0
+    strangers: int = 0  # names that were too many, and share one
     open_spans: int = 0
     stream_ns: int = 0
     closed_ns: int = 0
@@ -162,6 +163,7 @@ class Loop:
         figures.late += closed.late
         figures.steps += len(closed.grid.seen)
         figures.chains += closed.chains
+        figures.strangers += closed.strangers
         figures.closed_ns = closed.grid.end_ns
         figures.failures, figures.error = 0, ""
 

@@ -35,6 +35,11 @@ class Figures(Collector):
         yield _counter("informer_spans_judged", "Spans in closed steps.", loop.judged)
         yield _counter("informer_steps_closed", "Steps that were judged.", loop.steps)
         yield _counter("informer_chains", "Chains in closed steps.", loop.chains)
+        yield _counter(
+            "informer_names_shared",
+            "New names of services, peers and versions that were too many, and share one.",
+            loop.strangers,
+        )
         yield _gauge("informer_spans_open", "Spans of steps not closed.", loop.open_spans)
         yield _gauge("informer_spool_bytes", "Bytes that wait on disk.", self._parts.spool.size)
         lag = (loop.stream_ns - loop.closed_ns) / NS if loop.stream_ns else 0.0
