@@ -224,7 +224,7 @@ def _workloads(
             for version in first | more
         }
         busiest = sorted(versions, key=lambda v: -float(versions[v].sum()))[:MOST_VERSIONS]
-        found[service] = {v: versions[v] for v in sorted(busiest)}
+        found[service] = {v: calls for v, calls in versions.items() if v in busiest}
     return found
 
 
