@@ -5,8 +5,9 @@ import pytest
 
 from informer.core.tables import SPANS
 from informer.engines.duckdb import DuckDBEngine
-from informer.spans.received import RECEIVED, Tally, spans_sql, stage_spans
+from informer.spans.received import RECEIVED, Tally, stage_spans
 from informer.spans.sayings import whole_spans
+from row_by_row import row_by_row
 
 ROW = {
     "trace_id": "t",
@@ -76,7 +77,7 @@ def test_it_is_as_if_every_row_were_told_by_itself(
     wanted, names, tally = CONDITIONS[condition], ", ".join(SPANS.names), Tally()
     with DuckDBEngine(threads=1) as engine:
         engine.append("received_spans", rows(), passing=True)
-        told = spans_sql(correlate, wanted)
+        told = row_by_row(correlate, wanted)
         expected = engine.query(f"select {names} from ({told}) where reason is null order by all")
         fates = engine.query(
             f"select reason, count(*) as rows from ({told}) where reason is not null group by all"

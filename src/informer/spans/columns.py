@@ -23,18 +23,6 @@ OWN_COLUMNS = (
 SQL_TYPES = {"int64": "bigint", "double": "double", "bool": "boolean"}
 
 
-def received_sql(
-    scan: str,
-    columns: Mapping[str, str],
-    types: Mapping[str, str],
-    times: Times,
-    format: str,
-    key: str,
-) -> str:
-    """A SELECT with the columns of RECEIVED over a scan; see `received_rows`."""
-    return received_rows(scan, columns, types, times, format, key).sql()
-
-
 def received_rows(
     scan: str,
     columns: Mapping[str, str],

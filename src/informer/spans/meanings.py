@@ -69,6 +69,8 @@ KEPT_FIRST = (
 )
 MOST_KEYS = 32
 LONGEST_VALUE = 256
+LONGEST_OBJECT = MOST_KEYS * LONGEST_VALUE // 2  # longer ones are looked at key by key
+MEANT = frozenset(key for keys in OF_SPAN.values() for key in keys)
 
 
 def path_to(key: str) -> str:

@@ -6,24 +6,24 @@ from pathlib import Path
 from informer.core.errors import InformerError
 from informer.core.formats import FORMATS
 from informer.core.ports import Source
-from informer.spans import envoy, istio, jaeger, otlp, zipkin
+from informer.spans import envoy, istio, jaeger, otlp, otlp_json, zipkin
 from informer.spans.files import files_of
 from informer.spans.layouts import mapped, recognised
 from informer.spans.meanings import attribute
 from informer.spans.received import Selection
 from informer.spans.recognise import Found, found_in
-from informer.spans.rows import Reader, RowSource
+from informer.spans.rows import ReaderSource, TableReader, in_tables
 from informer.spans.tables import TableSource
 
 # How the files of a format are read, and in which unit its times are.
-READERS: dict[tuple[str, str], tuple[Reader, str]] = {
-    ("otlp", "lines"): (otlp.read_json, "ns"),
+READERS: dict[tuple[str, str], tuple[TableReader, str]] = {
+    ("otlp", "lines"): (in_tables(otlp_json.read), "ns"),
     ("otlp", "frames"): (otlp.read_frames, "ns"),
     ("otlp", "message"): (otlp.read_message, "ns"),
-    ("jaeger", "lines"): (jaeger.read, "us"),
-    ("zipkin", "lines"): (zipkin.read, "us"),
-    ("istio", "lines"): (istio.read, "ns"),
-    ("envoy", "lines"): (envoy.read, "ns"),
+    ("jaeger", "lines"): (in_tables(jaeger.read), "us"),
+    ("zipkin", "lines"): (in_tables(zipkin.read), "us"),
+    ("istio", "lines"): (in_tables(istio.read), "ns"),
+    ("envoy", "lines"): (in_tables(envoy.read), "ns"),
 }
 ATTRIBUTE = "attribute:"
 SKIPPED_SHOWN = 5
@@ -84,7 +84,7 @@ def open_sources(
 def open_frames(path: Path, *, correlate: str, where: str | None) -> Source:
     """A file of OTLP messages that each follow their length, as a source; see `open_sources`."""
     selection = Selection(correlated(correlate), where)
-    return RowSource("otlp", [path], otlp.read_frames, "ns", selection)
+    return ReaderSource("otlp", [path], otlp.read_frames, "ns", selection)
 
 
 def _source(
@@ -93,7 +93,7 @@ def _source(
     first = alike[0]
     if layout is None:
         read, unit = READERS[first.format, first.container]
-        return RowSource(first.format, [found.path for found in alike], read, unit, selection)
+        return ReaderSource(first.format, [found.path for found in alike], read, unit, selection)
     name, columns = layout
     tables = [found.table for found in alike if found.table is not None]
     source = TableSource(first.format, tables, columns, selection)

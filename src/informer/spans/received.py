@@ -3,16 +3,13 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from importlib.resources import files
 from typing import Any
 
 import pyarrow as pa
 
 from informer.core.ports import Engine
 from informer.core.tables import SPANS
-from informer.spans.meanings import OF_RESOURCE, OF_SPAN, attribute, extracted, quoted
 from informer.spans.sayings import LINES, NO_LINES, NO_SAYINGS, Received, told_lines
-from informer.spans.shown import bounded, name
 
 # What every reader gives; all but the ids, the service and the start may be null.
 RECEIVED = pa.schema(
@@ -34,6 +31,10 @@ RECEIVED = pa.schema(
         ("trace_state", pa.string()),  # W3C
         ("attributes", pa.string()),  # a JSON object
         ("resource", pa.string()),  # a JSON object
+        # What a reader may know of the attributes: those of them that can mean something (null: any
+        # may), and whether there are few of them, with short texts, as they are shown.
+        ("meant", pa.string()),
+        ("in_bounds", pa.bool_()),
     ]
 )
 FATES = (
@@ -103,18 +104,16 @@ def stage_spans(
     of the table are those of LINES, and `sayings` has what they say.
     Errors: InformerError for a file that is damaged where it was not looked at.
     """
-    engine.run(NO_SAYINGS)
     if isinstance(received, str):
         received = Received(f"({received})", {name: name for name in RECEIVED.names})
-    lines = told_lines(engine, received, correlate, wanted, whole=not apart)
     if apart:
+        engine.run(NO_SAYINGS)
+        lines = told_lines(engine, received, correlate, wanted, whole=False)
         return _stage_apart(engine, table, lines, tally)
     engine.append(table, SPANS.empty(), passing=True)
     columns = ", ".join(SPANS.names)
-    engine.run(
-        f"create or replace temp table told_spans as "
-        f"select {columns}, reason, backwards from ({lines})"
-    )
+    told = told_sql(engine, received, correlate, wanted)
+    engine.run(f"create or replace temp table told_spans as {told}")
     engine.run(f"insert into {table} by name select {columns} from told_spans where reason is null")
     spans = tally.add(engine.query(FATE).to_pylist())
     # Sayings are for lines; who reads on for ever must not keep all that was ever said.
@@ -136,44 +135,8 @@ def _stage_apart(engine: Engine, table: str, lines: str, tally: Tally) -> int:
     return spans
 
 
-def spans_sql(correlate: str | None, wanted: str) -> str:
-    """SQL: the columns of `spans`, why a row is rejected (`reason`), and `backwards` durations.
-
-    What attributes and resources say is read once for each text: many spans share them.
-    """
-    read_span, of_span = extracted("attributes", OF_SPAN)
-    read_resource, of_resource = extracted("resource", OF_RESOURCE)
-    source, reason = "select * from received_spans", "reason"
-    if correlate is not None:
-        source = f"select * replace ({attribute(correlate)} as trace_id) from received_spans"
-        missing = quoted(f"missing_{correlate}")
-        reason = f"if(reason = 'missing_trace_id', {missing}, reason)"
-    shown = ",\n".join(_columns())
-    return f"""
-with joined as ({source}),
-read_attributes as (select attributes, {read_span} from (select distinct attributes from joined)),
-read_resources as (select resource, {read_resource} from (select distinct resource from joined)),
-read as (
-    select j.*, a.attributes_said, r.resource_said
-    from joined as j
-    left join read_attributes as a on a.attributes = j.attributes
-    left join read_resources as r on r.resource = j.resource
-),
-said as (select *, {", ".join(of_span + of_resource)} from read),
-{files("informer.spans").joinpath("spans.sql").read_text(encoding="utf-8")},
-shown as (select {shown},
-    {reason} as reason, backwards, attributes as all_attributes, resource as all_resource from kept)
-select {", ".join(SPANS.names)}, reason, backwards
-from shown where ({wanted}) or reason in ('unreadable', 'missing_time')
-"""
-
-
-def _columns() -> list[str]:
-    made = {
-        "status_code": "code",
-        "failed": "is_failed and not is_refused",
-        "refused": "is_refused",
-        "attributes": bounded(),
-        **{column: name(column) for column in ("service", "operation", "peer", "version", "scope")},
-    }
-    return [f"{made.get(name, name)} as {name}" for name in SPANS.names]
+def told_sql(engine: Engine, received: Received, correlate: str | None, wanted: str) -> str:
+    """A SELECT of the columns of `spans`, why a row is rejected (`reason`), and `backwards`."""
+    engine.run(NO_SAYINGS)
+    columns = ", ".join([*SPANS.names, "reason", "backwards"])
+    return f"select {columns} from ({told_lines(engine, received, correlate, wanted, whole=True)})"

@@ -1,12 +1,13 @@
-"""Rows of Python readers on their way into the engine: bounded batches, times in nanoseconds."""
+"""What Python readers read, on its way into the engine: bounded batches, times in nanoseconds."""
 
 from collections.abc import Callable, Iterator
-from itertools import chain, count, islice
+from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from informer.core.errors import InformerError
@@ -23,6 +24,15 @@ GROUP_ROWS = 5_000  # how many are Python objects at a time
 GROUP_BYTES = 8 << 20
 GUESS_ROWS = 1_000
 LARGEST_INT = 2**63 - 1
+TIMES = {"start": "start_ns", "duration": "duration_ns"}
+NOT_IN_ROWS = ("weight", "meant", "in_bounds")
+# What a TableReader gives.
+READ = pa.schema(
+    [
+        field.with_name(next((n for n, ns in TIMES.items() if ns == field.name), field.name))
+        for field in RECEIVED
+    ]
+)
 
 
 class Row(NamedTuple):
@@ -46,14 +56,34 @@ class Row(NamedTuple):
     resource: bytes | None
 
 
-Reader = Callable[[Content, Tally], Iterator[Row]]
+RowReader = Callable[[Content, Tally], Iterator[Row]]
+# Tables with the columns of RECEIVED, but for the times: `start` and `duration`, in some unit.
+TableReader = Callable[[Content, Tally], Iterator[pa.Table]]
 
 
-class RowSource:
-    """Files of one format that is read row by row; one batch at a time waits on disk."""
+def in_tables(read: RowReader) -> TableReader:
+    """A reader of rows as one of tables."""
+
+    def tables(content: Content, tally: Tally) -> Iterator[pa.Table]:
+        rows: list[Row] = []
+        size = 0
+        for row in read(content, tally):
+            rows.append(row)
+            size += len(row.attributes)
+            if len(rows) >= GROUP_ROWS or size >= GROUP_BYTES:
+                yield table_of(rows)
+                rows, size = [], 0
+        if rows:
+            yield table_of(rows)
+
+    return tables
+
+
+class ReaderSource:
+    """Files of one format that Python reads; one batch at a time waits on disk."""
 
     def __init__(
-        self, format: str, paths: list[Path], read: Reader, unit: str, selection: Selection
+        self, format: str, paths: list[Path], read: TableReader, unit: str, selection: Selection
     ) -> None:
         self.format = format
         self.names = [str(path) for path in paths]
@@ -93,32 +123,20 @@ class RowSource:
         self.tally.say_what_was_mended()
 
     def _tables(self) -> Iterator[pa.Table]:
-        rows: list[Row] = []
-        size, unit = 0, self._unit
         for path in self._paths:
             content = Content(path)
-            read = self._read(content, self.tally)
-            first = list(islice(read, GUESS_ROWS))
-            now = self._unit_of(path, first)
-            if now != unit and rows:
-                yield received(rows, unit)
-                rows, size = [], 0
-            unit = now
-            for row in chain(first, read):
-                rows.append(row)
-                size += len(row.attributes)
-                if len(rows) >= GROUP_ROWS or size >= GROUP_BYTES:
-                    yield received(rows, unit)
-                    rows, size = [], 0
+            unit = None
+            for table in self._read(content, self.tally):
+                if unit is None:
+                    unit = self._unit_of(path, table["start"][:GUESS_ROWS])
+                yield in_nanoseconds(table, unit)
             self._say_damage(path, content)
-        if rows:
-            yield received(rows, unit)
 
-    def _unit_of(self, path: Path, rows: list[Row]) -> str:
-        starts = [row.start for row in rows if row.start]
-        if not starts:
+    def _unit_of(self, path: Path, starts: pa.ChunkedArray) -> str:
+        known = [start for start in starts.to_pylist() if start]
+        if not known:
             return self._unit
-        unit = guessed_unit(min(starts), max(starts), self._unit)
+        unit = guessed_unit(min(known), max(known), self._unit)
         if unit != self._unit:
             self.notes.append(f"{path}: times are {WORDS[unit]}, not {WORDS[self._unit]}")
         return unit
@@ -133,32 +151,50 @@ class RowSource:
 
 def _put_aside(tables: Iterator[pa.Table], waiting: Path, most: int) -> bool:
     """Write the next tables into a file, as many as make a batch; False when there is none."""
+    batch: list[pa.Table] = []
     rows, size = 0, 0
+    for table in tables:
+        batch.append(table)
+        rows += table.num_rows
+        size += table.nbytes
+        if rows >= most or size >= BATCH_BYTES:
+            break
+    if not batch:
+        return False
     try:
-        with pq.ParquetWriter(waiting, RECEIVED, compression="lz4", use_dictionary=False) as file:
-            for table in tables:
-                file.write_table(table)
-                rows += table.num_rows
-                size += table.nbytes
-                if rows >= most or size >= BATCH_BYTES:
-                    break
+        pq.write_table(pa.concat_tables(batch), waiting, compression="lz4", use_dictionary=False)
     except OSError as error:
-        raise InformerError(f"cannot read spans or set them aside: {error}") from error
-    return rows > 0
+        raise InformerError(f"cannot set spans aside: {error}") from error
+    return True
 
 
-def received(rows: list[Row], unit: str) -> pa.Table:
-    """Rows as a table with the columns of RECEIVED; a number beyond int64 is no time."""
-    factor = UNITS_NS[unit]
-    columns = dict(zip(Row._fields, zip(*rows, strict=True), strict=True))
-    limit = LARGEST_INT // factor
-    for name in ("start", "duration"):
-        columns[f"{name}_ns"] = tuple(
-            None if v is None or not -limit <= v <= limit else v * factor for v in columns.pop(name)
+def table_of(rows: list[Row]) -> pa.Table:
+    """Rows as a table, in the form of a TableReader; a number beyond int64 is no time."""
+    columns: dict[str, tuple[object, ...]] = dict(
+        zip(Row._fields, zip(*rows, strict=True), strict=True)
+    )
+    for name in TIMES:
+        columns[name] = tuple(
+            v if isinstance(v, int) and -LARGEST_INT <= v <= LARGEST_INT else None
+            for v in columns[name]
         )
-    columns["weight"] = (None,) * len(rows)
-    arrays = [_array(columns[field.name], field.type) for field in RECEIVED]
-    return pa.Table.from_arrays(arrays, schema=RECEIVED)
+    for name in NOT_IN_ROWS:
+        columns[name] = (None,) * len(rows)
+    arrays = [_array(columns[field.name], field.type) for field in READ]
+    return pa.Table.from_arrays(arrays, schema=READ)
+
+
+def in_nanoseconds(table: pa.Table, unit: str) -> pa.Table:
+    """The columns of RECEIVED; what is beyond int64 in nanoseconds is no time."""
+    factor = UNITS_NS[unit]
+    if factor > 1:
+        limit = pa.scalar(LARGEST_INT // factor)
+        for place, name in enumerate(table.column_names):
+            if name in TIMES:
+                fits = pc.less_equal(pc.abs(table[name]), limit)
+                kept = pc.if_else(fits, table[name], None)
+                table = table.set_column(place, name, pc.multiply(kept, factor))
+    return table.rename_columns(RECEIVED.names)
 
 
 def _array(values: tuple[object, ...], type: pa.DataType) -> pa.Array:

@@ -12,7 +12,7 @@ from typing import TypeAlias
 from informer.core.ports import Engine
 from informer.core.tables import SPANS
 from informer.spans.meanings import OF_RESOURCE, OF_SPAN, attribute, extracted, quoted
-from informer.spans.shown import bounded, name
+from informer.spans.shown import bounded, name, renamed
 
 Sql: TypeAlias = str
 
@@ -78,10 +78,9 @@ class Received:
     columns: Mapping[str, Sql]
     said_by: tuple[str, ...] | None = None  # columns of the rows of which sayings are made, quoted
 
-    def sql(self) -> Sql:
-        """A SELECT with the columns of RECEIVED."""
-        selected = ", ".join(f"{sql} as {n}" for n, sql in self.columns.items())
-        return f"select {selected} from {self.rows}"
+    def meant(self) -> Sql:
+        """SQL for the attributes that can mean something."""
+        return f"coalesce({self.columns['meant']}, {self.columns['attributes']})"
 
     def keys(self) -> dict[str, Sql]:
         """What tells sayings apart: a name for each part of it, and SQL over the rows."""
@@ -118,7 +117,7 @@ def told_lines(
     if whole or _say_something(engine):
         rows = f"""(
 select r.*, a.said as {SAID}, a.bounded as {BOUNDED}
-from (select *, {received.columns["attributes"]} as {ATTRIBUTES} from {received.rows}) as r
+from (select *, {received.meant()} as {ATTRIBUTES} from {received.rows}) as r
 left join said_attributes as a on a.attributes = r.{ATTRIBUTES})"""
     _tell(engine, received, rows)
     return _lines(received, rows, correlate, wanted, whole)
@@ -129,7 +128,7 @@ def _read_attributes(engine: Engine, received: Received, shown: Sql) -> None:
     engine.run(f"""
 create or replace temp table read_attributes as
 select attributes, {read}, {shown} as bounded
-from (select distinct {received.columns["attributes"]} as attributes from {received.rows}) as a
+from (select distinct {received.meant()} as attributes from {received.rows}) as a
 where a.attributes is not null;
 create or replace temp table said_lists as
 select attributes_said, row_number() over () as said
@@ -198,10 +197,16 @@ def _lines(received: Received, rows: Sql, correlate: str | None, wanted: Sql, wh
     missing = quoted(f"missing_{correlate or 'trace_id'}")
     keys = {**received.keys(), SAID: SAID}
     read = {n: received.columns[n] for n in OWN}
-    own = ", ".join(f"{sql} as {n}" for n, sql in read.items())
     parts = ", ".join(f"{sql} as key_{n}" for n, sql in enumerate(keys.values()))
     same = " and ".join(f"k.{key} is not distinct from l.key_{n}" for n, key in enumerate(keys))
-    shown = "coalesce(bounded, '{}')" if whole else bounded()
+    shown = bounded()
+    if whole:
+        read |= {n: received.columns[n] for n in ("meant", "in_bounds")}
+        shown = (
+            f"case when in_bounds then {renamed()} "
+            f"when meant is not null then {shown} else coalesce(bounded, '{{}}') end"
+        )
+    own = ", ".join(f"{sql} as {n}" for n, sql in read.items())
     return f"""
 with received_lines as (
     select {own}, {f"{BOUNDED} as bounded," if whole else ""} {parts} from {rows}

@@ -1,6 +1,6 @@
 """SQL of single columns of `spans`: names and attributes of bounded length."""
 
-from informer.spans.meanings import KEPT_FIRST, LONGEST_VALUE, MOST_KEYS, quoted
+from informer.spans.meanings import KEPT_FIRST, LONGEST_OBJECT, LONGEST_VALUE, MOST_KEYS, quoted
 
 LONGEST_NAME = 256
 # Control characters, and those that turn the direction of a line of text.
@@ -19,15 +19,19 @@ def name(column: str) -> str:
 def bounded() -> str:
     """The attributes as a JSON object of strings, with few keys and short values."""
     return f"case when attributes is null then '{{}}' when {_is_bounded()} " + (
-        "then replace(attributes, '\"guid:x-request-id\"', '\"x-request-id\"') "
-        f"else coalesce(try({_cut()}), '{{}}') end"
+        f"then {renamed()} else coalesce(try({_cut()}), '{{}}') end"
     )
+
+
+def renamed() -> str:
+    """Attributes that are in bounds; Envoy's name of the request id becomes the usual one."""
+    return "replace(attributes, '\"guid:x-request-id\"', '\"x-request-id\"')"
 
 
 def _is_bounded() -> str:
     """Most attributes are as they should be, and taking them as they are is quick."""
     return f"""(
-        length(attributes) <= {MOST_KEYS * LONGEST_VALUE // 2}
+        length(attributes) <= {LONGEST_OBJECT}
         and not contains(attributes, '\\')
         and not contains(attributes, '"x-request-id"')
         and not regexp_matches(attributes, '"\\s*:\\s*[^"\\s]')

@@ -12,10 +12,11 @@ from informer.core.ports import PIECE_ROWS, Engine
 from informer.core.tables import BOOL, SPANS, TEXT
 from informer.core.types import NS_PER_S
 from informer.spans.clock import UNITS_NS, WORDS
-from informer.spans.columns import received_sql
+from informer.spans.columns import received_rows
 from informer.spans.condition import wanted
 from informer.spans.layouts import mapped, recognised, unit_of
-from informer.spans.received import Selection, Tally, spans_sql, stage_spans
+from informer.spans.received import Selection, Tally, stage_spans, told_sql
+from informer.spans.sayings import Received
 from informer.spans.times import WHOLE, Times, times_of
 
 ROWS = "stored_rows"
@@ -68,11 +69,11 @@ class Telling:
     wanted: str
     key: str  # sets rows without a trace id apart from those of other sources
 
-    def received(self, piece: str) -> str:
-        """A SELECT with the columns of RECEIVED over the table ROWS."""
+    def received(self, piece: str) -> Received:
+        """Rows of the table ROWS with the columns of RECEIVED."""
         key = f"{self.key}-{piece}"
         columns, types = dict(self.columns), dict(self.types)
-        return received_sql(ROWS, columns, types, self.times, self.format, key)
+        return received_rows(ROWS, columns, types, self.times, self.format, key)
 
     def bounds(self, selection: Selection) -> Bounds | None:
         """The wanted range, where starts are whole numbers."""
@@ -183,6 +184,6 @@ class StoredSource:
 def told(engine: Engine, telling: Telling, rows: pa.Table, piece: str) -> pa.Table:
     """Stored rows as spans, with the reason why a row is none; the columns are those of TOLD."""
     engine.write(ROWS, rows)
-    engine.run(f"create or replace temp table received_spans as {telling.received(piece)}")
-    made = engine.query(spans_sql(telling.correlate, telling.wanted))
+    received = telling.received(piece)
+    made = engine.query(told_sql(engine, received, telling.correlate, telling.wanted))
     return made.select(TOLD.names).cast(TOLD)

@@ -1,0 +1,204 @@
+"""Spans read thousands at a time are what the protobuf library reads one by one."""
+
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pyarrow as pa
+import pytest
+from google.protobuf.message import DecodeError
+from hypothesis import given
+from hypothesis import strategies as st
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
+
+from informer.spans.envelopes import Envelopes, Origin
+from informer.spans.meanings import MEANT
+from informer.spans.otlp import read_frames
+from informer.spans.otlp_spans import SpanBatch, row_of
+from informer.spans.received import Tally
+from informer.spans.rows import table_of
+from informer.spans.unpack import Content
+
+ORIGIN = Origin("shop", "{}", "sdk")
+KEYS = st.sampled_from(
+    ["http.route", "url.path", "http.method", "x-request-id", "", 'a"b', "é"]
+) | st.text(max_size=40)
+NUMBERS = st.integers(0, 300) | st.integers(-(2**63), 2**63 - 1)
+PLAIN = (
+    st.builds(AnyValue, string_value=st.text(max_size=300) | st.sampled_from(["", '"\\', "\n"]))
+    | st.builds(AnyValue, int_value=NUMBERS)
+    | st.builds(AnyValue, bool_value=st.booleans())
+    | st.builds(AnyValue, double_value=st.floats())
+    | st.builds(AnyValue, bytes_value=st.binary(max_size=20))
+    | st.builds(AnyValue)
+)
+
+
+def listed(values: list[AnyValue]) -> AnyValue:
+    made = AnyValue()
+    made.array_value.values.extend(values)
+    return made
+
+
+VALUES = PLAIN | st.builds(listed, st.lists(PLAIN, max_size=3))
+PAIRS = st.builds(lambda key, value: KeyValue(key=key, value=value), KEYS, VALUES) | st.builds(
+    KeyValue, key=KEYS
+)
+# Most spans are plain, or the quick way would hardly be tried.
+IDS, SPAN_IDS = (
+    st.sampled_from([bytes(n), b"x" * n, bytes(range(n)), b"\xff" * n, b"", b"\x80" * n, *odd])
+    for n, odd in ((16, [b"1"]), (8, [b"123"]))
+)
+TIMES = st.integers(0, 2**64 - 1) | st.sampled_from([0, 1, 1_780_272_000 * 10**9])
+SPANS = st.builds(
+    Span,
+    trace_id=IDS,
+    span_id=SPAN_IDS,
+    parent_span_id=SPAN_IDS,
+    trace_state=st.text(max_size=20),
+    name=st.text(max_size=200),
+    kind=st.integers(0, 200),
+    start_time_unix_nano=TIMES,
+    end_time_unix_nano=TIMES,
+    flags=st.integers(0, 2**32 - 1),
+    attributes=st.lists(PAIRS, max_size=40),
+    events=st.lists(st.builds(Span.Event, name=st.text(max_size=9)), max_size=3),
+    status=st.builds(Status, code=st.integers(0, 3), message=st.text(max_size=9)),
+)
+# Fields that nobody knows, wire types that no field has, groups, and fields given twice.
+EXTRAS = st.just(b"") | st.sampled_from(
+    (
+        *(b"\xa0\x06\x07", b"\xfa\x3f\x01x", b"\x28\x05", b"\x0b\x0c", b"\x2a\x01z"),
+        *(b"\x7a\x02\x18\x02", b"\x4a\x00", b"\x4a\x04\x12\x02\x10\x01"),
+    )
+)
+
+
+def rows_of(table: pa.Table) -> list[dict[str, Any]]:
+    return sorted(table.drop_columns(["meant", "in_bounds"]).to_pylist(), key=repr)
+
+
+def batched(spans: list[bytes], tally: Tally) -> pa.Table:
+    batch = SpanBatch()
+    tables = [*batch.add([(ORIGIN, spans)], tally), *batch.rest(tally)]
+    return pa.concat_tables(tables) if tables else table_of([]).slice(0)
+
+
+def by_library(spans: list[bytes]) -> tuple[list[dict[str, Any]], int]:
+    rows, malformed = [], 0
+    for span in spans:
+        try:
+            rows.append(row_of(span, ORIGIN))
+        except DecodeError:
+            malformed += 1
+    return (rows_of(table_of(rows)) if rows else []), malformed
+
+
+@given(st.lists(st.tuples(SPANS, EXTRAS), min_size=1, max_size=12))
+def test_they_are_what_the_library_reads(made: list[tuple[Span, bytes]]) -> None:
+    spans = [span.SerializeToString() + extra for span, extra in made]
+    tally = Tally()
+    expected, malformed = by_library(spans)
+    if expected:
+        assert rows_of(batched(spans, tally)) == expected
+        assert tally.rejected["malformed_span"] == malformed
+
+
+@given(st.lists(SPANS, min_size=2, max_size=6), st.data())
+def test_damage_harms_the_damaged_alone(made: list[Span], data: st.DataObject) -> None:
+    spans = [span.SerializeToString() for span in made]
+    hurt = bytearray(spans[0])
+    for _ in range(data.draw(st.integers(1, 4))):
+        if hurt:
+            hurt[data.draw(st.integers(0, len(hurt) - 1))] = data.draw(st.integers(0, 255))
+    cut = bytes(hurt[: data.draw(st.integers(0, len(hurt)))])
+    tally = Tally()
+    whole, _ = by_library(spans[1:])
+    read, _ = by_library([cut])
+    got = rows_of(batched([cut, *spans[1:]], tally))
+    # Events and links are not looked into, so what is damaged in them alone is read.
+    assert len(got) + tally.rejected["malformed_span"] == len(spans)
+    for row in whole + read:
+        assert row in got
+
+
+@given(st.lists(SPANS, min_size=1, max_size=6))
+def test_what_has_a_meaning_is_kept_apart(made: list[Span]) -> None:
+    table = batched([span.SerializeToString() for span in made], Tally())
+    for row in table.to_pylist():
+        said = orjson.loads(row["attributes"])
+        known = {key: value for key, value in said.items() if key in MEANT}
+        if known.get("http.route"):
+            known.pop("url.path", None)
+        if row["meant"] is not None:
+            assert orjson.loads(row["meant"]) == known
+
+
+def pairs(*given: tuple[str, str]) -> list[KeyValue]:
+    return [KeyValue(key=key, value=AnyValue(string_value=value)) for key, value in given]
+
+
+@pytest.mark.parametrize(
+    ("attributes", "in_bounds"),
+    [
+        (pairs(("a", "b")), True),
+        (pairs(*((f"k{n}", "v") for n in range(32))), True),
+        (pairs(*((f"k{n}", "v") for n in range(33))), False),
+        (pairs(("a", "v" * 256)), True),
+        (pairs(("a", "v" * 257)), False),
+        (pairs(*((f"k{n}", "v" * 250) for n in range(17))), False),
+        (pairs(("a", 'say "b"')), False),
+        (pairs(('a"b', "c")), False),
+        (pairs(("x-request-id", "c")), False),
+        (pairs(("guid:x-request-id", "c")), True),
+    ],
+)
+def test_attributes_that_are_few_and_short_are_shown_as_they_are(
+    attributes: list[KeyValue], in_bounds: bool
+) -> None:
+    table = batched([Span(name="x", attributes=attributes).SerializeToString()], Tally())
+    assert table["in_bounds"].to_pylist() == [in_bounds]
+
+
+def test_a_span_of_a_hundred_thousand_fields_is_read_as_well() -> None:
+    many = b"\x50\x00" * 100_000 + Span(name="last").SerializeToString()
+    assert batched([many], Tally())["operation"].to_pylist() == ["last"]
+
+
+def request(service: str, *names: str) -> bytes:
+    made = ExportTraceServiceRequest()
+    group = made.resource_spans.add()
+    group.resource.attributes.add(key="service.name").value.string_value = service
+    part = group.scope_spans.add()
+    part.scope.name = "sdk"
+    for name in names:
+        part.spans.add(name=name)
+    return made.SerializeToString()
+
+
+def test_spans_keep_the_service_of_their_group(tmp_path: Path) -> None:
+    messages = [request("a", "1", "2"), request("b"), request("c", "3")]
+    path = tmp_path / "spans.pb"
+    path.write_bytes(b"".join(struct.pack(">I", len(one)) + one for one in messages))
+    table = pa.concat_tables(read_frames(Content(path), Tally()))
+    assert list(zip(table["service"].to_pylist(), table["operation"].to_pylist(), strict=True)) == [
+        ("a", "1"),
+        ("a", "2"),
+        ("c", "3"),
+    ]
+
+
+@given(
+    st.binary(max_size=60) | st.builds(lambda name: request(name, "x")[:-1], st.text(max_size=9))
+)
+def test_what_is_no_request_is_told_before_the_first_group(junk: bytes) -> None:
+    opens: Callable[[bytes], Any] = Envelopes().open
+    try:
+        groups = list(opens(junk))
+    except DecodeError:
+        return
+    assert all(isinstance(span, bytes) for _, spans in groups for span in spans)
