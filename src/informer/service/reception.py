@@ -10,6 +10,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
 )
 
+from informer.service.limits import MOST_SPANS
 from informer.service.spool import Spool, SpoolFullError
 
 TRACE_ID_BYTES, SPAN_ID_BYTES = 16, 8
@@ -96,6 +97,8 @@ def check_message(message: bytes, is_json: bool, most_bytes: int) -> Checked:
     if is_json:
         message = message.lstrip()  # in the spool, JSON is told by its first byte
     spans, malformed = counted_json(message) if is_json else counted(message)
+    if spans > MOST_SPANS:
+        raise RefusedError("too_many_spans", f"a message may have {MOST_SPANS} spans, got {spans}")
     return Checked(message, spans, malformed)
 
 

@@ -62,7 +62,8 @@ async def _serve(home: Workspace, insecure: bool, ready: Callable[[Ports], None]
         with contextlib.suppress(NotImplementedError, ValueError):  # not the main thread
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with _working(home, stop) as parts, contextlib.AsyncExitStack() as stack:
-        ports = await _listen(parts, Servers(stack, files), settings, tokens)
+        servers = Servers(stack, files, parts.reception.received.refused)
+        ports = await _listen(parts, servers, settings, tokens)
         if settings.relearn_hours:
             learning = asyncio.create_task(learn_again(parts.loop, settings.relearn_hours))
             stack.callback(learning.cancel)
