@@ -41,6 +41,7 @@ class _Guarded(HttpToolsProtocol):
     _deadline: asyncio.TimerHandle | None = None
     _address: str | None = None  # while it is inside
     _header_bytes = 0
+    _in_headers = True
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -58,32 +59,26 @@ class _Guarded(HttpToolsProtocol):
             self._address = None
         super().connection_lost(exc)
 
+    def data_received(self, data: bytes) -> None:
+        # The parser hands out a header when it is whole, and would hold one without end.
+        self._header_bytes += len(data) if self._in_headers else 0
+        super().data_received(data)
+        if self._in_headers and self._header_bytes > HEADER_BYTES:
+            self._cut_off("large_headers")
+
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._header_bytes = 0
         self._within(self.headers_s, "slow_headers")
 
-    def on_url(self, url: bytes) -> None:
-        if self._is_room(len(url)):
-            super().on_url(url)
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        if self._is_room(len(name) + len(value)):
-            super().on_header(name, value)
-
     def on_headers_complete(self) -> None:
+        self._in_headers, self._header_bytes = False, 0
         self._within(self.body_s, "slow_body")
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
+        self._in_headers = True
         self._in_time()
         super().on_message_complete()
-
-    def _is_room(self, size: int) -> bool:
-        self._header_bytes += size
-        if self._header_bytes > HEADER_BYTES:
-            self._cut_off("large_headers")
-        return self._header_bytes <= HEADER_BYTES
 
     def _within(self, seconds: float, reason: str) -> None:
         self._in_time()
