@@ -22,15 +22,6 @@ TOPIC = "otlp_spans"
 SECOND_MS = 1_000
 
 
-@pytest.fixture
-def brokers() -> Iterator[str]:
-    """librdkafka's own broker for tests, which keeps topics in memory."""
-    host = kafka.Producer({"bootstrap.servers": "none", "test.mock.num.brokers": 2, "log_level": 0})
-    found = host.list_topics(timeout=10).brokers.values()
-    yield ",".join(f"{b.host}:{b.port}" for b in found)
-    host.flush(0)
-
-
 class Topic:
     """Who writes into the topic."""
 
