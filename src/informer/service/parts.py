@@ -8,6 +8,7 @@ from informer.service.loop import Loop
 from informer.service.outbox import Outbox
 from informer.service.reception import Reception
 from informer.service.spool import Spool
+from informer.service.streams import Streams
 
 MOST_FAILURES = 3  # of looks in a row, before nobody should rely on it
 
@@ -22,6 +23,7 @@ class Parts:
     thread: threading.Thread  # of the loop; nobody else works on the workspace
     outbox: Outbox
     desk: Desk
+    streams: Streams
 
     @property
     def is_alive(self) -> bool:

@@ -34,6 +34,7 @@ from informer.service.reception import Reception
 from informer.service.relearning import learn_again
 from informer.service.servers import Ports, Servers
 from informer.service.spool import Spool
+from informer.service.streams import Streams, streams_of
 from informer.service.tellers import sinks_of
 from informer.service.web import health_routes, traces_app
 
@@ -71,7 +72,7 @@ async def _serve(home: Workspace, insecure: bool, ready: Callable[[Ports], None]
         with contextlib.suppress(NotImplementedError, ValueError):  # not the main thread
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with _working(home, stop) as parts, contextlib.AsyncExitStack() as stack:
-        servers = Servers(stack, files)
+        servers = Servers(stack, files, parts.reception.received.refused)
         status, health = status_of(parts), health_routes(parts)
         await servers.begin_socket(api_app(parts.desk, by_socket, status), home.path)
         web = api_app(parts.desk, _admission(settings, holders), status, health)
@@ -96,6 +97,7 @@ async def _working(home: Workspace, stop: asyncio.Event) -> AsyncIterator[Parts]
     reception = Reception(spool, most_message_bytes=bytes_of(settings.message))
     sinks = sinks_of(home.settings)
     engine = home.engine.beside()
+    streams = Streams(streams_of(home.settings, spool))
     outbox = Outbox(engine, sinks, give_up_s=settings.give_up_hours * 3_600)
 
     def keep(incidents: pa.Table, note: Json) -> None:
@@ -109,10 +111,12 @@ async def _working(home: Workspace, stop: asyncio.Event) -> AsyncIterator[Parts]
     desk = Desk(home, loop, thread.is_alive)
     thread.start()
     delivering = asyncio.create_task(outbox.run(stop))
+    streams.start()
     try:
-        yield Parts(reception, spool, loop, thread, outbox, desk)
+        yield Parts(reception, spool, loop, thread, outbox, desk, streams)
     finally:
         desk.close()
+        await asyncio.to_thread(streams.stop)
         spool.close()
         loop.stop()
         await asyncio.to_thread(thread.join)

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import socket
 import ssl
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,12 +15,13 @@ from starlette.applications import Starlette
 
 from informer.core.errors import InformerError
 from informer.service.access import Certificates, Tokens, check_address
+from informer.service.guarded_http import guarded
+from informer.service.limits import MOST_CONNECTIONS, Gate
 from informer.service.local_socket import LocalProtocol, LocalSocket
 from informer.service.otlp_grpc import serve_grpc
 from informer.service.reception import Reception
 
 GRACE_S = 5.0  # for messages under way when the service ends
-MOST_CONNECTIONS = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +36,11 @@ class Ports:
 class Servers:
     """Begun one by one; ended, the last first, when the stack is left."""
 
-    def __init__(self, stack: contextlib.AsyncExitStack, files: Certificates) -> None:
-        self._stack, self._files = stack, files
+    def __init__(
+        self, stack: contextlib.AsyncExitStack, files: Certificates, refused: Counter[str]
+    ) -> None:
+        """`refused` counts what the web servers send away before anybody else hears of it."""
+        self._stack, self._files, self._refused = stack, files, refused
 
     async def begin_grpc(self, reception: Reception, tokens: Tokens, address: str) -> int | None:
         """Take OTLP over gRPC; the port. Errors: InformerError when it cannot listen there."""
@@ -58,6 +63,7 @@ class Servers:
         server = _Server(
             _config(
                 app,
+                http=guarded(Gate(self._refused)),
                 host=host,
                 port=port,
                 ssl_certfile=files.certificate or None,
@@ -74,7 +80,7 @@ class Servers:
         """Serve an app to the user of this process alone. Errors: InformerError."""
         place = LocalSocket(workspace)
         self._stack.callback(place.close)
-        server = _Server(_config(app, http=LocalProtocol))
+        server = _Server(_config(app, http=LocalProtocol, limit_concurrency=MOST_CONNECTIONS))
         await self._begin(server, f"{place.path} cannot be listened on", [place.socket])
 
     async def _begin(
@@ -110,7 +116,6 @@ def _config(app: Starlette, **other: object) -> uvicorn.Config:
         "server_header": False,
         "proxy_headers": False,  # whoever sends them is not believed
         "ws": "none",
-        "limit_concurrency": MOST_CONNECTIONS,
         "timeout_keep_alive": 30,
         "timeout_graceful_shutdown": int(GRACE_S),
     }
