@@ -83,7 +83,8 @@ def settings_from(
     from dataclasses import replace
 
     from informer.config.load import settings_in
-    from informer.config.settings import Settings, check
+    from informer.config.rules import check
+    from informer.config.settings import Settings
 
     settings = settings_in(workspace) if workspace else Settings()
     typed = {k: v for k, v in source.items() if v is not None}

@@ -10,7 +10,8 @@ from informer.core.errors import InformerError
 def run_serve(workspace: Path, *, insecure: bool) -> None:
     """Serve until a signal ends it."""
     try:
-        from informer.service.serve import Ports, serve
+        from informer.service.serve import serve
+        from informer.service.servers import Ports
     except ImportError as error:
         raise InformerError(
             f"serve needs what `pip install 'rpc-informer[serve]'` brings, {error.name} is missing"

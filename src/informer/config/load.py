@@ -6,7 +6,8 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from informer.config.settings import Settings, check
+from informer.config.rules import check
+from informer.config.settings import Settings
 from informer.core.errors import InformerError
 
 SETTINGS_FILE = "informer.toml"  # in the workspace

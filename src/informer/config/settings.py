@@ -2,24 +2,15 @@
 
 import math
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any
 
-from informer.core.errors import InformerError
+from informer.config.rules import SIZE, setting
+from informer.config.serve import ServeSettings
+from informer.config.sinks import AlertmanagerSettings, WebhookSettings
 from informer.core.formats import FORMATS
 
 ENGINE = r"duckdb|spark|spark:.+|clickhouses?://([^:@/]+@)?[^@/:]+(:\d+)?|chdb:.+"
-
-
-def setting(
-    default: Any, means: str, rule: str = "", holds: Callable[[Any], bool] | None = None
-) -> Any:
-    """A field with its documentation and the rule that its value must keep."""
-    metadata = {"means": means, "rule": rule, "holds": holds, "default": default}
-    if isinstance(default, dict):
-        return field(default_factory=default.copy, metadata=metadata)
-    return field(default=default, metadata=metadata)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,149 +109,6 @@ class LearningSettings:
     )
 
 
-SIZE = re.compile(r"(?=.*[1-9])(\d+(?:\.\d+)?)\s*([KMGT])(i?)B")
-
-
-def bytes_of(size: str) -> int:
-    """How many bytes a size such as `4GB` is.
-
-    >>> bytes_of("1.5KiB"), bytes_of("4GB")
-    (1536, 4000000000)
-    """
-    found = SIZE.fullmatch(size)
-    if found is None:
-        raise InformerError(f"a size must be such as 4GB, got {size!r}")
-    number, unit, binary = found.groups()
-    factor: int = (1024 if binary else 1000) ** (1 + "KMGT".index(unit))
-    return round(float(number) * factor)
-
-
-def _is_url(value: str) -> bool:
-    return value == "" or re.fullmatch(r"https?://[^/\s?#]+(/[^\s?#]*)?", value) is not None
-
-
-def _is_time_out(value: float) -> bool:
-    return 0 < value <= 300
-
-
-@dataclass(frozen=True, slots=True)
-class AlertmanagerSettings:
-    """`[alertmanager]`: incidents as alerts in Prometheus' Alertmanager while `serve` runs."""
-
-    url: str = setting(
-        "",
-        "Where Alertmanager is, without /api/v2/alerts; empty = nobody is told.",
-        "must be empty or http:// or https:// with a host, without a query",
-        _is_url,
-    )
-    token_file: str = setting("", "A file with the bearer token to show; empty = none.")
-    timeout_s: float = setting(
-        10.0, "A try is cut off after so long.", "must be above 0 and at most 300", _is_time_out
-    )
-    refresh_s: int = setting(
-        60,
-        "Alerts of open incidents are sent again so often; they lapse after four times as long.",
-        "must be 10 to 3600",
-        lambda v: 10 <= v <= 3_600,
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class WebhookSettings:
-    """`[webhook]`: incidents posted to an address of yours or to a chat while `serve` runs."""
-
-    url: str = setting(
-        "",
-        "Where they are posted; empty = nowhere, unless `url_file` says where.",
-        "must be empty or http:// or https:// with a host, without a query",
-        _is_url,
-    )
-    url_file: str = setting(
-        "", "A file with the address, for addresses that are secret as those of chats are."
-    )
-    form: str = setting(
-        "json",
-        "`json` is the whole incident, `cloudevents` the same as a CloudEvent, `slack` a message "
-        "for Slack and what reads its form.",
-        "must be json, cloudevents or slack",
-        lambda v: v in ("json", "cloudevents", "slack"),
-    )
-    secret_file: str = setting(
-        "", "A file with the key that signs what is posted (HMAC-SHA256); empty = not signed."
-    )
-    token_file: str = setting("", "A file with the bearer token to show; empty = none.")
-    timeout_s: float = setting(
-        10.0, "A try is cut off after so long.", "must be above 0 and at most 300", _is_time_out
-    )
-
-
-def _is_address(value: str) -> bool:
-    host, _, port = value.rpartition(":")
-    return value == "" or (bool(host) and port.isdigit() and int(port) <= 65_535)
-
-
-@dataclass(frozen=True, slots=True)
-class ServeSettings:
-    """`[serve]`: how spans come to `informer serve`, and how long they are waited for."""
-
-    grpc: str = setting(
-        "127.0.0.1:4317",
-        "Where OTLP over gRPC is taken, host:port; empty = nowhere.",
-        "must be empty or host:port",
-        _is_address,
-    )
-    http: str = setting(
-        "127.0.0.1:4318",
-        "Where OTLP over HTTP is taken, host:port; empty = nowhere.",
-        "must be empty or host:port",
-        _is_address,
-    )
-    web: str = setting(
-        "127.0.0.1:8480",
-        "Where health and metrics are answered, host:port; empty = nowhere.",
-        "must be empty or host:port",
-        _is_address,
-    )
-    watermark_s: int = setting(
-        30,
-        "How long a step waits for late spans, in seconds of stream time.",
-        "must be 0 to 3600",
-        lambda v: 0 <= v <= 3_600,
-    )
-    message: str = setting(
-        "16MiB",
-        "The largest message that is taken, unpacked.",
-        "must be a size such as 16MiB",
-        lambda v: SIZE.fullmatch(v) is not None,
-    )
-    spool: str = setting(
-        "4GB",
-        "Room on disk for spans of steps that are not closed; full, senders are told to wait.",
-        "must be a size such as 4GB",
-        lambda v: SIZE.fullmatch(v) is not None,
-    )
-    tokens_file: str = setting(
-        "", "A file of bearer tokens that senders need one of, one a line; empty = none is needed."
-    )
-    tls_certificate: str = setting("", "Our certificate (PEM); empty = no TLS.")
-    tls_key: str = setting("", "The key of our certificate (PEM).")
-    tls_clients: str = setting(
-        "", "Who signs the certificates of senders (PEM); empty = they need none."
-    )
-    give_up_hours: float = setting(
-        24.0,
-        "What a sink did not take for so long is given up, and counted.",
-        "must be > 0 and finite",
-        lambda v: 0 < v < math.inf,
-    )
-    relearn_hours: int = setting(
-        24,
-        "A pattern learns again when its model knows nothing of the last hours; 0 = never.",
-        "must be >= 0",
-        lambda v: v >= 0,
-    )
-
-
 @dataclass(frozen=True, slots=True)
 class MachineSettings:
     """`[machine]`: what this machine may be asked for."""
@@ -300,30 +148,6 @@ class Settings:
     machine: MachineSettings = field(default_factory=MachineSettings)
 
 
-def check(section: str, values: Any) -> None:
-    """Hold every value of a section against its type and rule.
-
-    Errors: InformerError that names the key, the rule and the value.
-    """
-    for known in fields(values):
-        value = getattr(values, known.name)
-        rule, holds = known.metadata["rule"], known.metadata["holds"]
-        wrong_type = not _fits(value, known.metadata["default"])
-        if wrong_type or (holds is not None and not holds(value)):
-            needed = rule or f"must be a {type(known.metadata['default']).__name__}"
-            raise InformerError(f"{section}.{known.name} {needed}, got {value!r}")
-        if not _is_unicode(value):
-            raise InformerError(f"{section}.{known.name} must be Unicode text, got {value!r}")
-
-
-def _fits(value: Any, default: Any) -> bool:
-    if isinstance(default, bool) or isinstance(value, bool):
-        return isinstance(value, bool) and isinstance(default, bool)
-    if isinstance(default, float):
-        return isinstance(value, int | float)
-    return isinstance(value, type(default))
-
-
 def _is_rule(value: Any) -> bool:
     if not isinstance(value, tuple) or [type(x) for x in value] != [str, str]:
         return False
@@ -332,12 +156,3 @@ def _is_rule(value: Any) -> bool:
     except re.error:
         return False
     return True
-
-
-def _is_unicode(value: Any) -> bool:
-    """Whether texts can be written down: bytes that are no UTF-8 reach us as lone surrogates."""
-    if isinstance(value, dict):
-        return all(_is_unicode(x) for pair in value.items() for x in pair)
-    if isinstance(value, tuple):
-        return all(_is_unicode(x) for x in value)
-    return not isinstance(value, str) or not re.search("[\ud800-\udfff]", value)

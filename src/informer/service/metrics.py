@@ -6,10 +6,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from informer.service.loop import Loop
-from informer.service.outbox import Outbox
-from informer.service.reception import Reception
-from informer.service.spool import Spool
+from informer.service.parts import Parts
 
 NS = 1e9
 
@@ -17,13 +14,12 @@ NS = 1e9
 class Figures(Collector):
     """Collected when asked for: nothing is counted twice."""
 
-    def __init__(self, reception: Reception, spool: Spool, loop: Loop, outbox: Outbox) -> None:
-        self._reception, self._spool, self._loop = reception, spool, loop
-        self._outbox = outbox
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
 
     def collect(self) -> Iterator[Metric]:
         """All metrics."""
-        received, loop = self._reception.received, self._loop.figures
+        received, loop = self._parts.reception.received, self._parts.loop.figures
         yield _counter("informer_messages_received", "OTLP messages taken.", received.messages)
         yield _counter("informer_spans_received", "Spans in messages taken.", received.spans)
         yield _by_reason(
@@ -38,7 +34,7 @@ class Figures(Collector):
         yield _counter("informer_steps_closed", "Steps that were judged.", loop.steps)
         yield _counter("informer_chains", "Chains in closed steps.", loop.chains)
         yield _gauge("informer_spans_open", "Spans of steps not closed.", loop.open_spans)
-        yield _gauge("informer_spool_bytes", "Bytes that wait on disk.", self._spool.size)
+        yield _gauge("informer_spool_bytes", "Bytes that wait on disk.", self._parts.spool.size)
         lag = (loop.stream_ns - loop.closed_ns) / NS if loop.stream_ns else 0.0
         yield _gauge("informer_lag_seconds", "From the end of the last closed step to now.", lag)
         yield _gauge("informer_look_seconds", "What closing the last steps took.", loop.look_s)
@@ -46,15 +42,15 @@ class Figures(Collector):
         notices = CounterMetricFamily(
             "informer_notices", "Tries to tell a sink.", labels=["sink", "how"]
         )
-        for (sink, how), count in sorted(self._outbox.tries.items()):
+        for (sink, how), count in sorted(self._parts.outbox.tries.items()):
             notices.add_metric([sink, how], count)
         yield notices
 
 
-def exposition(reception: Reception, spool: Spool, loop: Loop, outbox: Outbox) -> bytes:
+def exposition(parts: Parts) -> bytes:
     """The text that Prometheus reads."""
     registry = CollectorRegistry()
-    registry.register(Figures(reception, spool, loop, outbox))
+    registry.register(Figures(parts))
     return generate_latest(registry)
 
 

@@ -1,7 +1,5 @@
 """What the service answers by HTTP: traces in on one address, health and metrics on another."""
 
-from collections.abc import Callable
-
 import orjson
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
@@ -10,12 +8,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from informer.service.access import Tokens
-from informer.service.loop import Loop
 from informer.service.metrics import exposition
 from informer.service.otlp_http import TracesEndpoint
-from informer.service.outbox import Outbox
+from informer.service.parts import Parts
 from informer.service.reception import Reception
-from informer.service.spool import Spool
 
 MOST_FAILURES = 3  # of looks in a row, before nobody should rely on it
 
@@ -30,31 +26,25 @@ def traces_app(reception: Reception, tokens: Tokens) -> Starlette:
     return Starlette(routes=[Route("/v1/traces", traces, methods=["POST"])])
 
 
-def health_app(
-    reception: Reception,
-    spool: Spool,
-    loop: Loop,
-    outbox: Outbox,
-    is_alive: Callable[[], bool],
-) -> Starlette:
+def health_app(parts: Parts) -> Starlette:
     """GET /healthz, /readyz and /metrics."""
 
     async def healthz(request: Request) -> Response:
-        return _told(200 if is_alive() else 503, {"alive": is_alive()})
+        return _told(200 if parts.is_alive else 503, {"alive": parts.is_alive})
 
     async def readyz(request: Request) -> Response:
-        figures = loop.figures
+        figures = parts.loop.figures
         why = []
-        if not is_alive():
+        if not parts.is_alive:
             why.append("the loop has ended")
         if figures.failures >= MOST_FAILURES:
             why.append(f"steps cannot be closed: {figures.error}")
-        if spool.is_full:
+        if parts.spool.is_full:
             why.append("the spool is full")
         return _told(503 if why else 200, {"ready": not why, "why": why})
 
     async def metrics(request: Request) -> Response:
-        text = exposition(reception, spool, loop, outbox)
+        text = exposition(parts)
         return Response(text, media_type=CONTENT_TYPE_LATEST)
 
     return Starlette(

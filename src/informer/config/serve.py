@@ -1,0 +1,73 @@
+"""Settings of `informer serve`: what it listens on, and what it keeps."""
+
+import math
+from dataclasses import dataclass
+
+from informer.config.rules import SIZE, setting
+
+
+def _is_address(value: str) -> bool:
+    host, _, port = value.rpartition(":")
+    return value == "" or (bool(host) and port.isdigit() and int(port) <= 65_535)
+
+
+@dataclass(frozen=True, slots=True)
+class ServeSettings:
+    """`[serve]`: how spans come to `informer serve`, and how long they are waited for."""
+
+    grpc: str = setting(
+        "127.0.0.1:4317",
+        "Where OTLP over gRPC is taken, host:port; empty = nowhere.",
+        "must be empty or host:port",
+        _is_address,
+    )
+    http: str = setting(
+        "127.0.0.1:4318",
+        "Where OTLP over HTTP is taken, host:port; empty = nowhere.",
+        "must be empty or host:port",
+        _is_address,
+    )
+    web: str = setting(
+        "127.0.0.1:8480",
+        "Where health and metrics are answered, host:port; empty = nowhere.",
+        "must be empty or host:port",
+        _is_address,
+    )
+    watermark_s: int = setting(
+        30,
+        "How long a step waits for late spans, in seconds of stream time.",
+        "must be 0 to 3600",
+        lambda v: 0 <= v <= 3_600,
+    )
+    message: str = setting(
+        "16MiB",
+        "The largest message that is taken, unpacked.",
+        "must be a size such as 16MiB",
+        lambda v: SIZE.fullmatch(v) is not None,
+    )
+    spool: str = setting(
+        "4GB",
+        "Room on disk for spans of steps that are not closed; full, senders are told to wait.",
+        "must be a size such as 4GB",
+        lambda v: SIZE.fullmatch(v) is not None,
+    )
+    tokens_file: str = setting(
+        "", "A file of bearer tokens that senders need one of, one a line; empty = none is needed."
+    )
+    tls_certificate: str = setting("", "Our certificate (PEM); empty = no TLS.")
+    tls_key: str = setting("", "The key of our certificate (PEM).")
+    tls_clients: str = setting(
+        "", "Who signs the certificates of senders (PEM); empty = they need none."
+    )
+    give_up_hours: float = setting(
+        24.0,
+        "What a sink did not take for so long is given up, and counted.",
+        "must be > 0 and finite",
+        lambda v: 0 < v < math.inf,
+    )
+    relearn_hours: int = setting(
+        24,
+        "A pattern learns again when its model knows nothing of the last hours; 0 = never.",
+        "must be >= 0",
+        lambda v: v >= 0,
+    )

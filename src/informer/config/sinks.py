@@ -1,0 +1,65 @@
+"""Settings of the sinks: where incidents are told while `serve` runs."""
+
+import re
+from dataclasses import dataclass
+
+from informer.config.rules import setting
+
+
+def _is_url(value: str) -> bool:
+    return value == "" or re.fullmatch(r"https?://[^/\s?#]+(/[^\s?#]*)?", value) is not None
+
+
+def _is_time_out(value: float) -> bool:
+    return 0 < value <= 300
+
+
+@dataclass(frozen=True, slots=True)
+class AlertmanagerSettings:
+    """`[alertmanager]`: incidents as alerts in Prometheus' Alertmanager while `serve` runs."""
+
+    url: str = setting(
+        "",
+        "Where Alertmanager is, without /api/v2/alerts; empty = nobody is told.",
+        "must be empty or http:// or https:// with a host, without a query",
+        _is_url,
+    )
+    token_file: str = setting("", "A file with the bearer token to show; empty = none.")
+    timeout_s: float = setting(
+        10.0, "A try is cut off after so long.", "must be above 0 and at most 300", _is_time_out
+    )
+    refresh_s: int = setting(
+        60,
+        "Alerts of open incidents are sent again so often; they lapse after four times as long.",
+        "must be 10 to 3600",
+        lambda v: 10 <= v <= 3_600,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookSettings:
+    """`[webhook]`: incidents posted to an address of yours or to a chat while `serve` runs."""
+
+    url: str = setting(
+        "",
+        "Where they are posted; empty = nowhere, unless `url_file` says where.",
+        "must be empty or http:// or https:// with a host, without a query",
+        _is_url,
+    )
+    url_file: str = setting(
+        "", "A file with the address, for addresses that are secret as those of chats are."
+    )
+    form: str = setting(
+        "json",
+        "`json` is the whole incident, `cloudevents` the same as a CloudEvent, `slack` a message "
+        "for Slack and what reads its form.",
+        "must be json, cloudevents or slack",
+        lambda v: v in ("json", "cloudevents", "slack"),
+    )
+    secret_file: str = setting(
+        "", "A file with the key that signs what is posted (HMAC-SHA256); empty = not signed."
+    )
+    token_file: str = setting("", "A file with the bearer token to show; empty = none.")
+    timeout_s: float = setting(
+        10.0, "A try is cut off after so long.", "must be above 0 and at most 300", _is_time_out
+    )

@@ -1,0 +1,120 @@
+"""Servers: what listens for the service, each begun on its own and all ended together."""
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import grpc
+import uvicorn
+from starlette.applications import Starlette
+
+from informer.core.errors import InformerError
+from informer.service.access import Certificates, Tokens, check_address
+from informer.service.otlp_grpc import serve_grpc
+from informer.service.reception import Reception
+
+GRACE_S = 5.0  # for messages under way when the service ends
+MOST_CONNECTIONS = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Where the service listens; None = nowhere."""
+
+    grpc: int | None
+    http: int | None
+    web: int | None
+
+
+class Servers:
+    """Begun one by one; ended, the last first, when the stack is left."""
+
+    def __init__(self, stack: contextlib.AsyncExitStack, files: Certificates) -> None:
+        self._stack, self._files = stack, files
+
+    async def begin_grpc(self, reception: Reception, tokens: Tokens, address: str) -> int | None:
+        """Take OTLP over gRPC; the port. Errors: InformerError when it cannot listen there."""
+        if not address:
+            return None
+        credentials = _grpc_credentials(self._files)
+        server, port = await serve_grpc(reception, tokens, address, credentials)
+        self._stack.push_async_callback(server.stop, GRACE_S)
+        return port
+
+    async def begin_web(self, name: str, app: Starlette, address: str) -> int | None:
+        """Serve an app by HTTP; the port. `name` is that of the setting.
+
+        Errors: InformerError when it cannot listen there.
+        """
+        if not address:
+            return None
+        host, port = check_address(name, address, safe=True)
+        files = self._files
+        server = _Server(
+            _config(
+                app,
+                host=host,
+                port=port,
+                ssl_certfile=files.certificate or None,
+                ssl_keyfile=files.key or None,
+                ssl_ca_certs=files.clients or None,
+                ssl_cert_reqs=ssl.CERT_REQUIRED if files.clients else ssl.CERT_NONE,
+            )
+        )
+        await self._begin(server, f"{name} cannot listen on {address}: is it in use?")
+        bound: int = server.servers[0].sockets[0].getsockname()[1]
+        return bound
+
+    async def _begin(self, server: "_Server", failed: str) -> None:
+        task = asyncio.create_task(_run(server))
+        while not server.started:
+            if task.done():
+                raise InformerError(failed)
+            await asyncio.sleep(0.01)
+
+        async def end() -> None:
+            server.should_exit = True
+            await task
+
+        self._stack.push_async_callback(end)
+
+
+class _Server(uvicorn.Server):
+    """A web server that leaves signals to the service."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Capture none."""
+        yield
+
+
+def _config(app: Starlette, **other: object) -> uvicorn.Config:
+    given: dict[str, object] = {
+        "log_level": "warning",
+        "access_log": False,
+        "lifespan": "off",
+        "server_header": False,
+        "limit_concurrency": MOST_CONNECTIONS,
+        "timeout_keep_alive": 30,
+        "timeout_graceful_shutdown": int(GRACE_S),
+    }
+    return uvicorn.Config(app, **(given | other))  # type: ignore[arg-type]
+
+
+async def _run(server: _Server) -> None:
+    with contextlib.suppress(SystemExit):  # what uvicorn says when it cannot listen
+        await server.serve()
+
+
+def _grpc_credentials(files: Certificates) -> grpc.ServerCredentials | None:
+    if not files.given:
+        return None
+    clients = Path(files.clients).read_bytes() if files.clients else None
+    return grpc.ssl_server_credentials(
+        [(Path(files.key).read_bytes(), Path(files.certificate).read_bytes())],
+        root_certificates=clients,
+        require_client_auth=clients is not None,
+    )
