@@ -1,4 +1,4 @@
-"""`kill -9` at any moment: no step twice, no span lost that was acknowledged, nothing told twice."""
+"""`kill -9` at any moment: no step judged twice, no acknowledged span lost, nothing told twice."""
 
 import random
 import subprocess

@@ -11,12 +11,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from shutil import disk_usage
 from typing import BinaryIO
 
 from informer.core.errors import InformerError
 
 SUFFIX = ".otlp"
 log = logging.getLogger(__name__)
+SEGMENT_BYTES, SEGMENTS = 16 << 20, 64  # at most so large, at least so many in a full spool
 LENGTH_BYTES = 4  # of a message, big-endian, as collectors write it
 
 
@@ -41,20 +43,18 @@ class Spool:
         folder: Path,
         *,
         most_bytes: int,
-        segment_bytes: int = 16 << 20,
+        segment_bytes: int | None = None,
         segment_s: float = 1.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """A segment is sealed when it holds so many bytes or is so old.
+        """A segment is sealed when it holds so many bytes or is so old; it goes as a whole, so
+        that a spool holds many of them.
 
         Errors: InformerError when the folder cannot be written.
         """
         self._folder = folder
-        self._most_bytes, self._segment_bytes, self._segment_s = (
-            most_bytes,
-            segment_bytes,
-            segment_s,
-        )
+        self._most_bytes, self._segment_s = most_bytes, segment_s
+        self._segment_bytes = segment_bytes or min(SEGMENT_BYTES, most_bytes // SEGMENTS)
         self._clock = clock
         self._lock = threading.Lock()
         self._file: BinaryIO | None = None
@@ -77,8 +77,9 @@ class Spool:
 
     @property
     def is_full(self) -> bool:
-        """Whether another segment would find no room."""
-        return self.size + self._segment_bytes > self._most_bytes
+        """Whether another segment would find no room, here or on the disk."""
+        left = min(self._most_bytes - self.size, disk_usage(self._folder).free)
+        return left < self._segment_bytes
 
     def add(self, message: bytes) -> None:
         """Keep a message. Errors: SpoolFullError when there is no room, here or on the disk."""
