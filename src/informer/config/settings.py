@@ -8,6 +8,7 @@ from typing import Any
 from informer.config.rules import SIZE, setting
 from informer.config.serve import ServeSettings
 from informer.config.sinks import AlertmanagerSettings, WebhookSettings
+from informer.config.streams import KafkaSettings, TailSettings
 from informer.core.formats import FORMATS
 
 ENGINE = r"duckdb|spark|spark:.+|clickhouses?://([^:@/]+@)?[^@/:]+(:\d+)?|chdb:.+"
@@ -143,6 +144,8 @@ class Settings:
     alerts: AlertSettings = field(default_factory=AlertSettings)
     learning: LearningSettings = field(default_factory=LearningSettings)
     serve: ServeSettings = field(default_factory=ServeSettings)
+    kafka: KafkaSettings = field(default_factory=KafkaSettings)
+    tail: TailSettings = field(default_factory=TailSettings)
     alertmanager: AlertmanagerSettings = field(default_factory=AlertmanagerSettings)
     webhook: WebhookSettings = field(default_factory=WebhookSettings)
     machine: MachineSettings = field(default_factory=MachineSettings)

@@ -29,6 +29,7 @@ from informer.pipeline.memory import (
 from informer.pipeline.open_spans import Came, OpenSpans
 from informer.pipeline.progress import silent
 from informer.pipeline.sampled import counted_by
+from informer.pipeline.strangers import share_methods, share_names
 from informer.pipeline.teaching import barred_steps
 from informer.pipeline.tell import Look, tell
 from informer.pipeline.watch import Watch
@@ -58,6 +59,7 @@ class Closed:
     late: int
     chains: int
     incidents: pa.Table  # INCIDENTS that opened or went on
+    strangers: int  # names that were too many, and share one
 
 
 class Online:
@@ -109,7 +111,7 @@ class Online:
         """
         grid = self._grid(until_ns)
         taken = self.open.take(grid.start_ns, grid.end_ns, began_ns=self.began_ns)
-        self._learn_names()
+        strangers = self._learn_names()
         known = self.home.get("remote_entries").get("pairs", [])
         entries = tuple((service, method) for service, method in known)
         chains = build_chains(self.scratch, key=self.home.key, remote_entries=entries)
@@ -136,17 +138,23 @@ class Online:
         told = tell(self.home, self.scratch, look, beside)
         self.note, self.closed_ns = note, grid.end_ns
         self._missing = [m for m in self._missing if m[1] > grid.end_ns]
-        return Closed(newest.grid, taken.spans, taken.late, chains.chains, told.incidents)
+        return Closed(
+            newest.grid, taken.spans, taken.late, chains.chains, told.incidents, strangers
+        )
 
     def shut(self) -> None:
         """Let the scratch engine go; what is open is lost from it."""
         self.scratch.close()
 
-    def _learn_names(self) -> None:
+    def _learn_names(self) -> int:
+        """Make `methods` and the known `rpcs`; how many names are shared, for they are too many."""
+        self.scratch.write("rpcs", self.home.table("rpcs"))
+        strangers = share_names(self.scratch)
         templates = Templates.from_json(self.home.get("templates"))
         operations = self.scratch.query(OPERATIONS)
         self.scratch.write("methods", templates.mapping(operations))
-        self.scratch.write("rpcs", self.home.table("rpcs"))
+        share_methods(self.scratch)
+        return strangers
 
     def _grid(self, until_ns: int) -> Grid:
         steps = (until_ns - self.closed_ns) // self.step_ns

@@ -17,6 +17,9 @@ from informer.detections.novelty import Novel
 from informer.forecasts.online import NextStep
 from informer.pipeline.history import CONTEXT_DAYS, LONGEST_GAP_DAYS
 from informer.pipeline.judge import Gathered, Judged
+from informer.pipeline.strangers import most_met
+
+MOST_VERSIONS = 100  # of a service in the window; who sends spans may name a million
 
 
 @dataclass(slots=True)
@@ -190,7 +193,7 @@ def _longer(before: PatternTraffic, newest: PatternTraffic) -> PatternTraffic:
 
 def _news(before: list[Novel], newest: list[Novel], known: int, steps: int) -> list[Novel]:
     found = {(n.what, n.name): n for n in before}
-    now = {(n.what, n.name): n for n in newest}
+    now = {(n.what, n.name): n for n in most_met(newest)}
     joined = []
     for key in found | now:
         one = found.get(key) or now[key]
@@ -205,7 +208,7 @@ def _news(before: list[Novel], newest: list[Novel], known: int, steps: int) -> l
             for name in ("calls", "met")
         )
         joined.append(replace(one, calls=calls, met=met))
-    return joined
+    return most_met(joined)
 
 
 def _workloads(
@@ -214,12 +217,14 @@ def _workloads(
     found: dict[str, dict[str, Floats]] = {}
     for service in before.workloads | newest.workloads:
         first, more = (o.workloads.get(service, {}) for o in (before, newest))
-        found[service] = {
+        versions = {
             version: np.concatenate(
                 [first.get(version, np.zeros(known)), more.get(version, np.zeros(steps))]
             )
             for version in first | more
         }
+        busiest = sorted(versions, key=lambda v: -float(versions[v].sum()))[:MOST_VERSIONS]
+        found[service] = {v: calls for v, calls in versions.items() if v in busiest}
     return found
 
 

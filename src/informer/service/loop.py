@@ -15,8 +15,9 @@ from typing import Any, TypeVar
 
 from informer.pipeline.online import Closed, Online
 from informer.pipeline.workspace import Workspace
-from informer.service.spool import Segment, Spool
-from informer.spans.open import open_frames
+from informer.service.segment_sources import sources_of
+from informer.service.segments import Segment
+from informer.service.spool import Spool
 
 PAUSE_S = 0.2  # between two looks at the spool
 MOST_STEPS = 60  # closed at once: what was missed in an outage is caught up piece by piece
@@ -36,6 +37,7 @@ class Figures:
     late: int = 0
     steps: int = 0
     chains: int = 0
+    strangers: int = 0  # names that were too many, and share one
     open_spans: int = 0
     stream_ns: int = 0
     closed_ns: int = 0
@@ -67,6 +69,7 @@ class Loop:
         # Between what was there at the start and what comes next, nobody listened.
         self._last_old = max((s.number for s in spool.sealed()), default=0)
         self._resumed = self._online.closed_ns > 0
+        self._heard_ns = self._online.closed_ns
 
     def ask(self, work: Callable[[Workspace], T]) -> "Future[T]":
         """Do this with the workspace between two steps; errors come with the future."""
@@ -123,13 +126,15 @@ class Loop:
         self._begin()
 
     def _take_in(self, segment: Segment) -> None:
-        source = self._home.settings.source
-        frames = open_frames(segment.path, correlate=source.correlate, where=source.where or None)
-        heard_ns = max(self._online.open.stream_ns, self._online.closed_ns)
-        came = self._online.add([frames], segment.number, now_ns=self._clock_ns())
-        if segment.number > self._last_old and self._resumed and came.first_ns > heard_ns:
-            self._online.missed(heard_ns, came.first_ns)
-        if segment.number > self._last_old and came.spans:
+        with sources_of(segment, self._home.settings.source) as sources:
+            came = self._online.add(sources, segment.number, now_ns=self._clock_ns())
+        is_new = segment.number > self._last_old
+        if not is_new:
+            self._heard_ns = max(self._online.open.stream_ns, self._online.closed_ns)
+        # Sources that go back miss nothing while the service is down.
+        if is_new and self._resumed and came.spans and not segment.replayable:
+            if came.first_ns > self._heard_ns:
+                self._online.missed(self._heard_ns, came.first_ns)
             self._resumed = False
         self._staged = segment.number
         if segment.number > self._counted:
@@ -158,6 +163,7 @@ class Loop:
         figures.late += closed.late
         figures.steps += len(closed.grid.seen)
         figures.chains += closed.chains
+        figures.strangers += closed.strangers
         figures.closed_ns = closed.grid.end_ns
         figures.failures, figures.error = 0, ""
 

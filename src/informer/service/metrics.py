@@ -1,5 +1,6 @@
 """What Prometheus is told of the service itself."""
 
+from collections import Counter
 from collections.abc import Iterator
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -7,6 +8,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from informer.service.parts import Parts
+from informer.service.reception import Received
 
 NS = 1e9
 
@@ -19,7 +21,7 @@ class Figures(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """All metrics."""
-        received, loop = self._parts.reception.received, self._parts.loop.figures
+        received, loop = self._received(), self._parts.loop.figures
         yield _counter("informer_messages_received", "OTLP messages taken.", received.messages)
         yield _counter("informer_spans_received", "Spans in messages taken.", received.spans)
         yield _by_reason(
@@ -33,6 +35,11 @@ class Figures(Collector):
         yield _counter("informer_spans_judged", "Spans in closed steps.", loop.judged)
         yield _counter("informer_steps_closed", "Steps that were judged.", loop.steps)
         yield _counter("informer_chains", "Chains in closed steps.", loop.chains)
+        yield _counter(
+            "informer_names_shared",
+            "New names of services, peers and versions that were too many, and share one.",
+            loop.strangers,
+        )
         yield _gauge("informer_spans_open", "Spans of steps not closed.", loop.open_spans)
         yield _gauge("informer_spool_bytes", "Bytes that wait on disk.", self._parts.spool.size)
         lag = (loop.stream_ns - loop.closed_ns) / NS if loop.stream_ns else 0.0
@@ -45,6 +52,35 @@ class Figures(Collector):
         for (sink, how), count in sorted(self._parts.outbox.tries.items()):
             notices.add_metric([sink, how], count)
         yield notices
+        yield from self._of_streams()
+
+    def _received(self) -> Received:
+        """What came in whatever way."""
+        streams = self._parts.streams.all
+        every = [self._parts.reception.received, *(s.received for s in streams)]
+        return Received(
+            sum(r.messages for r in every),
+            sum(r.spans for r in every),
+            sum(r.malformed for r in every),
+            sum((r.refused for r in every), Counter()),
+        )
+
+    def _of_streams(self) -> Iterator[Metric]:
+        lag = GaugeMetricFamily(
+            "informer_stream_lag",
+            "What is there and was not read: messages of Kafka, bytes of logs.",
+            labels=["stream", "place"],
+        )
+        errors = CounterMetricFamily(
+            "informer_stream_errors", "What went wrong with a stream.", labels=["stream", "what"]
+        )
+        for stream in self._parts.streams.all:
+            for place, behind in sorted(stream.lag().items()):
+                lag.add_metric([stream.name, place], behind)
+            for what, count in sorted(stream.errors.items()):
+                errors.add_metric([stream.name, what], count)
+        yield lag
+        yield errors
 
 
 def exposition(parts: Parts) -> bytes:

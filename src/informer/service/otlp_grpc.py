@@ -1,18 +1,23 @@
 """OTLP over gRPC: TraceService/Export."""
 
 import grpc
+from google.rpc.error_details_pb2 import RetryInfo
+from google.rpc.status_pb2 import Status
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from informer.core.errors import InformerError
 from informer.service.access import Tokens
+from informer.service.limits import RETRY_S
 from informer.service.reception import Reception, RefusedError
 
 SERVICE, METHOD = "opentelemetry.proto.collector.trace.v1.TraceService", "Export"
 ROOM_FOR_HEADERS = 64 << 10
 MOST_CALLS = 64  # at a time; more are refused, and come again
-# Clients try again after UNAVAILABLE; after RESOURCE_EXHAUSTED only where they are told when.
+# As OTLP has it: who is to come again later is told UNAVAILABLE, and when. After RESOURCE_EXHAUSTED
+# without that nobody comes again.
 STATUS = {
     "too_large": grpc.StatusCode.RESOURCE_EXHAUSTED,
+    "too_many_spans": grpc.StatusCode.INVALID_ARGUMENT,
     "malformed": grpc.StatusCode.INVALID_ARGUMENT,
     "no_room": grpc.StatusCode.UNAVAILABLE,
 }
@@ -35,8 +40,22 @@ class Exporting:
         try:
             return self._reception.take(message)
         except RefusedError as refused:
-            await context.abort(STATUS[refused.reason], str(refused))
+            await context.abort(
+                STATUS[refused.reason], str(refused), _later(refused) if refused.again else ()
+            )
         raise AssertionError("abort raises")
+
+
+def _later(refused: RefusedError) -> tuple[tuple[str, bytes], ...]:
+    """When to come again: where gRPC has it, and where the Python SDK looks for it."""
+    info = RetryInfo()
+    info.retry_delay.seconds = RETRY_S
+    status = Status(code=STATUS[refused.reason].value[0], message=str(refused))
+    status.details.add().Pack(info)
+    return (
+        ("grpc-status-details-bin", status.SerializeToString()),
+        ("google.rpc.retryinfo-bin", info.SerializeToString()),
+    )
 
 
 async def serve_grpc(

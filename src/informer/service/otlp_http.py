@@ -1,20 +1,21 @@
 """OTLP over HTTP: POST /v1/traces, protobuf or JSON, as it is or gzip."""
 
-import asyncio
 import zlib
 
 import orjson
+from google.rpc.status_pb2 import Status
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from informer.service.access import Tokens
+from informer.service.limits import RETRY_S
 from informer.service.reception import Reception, RefusedError
 
 PROTOBUF, JSON = "application/x-protobuf", "application/json"
-STATUS = {"too_large": 413, "malformed": 400, "no_room": 503}
-RETRY_S = 5
-BODY_S = 30.0  # for a whole body: who sends it drop by drop is cut off
+# 503 and not 429: the SDKs of some languages drop what was answered with 429.
+STATUS = {"too_large": 413, "too_many_spans": 413, "malformed": 400, "no_room": 503}
+CODE = {400: 3, 401: 16, 413: 3, 415: 3, 503: 14}  # of google.rpc.Status
 
 
 class TracesEndpoint:
@@ -25,32 +26,28 @@ class TracesEndpoint:
 
     async def __call__(self, request: Request) -> Response:
         """Keep a message, or say why not."""
+        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if not self._tokens.admit(request.headers.get("authorization", "")):
             self._reception.received.refused["no_token"] += 1
-            return _said(401, "a bearer token is needed", **{"WWW-Authenticate": "Bearer"})
-        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+            return _said(kind, 401, "a bearer token is needed", **{"WWW-Authenticate": "Bearer"})
         if kind not in (PROTOBUF, JSON):
             self._reception.received.refused["other_type"] += 1
-            return _said(415, f"Content-Type must be {PROTOBUF} or {JSON}")
+            return _said(kind, 415, f"Content-Type must be {PROTOBUF} or {JSON}")
         packing = request.headers.get("content-encoding", "identity").strip().lower()
         if packing not in ("identity", "", "gzip"):
             self._reception.received.refused["other_packing"] += 1
-            return _said(415, "Content-Encoding must be gzip or none")
+            return _said(kind, 415, "Content-Encoding must be gzip or none")
         try:
-            async with asyncio.timeout(BODY_S):
-                body = await _body(request, self._reception.most_message_bytes)
+            body = await _body(request, self._reception.most_message_bytes)
             if packing == "gzip":
                 body = gunzipped(body, self._reception.most_message_bytes)
             answer = self._reception.take(body, is_json=kind == JSON)
-        except TimeoutError:
-            self._reception.received.refused["too_slow"] += 1
-            return _said(408, "the body took too long")
         except ClientDisconnect:
             self._reception.received.refused["broken_off"] += 1
-            return _said(400, "the connection broke off")
+            return _said(kind, 400, "the connection broke off")
         except RefusedError as refused:
             headers = {"Retry-After": str(RETRY_S)} if refused.again else {}
-            return _said(STATUS[refused.reason], str(refused), **headers)
+            return _said(kind, STATUS[refused.reason], str(refused), **headers)
         return _answered(answer, kind)
 
 
@@ -96,6 +93,10 @@ def _answered(answer: ExportTraceServiceResponse, kind: str) -> Response:
     return Response(orjson.dumps(told), media_type=JSON)
 
 
-def _said(status: int, words: str, **headers: str) -> Response:
-    body = orjson.dumps({"message": words})
+def _said(kind: str, status: int, words: str, **headers: str) -> Response:
+    """A refusal as a google.rpc.Status, in the encoding of the request."""
+    if kind == PROTOBUF:
+        told = Status(code=CODE[status], message=words).SerializeToString()
+        return Response(told, status, media_type=PROTOBUF, headers=headers)
+    body = orjson.dumps({"code": CODE[status], "message": words})
     return Response(body, status, media_type=JSON, headers=headers)

@@ -7,6 +7,7 @@ from informer.service.loop import Loop
 from informer.service.outbox import Outbox
 from informer.service.reception import Reception
 from informer.service.spool import Spool
+from informer.service.streams import Streams
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,7 @@ class Parts:
     loop: Loop
     thread: threading.Thread  # of the loop; nobody else works on the workspace
     outbox: Outbox
+    streams: Streams
 
     @property
     def is_alive(self) -> bool:

@@ -10,6 +10,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
 )
 
+from informer.service.limits import MOST_SPANS
 from informer.service.spool import Spool, SpoolFullError
 
 TRACE_ID_BYTES, SPAN_ID_BYTES = 16, 8
@@ -24,14 +25,29 @@ class RefusedError(Exception):
         self.reason, self.again = reason, again
 
 
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A message that may be kept, and what is in it."""
+
+    message: bytes
+    spans: int
+    malformed: int  # of them
+
+
 @dataclass(slots=True)
 class Received:
-    """Counts since the start."""
+    """Counts since the start; written by one thread."""
 
     messages: int = 0
     spans: int = 0  # in messages that were taken
     malformed: int = 0  # of them, told back and left out later
     refused: Counter[str] = field(default_factory=Counter)  # messages, by reason
+
+    def count(self, checked: Checked) -> None:
+        """Count a message that was kept."""
+        self.messages += 1
+        self.spans += checked.spans
+        self.malformed += checked.malformed
 
 
 class Reception:
@@ -55,31 +71,35 @@ class Reception:
         return answer
 
     def _take(self, message: bytes, is_json: bool) -> ExportTraceServiceResponse:
-        if len(message) > self.most_message_bytes:
-            raise RefusedError(
-                "too_large",
-                f"a message may have {self.most_message_bytes} bytes, got {len(message)}",
-            )
-        if is_json:
-            message = message.lstrip()  # in the spool, JSON is told by its first byte
-        spans, malformed = counted_json(message) if is_json else counted(message)
-        if spans:
+        checked = check_message(message, is_json, self.most_message_bytes)
+        if checked.spans:
             try:
-                self._spool.add(message)
+                self._spool.add(checked.message)
             except SpoolFullError as error:
                 words = "no room for spans at the moment, try again later"
                 raise RefusedError("no_room", words, again=True) from error
-        self.received.messages += 1
-        self.received.spans += spans
-        self.received.malformed += malformed
+        self.received.count(checked)
         answer = ExportTraceServiceResponse()
-        if malformed:
-            answer.partial_success.rejected_spans = malformed
+        if checked.malformed:
+            answer.partial_success.rejected_spans = checked.malformed
             answer.partial_success.error_message = (
                 "left out: spans without a trace id of 16 bytes, a span id of 8 bytes, "
                 "a service.name or a start"
             )
         return answer
+
+
+def check_message(message: bytes, is_json: bool, most_bytes: int) -> Checked:
+    """What is in an ExportTraceServiceRequest. Errors: RefusedError for what is none, or large."""
+    if len(message) > most_bytes:
+        words = f"a message may have {most_bytes} bytes, got {len(message)}"
+        raise RefusedError("too_large", words)
+    if is_json:
+        message = message.lstrip()  # in the spool, JSON is told by its first byte
+    spans, malformed = counted_json(message) if is_json else counted(message)
+    if spans > MOST_SPANS:
+        raise RefusedError("too_many_spans", f"a message may have {MOST_SPANS} spans, got {spans}")
+    return Checked(message, spans, malformed)
 
 
 def counted(message: bytes) -> tuple[int, int]:

@@ -25,6 +25,7 @@ from informer.service.reception import Reception
 from informer.service.relearning import learn_again
 from informer.service.servers import Ports, Servers
 from informer.service.spool import Spool
+from informer.service.streams import Streams, streams_of
 from informer.service.tellers import sinks_of
 from informer.service.web import health_app, traces_app
 
@@ -61,7 +62,8 @@ async def _serve(home: Workspace, insecure: bool, ready: Callable[[Ports], None]
         with contextlib.suppress(NotImplementedError, ValueError):  # not the main thread
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with _working(home, stop) as parts, contextlib.AsyncExitStack() as stack:
-        ports = await _listen(parts, Servers(stack, files), settings, tokens)
+        servers = Servers(stack, files, parts.reception.received.refused)
+        ports = await _listen(parts, servers, settings, tokens)
         if settings.relearn_hours:
             learning = asyncio.create_task(learn_again(parts.loop, settings.relearn_hours))
             stack.callback(learning.cancel)
@@ -77,6 +79,7 @@ async def _working(home: Workspace, stop: asyncio.Event) -> AsyncIterator[Parts]
     reception = Reception(spool, most_message_bytes=bytes_of(settings.message))
     sinks = sinks_of(home.settings)
     engine = home.engine.beside()
+    streams = Streams(streams_of(home.settings, spool))
     outbox = Outbox(engine, sinks, give_up_s=settings.give_up_hours * 3_600)
 
     def keep(incidents: pa.Table, note: Json) -> None:
@@ -89,9 +92,11 @@ async def _working(home: Workspace, stop: asyncio.Event) -> AsyncIterator[Parts]
     thread = threading.Thread(target=loop.run, name="informer-loop")
     thread.start()
     delivering = asyncio.create_task(outbox.run(stop))
+    streams.start()
     try:
-        yield Parts(reception, spool, loop, thread, outbox)
+        yield Parts(reception, spool, loop, thread, outbox, streams)
     finally:
+        await asyncio.to_thread(streams.stop)
         spool.close()
         loop.stop()
         await asyncio.to_thread(thread.join)

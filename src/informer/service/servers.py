@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import ssl
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +14,12 @@ from starlette.applications import Starlette
 
 from informer.core.errors import InformerError
 from informer.service.access import Certificates, Tokens, check_address
+from informer.service.guarded_http import guarded
+from informer.service.limits import Gate
 from informer.service.otlp_grpc import serve_grpc
 from informer.service.reception import Reception
 
 GRACE_S = 5.0  # for messages under way when the service ends
-MOST_CONNECTIONS = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +34,11 @@ class Ports:
 class Servers:
     """Begun one by one; ended, the last first, when the stack is left."""
 
-    def __init__(self, stack: contextlib.AsyncExitStack, files: Certificates) -> None:
-        self._stack, self._files = stack, files
+    def __init__(
+        self, stack: contextlib.AsyncExitStack, files: Certificates, refused: Counter[str]
+    ) -> None:
+        """`refused` counts what the web servers send away before anybody else hears of it."""
+        self._stack, self._files, self._refused = stack, files, refused
 
     async def begin_grpc(self, reception: Reception, tokens: Tokens, address: str) -> int | None:
         """Take OTLP over gRPC; the port. Errors: InformerError when it cannot listen there."""
@@ -56,6 +61,7 @@ class Servers:
         server = _Server(
             _config(
                 app,
+                http=guarded(Gate(self._refused)),
                 host=host,
                 port=port,
                 ssl_certfile=files.certificate or None,
@@ -97,7 +103,6 @@ def _config(app: Starlette, **other: object) -> uvicorn.Config:
         "access_log": False,
         "lifespan": "off",
         "server_header": False,
-        "limit_concurrency": MOST_CONNECTIONS,
         "timeout_keep_alive": 30,
         "timeout_graceful_shutdown": int(GRACE_S),
     }

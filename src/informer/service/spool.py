@@ -2,37 +2,34 @@
 
 A message is handed to the operating system before it is acknowledged: it outlives the process,
 `kill -9` included. Against a loss of power a segment is made sure of when it is sealed.
+
+A source that can go back (a topic, a file) hands over a group of messages with the places up to
+which it came by them. Both are kept, or neither: after a kill it goes on behind what is here.
 """
 
 import logging
 import os
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from shutil import disk_usage
 from typing import BinaryIO
 
-from informer.core.errors import InformerError
+import orjson
 
-SUFFIX = ".otlp"
+from informer.core.errors import InformerError
+from informer.service.marks import LINES, PREFIX_BYTES, Mark, Places, mark_message, moved
+from informer.service.segments import SUFFIX, Held, Segment, framed, mended
+
 log = logging.getLogger(__name__)
 SEGMENT_BYTES, SEGMENTS = 16 << 20, 64  # at most so large, at least so many in a full spool
-LENGTH_BYTES = 4  # of a message, big-endian, as collectors write it
+# Kept free, so that on a full disk what is closed can be noted, and make room.
+RESERVE, RESERVE_BYTES = "reserve", 64 << 10
 
 
 class SpoolFullError(Exception):
     """There is no room for a message: who sent it is to try again later."""
-
-
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """A file of messages that gets no more of them."""
-
-    number: int
-    path: Path
-    size: int  # bytes
 
 
 class Spool:
@@ -59,15 +56,24 @@ class Spool:
         self._lock = threading.Lock()
         self._file: BinaryIO | None = None
         self._began = 0.0
-        self._written = 0  # bytes of the open segment
+        self._held = Held()  # of the open segment
         self.torn = 0  # messages that a kill cut off; nobody was told that they had arrived
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            self._sealed = [self._mended(path) for path in sorted(folder.glob(f"*{SUFFIX}"))]
+            self._sealed = [
+                mended(path, self._tell_torn) for path in sorted(folder.glob(f"*{SUFFIX}"))
+            ]
+            self._reserve()
         except OSError as error:
             raise InformerError(f"{folder} cannot be written: {error.strerror}") from error
         self._sealed = [segment for segment in self._sealed if segment.size]
-        self._number = max([self._last_number(), *(s.number for s in self._sealed)])
+        last, upto, self._places = self._note()
+        self._number = max([last, *(s.number for s in self._sealed)])
+        for segment in self._sealed:
+            if segment.number > upto:
+                self._places = moved(self._places, segment.places)
+        self._settled: Places = {}
+        self._unsettled = [(s.number, s.places) for s in self._sealed if s.places]
 
     @property
     def size(self) -> int:
@@ -81,24 +87,38 @@ class Spool:
         left = min(self._most_bytes - self.size, disk_usage(self._folder).free)
         return left < self._segment_bytes
 
+    @property
+    def places(self) -> Places:
+        """Up to where its sources came, with all that was ever kept of them."""
+        with self._lock:
+            return dict(self._places)
+
+    @property
+    def settled(self) -> Places:
+        """Up to where, since the start, sources came with what is in closed steps alone."""
+        with self._lock:
+            return dict(self._settled)
+
     def add(self, message: bytes) -> None:
         """Keep a message. Errors: SpoolFullError when there is no room, here or on the disk."""
-        frame = len(message).to_bytes(LENGTH_BYTES, "big") + message
         with self._lock:
-            if self._size() + len(frame) > self._most_bytes:
-                raise SpoolFullError
-            try:
-                if self._file is None:
-                    self._begin()
-                assert self._file is not None
-                if self._file.write(frame) != len(frame):
-                    raise OSError("the disk took a part of a message")
-            except OSError as error:
-                self._take_back()
-                raise SpoolFullError from error
-            self._written += len(frame)
-            if self._written >= self._segment_bytes:
-                self._seal()
+            self._write(framed(message))
+            self._held.has_others = True
+            self._seal_full()
+
+    def add_group(self, messages: Sequence[bytes], places: Places) -> None:
+        """Keep messages of sources that can go back together with the places they came up to.
+
+        Errors: SpoolFullError as in `add`: then nothing of it is kept.
+        """
+        group = b"".join(map(framed, messages))
+        with self._lock:
+            self._write(framed(mark_message(Mark(places, len(group)))) + group)
+            held = self._held
+            held.has_lines |= any(m[:PREFIX_BYTES] == LINES for m in messages)
+            held.places = held.places | places
+            self._places = moved(self._places, places)
+            self._seal_full()
 
     def sealed(self) -> list[Segment]:
         """Segments that get no more messages, in order; one that is due is sealed first."""
@@ -112,9 +132,15 @@ class Spool:
         with self._lock:
             for segment in self._sealed:
                 if segment.number == number:
-                    self._keep_number(number)
+                    self._keep_note_anyhow(number)
                     segment.path.unlink(missing_ok=True)
+                    self._reserve()
             self._sealed = [s for s in self._sealed if s.number != number]
+            first = self._sealed[0].number if self._sealed else self._number + 1
+            if self._file is not None:
+                first = min(first, self._number)
+            while self._unsettled and self._unsettled[0][0] < first:
+                self._settled |= self._unsettled.pop(0)[1]
 
     def close(self) -> None:
         """Seal what is open: nothing more comes."""
@@ -123,7 +149,25 @@ class Spool:
                 self._seal()
 
     def _size(self) -> int:
-        return self._written + sum(s.size for s in self._sealed)
+        return self._held.size + sum(s.size for s in self._sealed)
+
+    def _write(self, frames: bytes) -> None:
+        if self._size() + len(frames) > self._most_bytes:
+            raise SpoolFullError
+        try:
+            if self._file is None:
+                self._begin()
+            assert self._file is not None
+            if self._file.write(frames) != len(frames):
+                raise OSError("the disk took a part of a message")
+        except OSError as error:
+            self._take_back()
+            raise SpoolFullError from error
+        self._held.size += len(frames)
+
+    def _seal_full(self) -> None:
+        if self._held.size >= self._segment_bytes:
+            self._seal()
 
     def _begin(self) -> None:
         path = self._path(self._number + 1)
@@ -131,13 +175,13 @@ class Spool:
         self._file = path.open("xb", buffering=0)
         self._number += 1
         self._began = self._clock()
-        self._written = 0
+        self._held = Held()
 
     def _take_back(self) -> None:
         """A message of which a part was written is none."""
         if self._file is not None:
-            self._file.truncate(self._written)
-            self._file.seek(self._written)
+            self._file.truncate(self._held.size)
+            self._file.seek(self._held.size)
 
     def _seal(self) -> None:
         assert self._file is not None
@@ -147,39 +191,59 @@ class Spool:
                 os.fsync(file.fileno())
             except OSError as error:  # what was written is there unless the power goes
                 log.error("a segment could not be made sure of: %s", error.strerror)
-        if self._written:
-            self._sealed.append(Segment(self._number, self._path(self._number), self._written))
+        if self._held.size:
+            segment = self._held.segment(self._number, self._path(self._number))
+            self._sealed.append(segment)
+            if segment.places:
+                self._unsettled.append((segment.number, segment.places))
         else:
             self._path(self._number).unlink()
-        self._written = 0
+        self._held = Held()
 
-    def _mended(self, path: Path) -> Segment:
-        """A segment of before, without a last message that is not whole."""
-        size, whole = path.stat().st_size, 0
-        with path.open("rb+") as file:
-            while whole + LENGTH_BYTES <= size:
-                length = int.from_bytes(file.read(LENGTH_BYTES), "big")
-                if whole + LENGTH_BYTES + length > size:
-                    break
-                whole += LENGTH_BYTES + length
-                file.seek(whole)
-            if whole < size:
-                self.torn += 1
-                file.truncate(whole)
-        if whole == 0:
-            path.unlink()
-        return Segment(int(path.stem), path, whole)
+    def _tell_torn(self) -> None:
+        self.torn += 1
 
     def _path(self, number: int) -> Path:
         return self._folder / f"{number:012d}{SUFFIX}"
 
-    def _last_number(self) -> int:
-        """Numbers are never used again: what was closed says up to which one it came."""
-        note = self._folder / "last"
-        return int(note.read_text()) if note.exists() else 0
+    def _note(self) -> tuple[int, int, Places]:
+        """The last number that was used and forgotten, and places up to which segment.
 
-    def _keep_number(self, number: int) -> None:
+        Numbers are never used again: what was closed says up to which one it came.
+        """
+        note = self._folder / "last"
+        if not note.exists():
+            return 0, 0, {}
+        last, _, places = note.read_text("utf-8").partition("\n")
+        told = orjson.loads(places) if places else {}
+        return int(last), int(told.get("upto", 0)), dict(told.get("places", {}))
+
+    def _reserve(self) -> None:
+        reserve = self._folder / RESERVE
+        if not reserve.exists():
+            try:
+                reserve.write_bytes(bytes(RESERVE_BYTES))
+            except OSError:
+                reserve.unlink(missing_ok=True)
+
+    def _keep_note_anyhow(self, number: int) -> None:
+        try:
+            self._keep_note(number)
+        except OSError:
+            (self._folder / RESERVE).unlink(missing_ok=True)
+            self._keep_note(number)
+
+    def _keep_note(self, number: int) -> None:
         note = self._folder / "last"
         unfinished = note.with_suffix(".part")
-        unfinished.write_text(str(max(number, self._last_number())))
+        last, upto, places = self._note()
+        for segment in self._sealed:
+            if segment.number > upto:
+                upto, places = segment.number, moved(places, segment.places)
+        told = orjson.dumps({"upto": upto, "places": places}).decode()
+        with unfinished.open("w", encoding="utf-8") as file:
+            file.write(f"{max(number, last)}\n{told}")
+            if places:  # a place that went with the power would bring back what was judged
+                file.flush()
+                os.fsync(file.fileno())
         unfinished.rename(note)

@@ -116,7 +116,8 @@ def stage_spans(
     engine.run(f"create or replace temp table told_spans as {told}")
     engine.run(f"insert into {table} by name select {columns} from told_spans where reason is null")
     spans = tally.add(engine.query(FATE).to_pylist())
-    engine.run("drop table told_spans")
+    # Sayings are for lines; who reads on for ever must not keep all that was ever said.
+    engine.run("drop table told_spans; drop table sayings; drop table known_sayings")
     return spans
 
 

@@ -1,0 +1,96 @@
+"""HTTP with deadlines: a request that comes drop by drop, or never ends, is cut off.
+
+The web server closes idle connections by itself, but waits for ever for the rest of a request.
+"""
+
+import asyncio
+from typing import Any
+
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from informer.service.limits import BODY_S, HEADER_BYTES, HEADERS_S, Gate
+
+
+def guarded(
+    gate: Gate, *, headers_s: float = HEADERS_S, body_s: float = BODY_S
+) -> type[asyncio.Protocol]:
+    """The protocol of a server whose connections go through a gate."""
+
+    class Guarded(_Guarded):
+        def __init__(
+            self,
+            config: Config,
+            server_state: ServerState,
+            app_state: dict[str, Any],
+            _loop: asyncio.AbstractEventLoop | None = None,
+        ) -> None:
+            super().__init__(config, server_state, app_state, _loop)
+            self.gate, self.headers_s, self.body_s = gate, headers_s, body_s
+
+    return Guarded
+
+
+class _Guarded(HttpToolsProtocol):
+    """One connection."""
+
+    gate: Gate
+    headers_s: float
+    body_s: float
+    _deadline: asyncio.TimerHandle | None = None
+    _address: str | None = None  # while it is inside
+    _header_bytes = 0
+    _in_headers = True
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        address = self.client[0] if self.client else ""
+        if not self.gate.enter(address):
+            transport.abort()
+            return
+        self._address = address
+        self._within(self.headers_s, "slow_headers")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._in_time()
+        if self._address is not None:
+            self.gate.leave(self._address)
+            self._address = None
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        # The parser hands out a header when it is whole, and would hold one without end.
+        self._header_bytes += len(data) if self._in_headers else 0
+        super().data_received(data)
+        if self._in_headers and self._header_bytes > HEADER_BYTES:
+            self._cut_off("large_headers")
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._within(self.headers_s, "slow_headers")
+
+    def on_headers_complete(self) -> None:
+        self._in_headers, self._header_bytes = False, 0
+        self._within(self.body_s, "slow_body")
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self._in_headers = True
+        self._in_time()
+        super().on_message_complete()
+
+    def _within(self, seconds: float, reason: str) -> None:
+        self._in_time()
+        self._deadline = self.loop.call_later(seconds, self._cut_off, reason)
+
+    def _in_time(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _cut_off(self, reason: str) -> None:
+        self._in_time()
+        if not self.transport.is_closing():
+            self.gate.refused[reason] += 1
+            self.transport.abort()

@@ -1,0 +1,291 @@
+"""Receivers: SDKs and collectors are heard, those who ask too much are told so, and counted."""
+
+import socket
+import ssl
+import threading
+import urllib.error
+import urllib.request
+from contextlib import ExitStack, suppress
+from pathlib import Path
+
+import grpc
+import orjson
+import pytest
+from google.rpc.error_details_pb2 import RetryInfo
+from google.rpc.status_pb2 import Status
+from listening import Listening, listening
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
+
+from certificates import make_certificates
+from informer.service.access import Certificates, Tokens
+from informer.service.limits import MOST_SPANS
+from otlp_messages import message
+from real_parts import eventually, free_port, listens, needed, running
+
+PROTOBUF = "application/x-protobuf"
+
+
+def trace(exporter: SpanExporter, name: str, *, spans: int = 20) -> None:
+    """Send spans as a program does that is instrumented with the SDK."""
+    provider = TracerProvider(resource=Resource({"service.name": "shop"}), shutdown_on_exit=False)
+    provider.add_span_processor(BatchSpanProcessor(exporter))
+    tracer = provider.get_tracer("test")
+    for _ in range(spans):
+        with tracer.start_as_current_span(name):
+            pass
+    assert provider.force_flush(20_000)
+    provider.shutdown()
+
+
+@pytest.fixture(scope="module")
+def pem(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    return make_certificates(tmp_path_factory.mktemp("certificates"))
+
+
+def ours(pem: dict[str, Path], *, clients: bool = False) -> Certificates:
+    return Certificates(
+        str(pem["server"]), str(pem["server_key"]), str(pem["ca"]) if clients else ""
+    )
+
+
+def test_the_sdk_delivers_with_mtls_and_a_token(
+    pem: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):  # of the machine, which come first
+        monkeypatch.delenv(name, raising=False)
+    from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import (
+        OTLPSpanExporter as GrpcExporter,
+    )
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import (
+        OTLPSpanExporter as HttpExporter,
+    )
+
+    tokens = Tokens((b"hush",))
+    shown = {"authorization": "Bearer hush"}
+    with listening(tmp_path, certificates=ours(pem, clients=True), tokens=tokens) as heard:
+        credentials = grpc.ssl_channel_credentials(
+            pem["ca"].read_bytes(), pem["client_key"].read_bytes(), pem["client"].read_bytes()
+        )
+        address = f"https://localhost:{heard.grpc}"
+        trace(GrpcExporter(address, credentials=credentials, headers=shown), "by gRPC")
+        http = HttpExporter(
+            f"https://localhost:{heard.http}/v1/traces",
+            certificate_file=str(pem["ca"]),
+            client_certificate_file=str(pem["client"]),
+            client_key_file=str(pem["client_key"]),
+            headers=shown,
+        )
+        trace(http, "by HTTP")
+        eventually(lambda: len(heard.names) == 40)
+        assert set(heard.names) == {"by gRPC", "by HTTP"}
+        assert not heard.reception.received.refused
+
+
+def test_who_has_no_certificate_or_token_is_not_heard(pem: dict[str, Path], tmp_path: Path) -> None:
+    with listening(tmp_path, certificates=ours(pem, clients=True)) as heard:
+        credentials = grpc.ssl_channel_credentials(pem["ca"].read_bytes())
+        with grpc.secure_channel(f"localhost:{heard.grpc}", credentials) as channel:
+            assert refusal(channel).code() == grpc.StatusCode.UNAVAILABLE
+        trusts = ssl.create_default_context(cafile=str(pem["ca"]))
+        with pytest.raises((urllib.error.URLError, OSError)):
+            post(heard, message("x"), scheme="https", context=trusts)
+    with listening(tmp_path / "tokens", tokens=Tokens((b"hush",))) as heard:
+        with grpc.insecure_channel(f"127.0.0.1:{heard.grpc}") as channel:
+            assert refusal(channel).code() == grpc.StatusCode.UNAUTHENTICATED
+        assert post(heard, message("x"))[0] == 401
+        assert heard.names == []
+        assert heard.reception.received.refused == {"no_token": 2}
+
+
+def test_a_collector_in_front_delivers(tmp_path: Path) -> None:
+    from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
+
+    agent = needed("rotel", program="rotel-agent")
+    with listening(tmp_path) as heard:
+        grpc_port, http_port = free_port(), free_port()
+        command = [
+            agent,
+            "start",
+            f"--otlp-grpc-endpoint=127.0.0.1:{grpc_port}",
+            f"--otlp-http-endpoint=127.0.0.1:{http_port}",
+            f"--otlp-exporter-endpoint=http://127.0.0.1:{heard.grpc}",
+            f"--pid-file={tmp_path / 'pid'}",
+            f"--log-file={tmp_path / 'agent.log'}",
+        ]
+        with running(command, tmp_path / "log", lambda: listens(grpc_port)):
+            exporter = OTLPSpanExporter(f"http://127.0.0.1:{grpc_port}", insecure=True)
+            trace(exporter, "through a collector", spans=500)
+            eventually(lambda: heard.reception.received.spans == 500)
+        assert heard.names == ["through a collector"] * 500
+
+
+def test_a_full_spool_says_when_to_come_again(tmp_path: Path) -> None:
+    with listening(tmp_path, most_bytes=10) as heard:
+        with grpc.insecure_channel(f"127.0.0.1:{heard.grpc}") as channel:
+            error = refusal(channel)
+        assert error.code() == grpc.StatusCode.UNAVAILABLE
+        status = Status.FromString(dict(error.trailing_metadata())["grpc-status-details-bin"])
+        info = RetryInfo()
+        assert status.details[0].Unpack(info)
+        assert info.retry_delay.seconds > 0
+        code, headers, body = post(heard, message("x"))
+        assert code == 503
+        assert int(headers["retry-after"]) == info.retry_delay.seconds
+        assert Status.FromString(body).code == grpc.StatusCode.UNAVAILABLE.value[0]
+        assert heard.reception.received.refused == {"no_room": 2}
+
+
+def test_the_sdk_waits_out_a_full_spool(tmp_path: Path) -> None:
+    from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
+
+    with listening(tmp_path, most_bytes=20_000) as heard:
+        refused = heard.reception.received.refused
+        while not refused:
+            post(heard, message("before", padding=1_000))
+        exporter = OTLPSpanExporter(f"http://127.0.0.1:{heard.grpc}", insecure=True)
+        sending = threading.Thread(target=trace, args=(exporter, "after"))
+        sending.start()
+        eventually(lambda: refused["no_room"] == 2)
+        for segment in heard.spool.sealed():
+            heard.spool.forget(segment.number)
+        sending.join()
+        assert heard.names == ["after"] * 20
+
+
+@pytest.mark.parametrize("kind", [PROTOBUF, "application/json"])
+def test_refusals_come_in_the_encoding_of_the_request(tmp_path: Path, kind: str) -> None:
+    with listening(tmp_path) as heard:
+        code, headers, body = post(heard, b"no message", kind=kind)
+        assert (code, headers["content-type"]) == (400, kind)
+        told = Status.FromString(body) if kind == PROTOBUF else None
+        words = told.message if told else orjson.loads(body)["message"]
+        assert "ExportTraceServiceRequest" in words
+
+
+def test_partial_success_is_told_in_both_encodings(tmp_path: Path) -> None:
+    nameless = message("x", service="")
+    with listening(tmp_path) as heard:
+        code, _, body = post(heard, nameless)
+        assert code == 200
+        assert ExportTraceServiceResponse.FromString(body).partial_success.rejected_spans == 1
+        code, _, body = post(heard, b'{"resourceSpans": []}', kind="application/json")
+        assert (code, orjson.loads(body)) == (200, {})
+
+
+def test_a_message_of_too_many_spans_is_refused(tmp_path: Path) -> None:
+    spans = b"\x12\x00" * (MOST_SPANS + 1)  # as empty as spans can be
+    scope = b"\x12" + sized(spans)
+    with listening(tmp_path) as heard:
+        assert post(heard, b"\x0a" + sized(scope))[0] == 413
+        assert heard.reception.received.refused == {"too_many_spans": 1}
+        with grpc.insecure_channel(f"127.0.0.1:{heard.grpc}") as channel:
+            send = channel.unary_unary(
+                "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
+            )
+            with pytest.raises(grpc.RpcError) as error:
+                send(b"\x0a" + sized(scope), timeout=20)
+        assert error.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+
+
+def test_one_address_cannot_take_all_connections(tmp_path: Path) -> None:
+    with listening(tmp_path) as heard, ExitStack() as open_ones:
+        for _ in range(300):
+            one = open_ones.enter_context(socket.create_connection(("127.0.0.1", heard.http)))
+            one.sendall(b"POST /v1/traces HTTP/1.1\r\nHost: x\r\n")
+        refused = heard.reception.received.refused
+        eventually(lambda: refused["too_many_connections"] == 300 - 256)
+        other = socket.create_connection(("127.0.0.1", heard.http), source_address=("127.0.0.2", 0))
+        with other:
+            body = message("from elsewhere")
+            head = f"POST /v1/traces HTTP/1.0\r\nContent-Type: {PROTOBUF}\r\n"
+            other.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+            assert other.recv(100).startswith(b"HTTP/1.1 200")
+
+
+@pytest.mark.parametrize(
+    ("sent", "reason"),
+    [
+        (b"", "slow_headers"),
+        (b"POST /v1/traces HTTP/1.1\r\nHost: x\r\nX-", "slow_headers"),
+        (
+            b"POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+            b"Content-Length: 100\r\n\r\n{",
+            "slow_body",
+        ),
+        (b"GET / HTTP/1.1\r\nX: " + b"x" * 100_000, "large_headers"),
+    ],
+)
+def test_who_never_ends_a_request_is_cut_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sent: bytes, reason: str
+) -> None:
+    from informer.service import servers
+    from informer.service.guarded_http import guarded
+
+    monkeypatch.setattr(servers, "guarded", lambda gate: guarded(gate, headers_s=1, body_s=2))
+    with listening(tmp_path) as heard:
+        with socket.create_connection(("127.0.0.1", heard.http)) as slow:
+            slow.sendall(sent)
+            slow.settimeout(30)
+            with suppress(ConnectionError):
+                assert slow.recv(1) == b""
+        assert heard.reception.received.refused[reason] == 1
+        assert post(heard, message("x"))[0] == 200
+
+
+def test_a_connection_may_stay_open_between_requests(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import http.client
+    import time
+
+    from informer.service import servers
+    from informer.service.guarded_http import guarded
+
+    monkeypatch.setattr(servers, "guarded", lambda gate: guarded(gate, headers_s=0.2, body_s=0.2))
+    with listening(tmp_path) as heard:
+        connection = http.client.HTTPConnection("127.0.0.1", heard.http)
+        for _ in range(2):
+            connection.request("POST", "/v1/traces", message("x"), {"Content-Type": PROTOBUF})
+            answer = connection.getresponse()
+            assert answer.status == 200
+            answer.read()
+            time.sleep(0.5)
+        connection.close()
+        assert not heard.reception.received.refused
+
+
+def sized(data: bytes) -> bytes:
+    """A length as protobuf writes it, and the data."""
+    size, written = len(data), bytearray()
+    while size > 0x7F:
+        written.append(size & 0x7F | 0x80)
+        size >>= 7
+    return bytes([*written, size]) + data
+
+
+def refusal(channel: grpc.Channel) -> grpc.RpcError:
+    send = channel.unary_unary("/opentelemetry.proto.collector.trace.v1.TraceService/Export")
+    with pytest.raises(grpc.RpcError) as error:
+        send(message("x"), timeout=20)
+    return error.value
+
+
+def post(
+    heard: Listening,
+    body: bytes,
+    *,
+    kind: str = PROTOBUF,
+    scheme: str = "http",
+    context: ssl.SSLContext | None = None,
+) -> tuple[int, dict[str, str], bytes]:
+    url = f"{scheme}://localhost:{heard.http}/v1/traces"
+    request = urllib.request.Request(url, body, {"Content-Type": kind})
+    try:
+        with urllib.request.urlopen(request, context=context, timeout=20) as got:
+            return got.status, {k.lower(): v for k, v in got.headers.items()}, got.read()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, {k.lower(): v for k, v in error.headers.items()}, error.read()
