@@ -83,8 +83,16 @@ class ReaderSource:
     """Files of one format that Python reads; one batch at a time waits on disk."""
 
     def __init__(
-        self, format: str, paths: list[Path], read: TableReader, unit: str, selection: Selection
+        self,
+        format: str,
+        paths: list[Path],
+        read: TableReader,
+        unit: str,
+        selection: Selection,
+        *,
+        guesses: bool = True,
     ) -> None:
+        """`guesses`: times that make no sense in `unit` may be in another."""
         self.format = format
         self.names = [str(path) for path in paths]
         self.tally = Tally()
@@ -92,7 +100,7 @@ class ReaderSource:
         self.notes = self.tally.notes
         self._paths = paths
         self._read = read
-        self._unit = unit
+        self._unit, self._guesses = unit, guesses
         self._selection = selection
 
     def stage(
@@ -127,7 +135,9 @@ class ReaderSource:
             content = Content(path)
             unit = None
             for table in self._read(content, self.tally):
-                if unit is None:
+                if not self._guesses:
+                    unit = self._unit
+                elif unit is None:
                     unit = self._unit_of(path, table["start"][:GUESS_ROWS])
                 yield in_nanoseconds(table, unit)
             self._say_damage(path, content)
