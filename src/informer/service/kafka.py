@@ -13,9 +13,11 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from informer.config.streams import KafkaSettings
+from informer.core.errors import InformerError
 from informer.service.kafka_client import consumer_of
 from informer.service.marks import Places
 from informer.service.pace import Progress, limit_s
@@ -26,12 +28,22 @@ if TYPE_CHECKING:
     from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
 MOST_MESSAGES = 200  # taken at once
+PIECE_BYTES = 4 << 20  # kept at once
 WAIT_S = 0.2
 COMMIT_S = 1.0
 LOOK_S = 15.0  # between two looks for partitions
 ASK_S = 5.0  # for what brokers know
 AGAIN_S = 5.0  # after an error that ended the consumer
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """A message that came; without `checked` it is of no use, and left behind."""
+
+    place: str
+    next_offset: int
+    checked: Checked | None = None
 
 
 class KafkaStream:
@@ -62,7 +74,7 @@ class KafkaStream:
         self._partitions: dict[str, TopicPartition] = {}
         self._next: dict[str, int] = {}  # offsets behind what was taken or waits
         self._held: set[str] = set()  # partitions that are too far ahead
-        self._waiting: list[tuple[str, Checked | None]] = []  # taken, not kept yet
+        self._waiting: list[_Taken] = []  # not kept yet
         self._is_full = False
         self._committed: Places = {}
         self._commit_at = 0.0
@@ -87,7 +99,7 @@ class KafkaStream:
                 if self._consumer is None:
                     self._consumer = consumer_of(self._settings, self._tell)
                 self._follow(self._consumer, stop)
-            except (KafkaException, RuntimeError) as error:
+            except (InformerError, KafkaException, RuntimeError) as error:
                 self.errors["ended"] += 1
                 log.error("Kafka is read anew: %s", error)
                 stop.wait(AGAIN_S)
@@ -140,7 +152,7 @@ class KafkaStream:
             if offset < 0:
                 is_late = self._looked or self._settings.start == "earliest"
                 offset = low if is_late else high
-                self._waiting.append((place, None))  # so that it is known after a kill
+                self._waiting.append(_Taken(place, offset))  # so that it is known after a kill
             elif not low <= offset <= high:
                 self.errors["out_of_range"] += 1
                 log.error("%s: offset %d is gone, there are %d to %d", place, offset, low, high)
@@ -174,7 +186,8 @@ class KafkaStream:
                 self._next[place] = offset
                 return
         self._next[place] = offset + 1
-        self._waiting.append((place, self._checked(message.value())))
+        taken = _Taken(place, offset + 1, self._checked(message.value()))
+        self._waiting.append(taken)
 
     def _checked(self, value: object) -> Checked | None:
         """A message that is to be kept; others are counted, and left behind."""
@@ -189,10 +202,11 @@ class KafkaStream:
             return None
 
     def _keep(self, consumer: "Consumer") -> None:
-        """Into the spool; where it is full, all partitions wait for it."""
-        if self._waiting:
-            good = [checked for _, checked in self._waiting if checked is not None]
-            places = {place: self._next[place] for place, _ in self._waiting}
+        """Into the spool, piece by piece; where it is full, all partitions wait for it."""
+        while self._waiting:
+            piece = self._piece()
+            good = [one.checked for one in piece if one.checked is not None]
+            places = {one.place: one.next_offset for one in piece}
             try:
                 self._spool.add_group([c.message for c in good if c.spans], places)
             except SpoolFullError:
@@ -202,10 +216,21 @@ class KafkaStream:
                 return
             for checked in good:
                 self.received.count(checked)
-            self._waiting.clear()
+            del self._waiting[: len(piece)]
         if self._is_full:
             self._is_full = False
             consumer.resume(self._assigned())
+
+    def _piece(self) -> "list[_Taken]":
+        """The first that wait, one at least, and no more than finds room in a small spool."""
+        size = 0
+        piece: list[_Taken] = []
+        for one in self._waiting:
+            size += len(one.checked.message) if one.checked else 0
+            if piece and size > PIECE_BYTES:
+                break
+            piece.append(one)
+        return piece
 
     def _assigned(self) -> "list[TopicPartition]":
         return [p for n, p in self._partitions.items() if n not in self._held]
