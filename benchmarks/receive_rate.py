@@ -2,10 +2,11 @@
 
 usage: receive_rate.py [--rate N] [--seconds N] [--overload] [--no-keep]
 
-Learns three minutes of the simulated shop at the rate, in steps of ten seconds, starts `informer serve` on it and sends made traffic over OTLP/gRPC from a process of
-this machine: N spans a second (60,000), N seconds long (600). Every second the service is asked for
-its metrics, and the kernel for its memory. With --overload there follow 60 s of twice the rate and
-60 s of the rate: how much is shed, and how many steps it takes to catch up.
+Learns three minutes of the simulated shop at the rate, in steps of ten seconds, starts `informer
+serve` on it and sends made traffic over OTLP/gRPC from a process of this machine: N spans a second
+(60,000), N seconds long (600). Every second the service is asked for its metrics, and the kernel
+for its memory. With --overload there follow 60 s of twice the rate and 60 s of the rate: how much
+is shed, and how many steps it takes to catch up.
 
 Prints and writes to results/receive_rate.json: spans taken, judged, late, rejected and still open
 (received = their sum, or it says what is missing), lag behind the newest steps in steps (median,
