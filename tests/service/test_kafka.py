@@ -200,6 +200,22 @@ def test_partitions_that_come_later_are_read_from_their_beginning(
     assert names(spool) == ["new"]
 
 
+def test_where_offsets_are_gone_reading_goes_on_at_the_oldest_message(
+    brokers: str, tmp_path: Path
+) -> None:
+    topic = Topic(brokers)
+    topic.write(*[message(f"{i}") for i in range(10)])
+    spool = spool_in(tmp_path)
+    spool.add_group([], {f"kafka/{TOPIC}/0": 1_000})  # of a topic of this name that was deleted
+    with following(brokers, spool) as stream:
+        eventually(is_read(spool, 10))
+        topic.write(message("10"))
+        eventually(is_read(spool, 11))
+        assert stream.errors["out_of_range"] == 1
+    assert names(spool) == [f"{i}" for i in range(11)]
+    assert spool.places[f"kafka/{TOPIC}/0"] == 11
+
+
 def test_brokers_that_are_not_there_are_waited_for(tmp_path: Path) -> None:
     with following("127.0.0.1:1", spool_in(tmp_path)) as stream:
         eventually(lambda: sum(stream.errors.values()) > 0)

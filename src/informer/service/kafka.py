@@ -13,37 +13,27 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from informer.config.streams import KafkaSettings
 from informer.core.errors import InformerError
 from informer.service.kafka_client import consumer_of
+from informer.service.kafka_messages import Taken, check_value, piece_of
 from informer.service.marks import Places
 from informer.service.pace import Progress, limit_s
-from informer.service.reception import Checked, Received, RefusedError, check_message
+from informer.service.reception import Received
 from informer.service.spool import Spool, SpoolFullError
 
 if TYPE_CHECKING:
     from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
 MOST_MESSAGES = 200  # taken at once
-PIECE_BYTES = 4 << 20  # kept at once
 WAIT_S = 0.2
 COMMIT_S = 1.0
 LOOK_S = 15.0  # between two looks for partitions
 ASK_S = 5.0  # for what brokers know
 AGAIN_S = 5.0  # after an error that ended the consumer
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class _Taken:
-    """A message that came; without `checked` it is of no use, and left behind."""
-
-    place: str
-    next_offset: int
-    checked: Checked | None = None
 
 
 class KafkaStream:
@@ -74,7 +64,7 @@ class KafkaStream:
         self._partitions: dict[str, TopicPartition] = {}
         self._next: dict[str, int] = {}  # offsets behind what was taken or waits
         self._held: set[str] = set()  # partitions that are too far ahead
-        self._waiting: list[_Taken] = []  # not kept yet
+        self._waiting: list[Taken] = []  # not kept yet
         self._is_full = False
         self._committed: Places = {}
         self._commit_at = 0.0
@@ -152,11 +142,7 @@ class KafkaStream:
             if offset < 0:
                 is_late = self._looked or self._settings.start == "earliest"
                 offset = low if is_late else high
-                self._waiting.append(_Taken(place, offset))  # so that it is known after a kill
-            elif not low <= offset <= high:
-                self.errors["out_of_range"] += 1
-                log.error("%s: offset %d is gone, there are %d to %d", place, offset, low, high)
-                offset = low
+                self._waiting.append(Taken(place, offset))  # so that it is known after a kill
             partition.offset = offset
             self._partitions[place], self._next[place] = partition, offset
             self._progress[place] = Progress(heard_s=self._clock())
@@ -166,11 +152,17 @@ class KafkaStream:
             consumer.pause(partitions)
 
     def _take(self, consumer: "Consumer", message: "Message") -> None:
+        from confluent_kafka import KafkaError
+
         error = message.error()
+        place = _place(message.topic(), message.partition())
+        if error is not None and error.code() == KafkaError._AUTO_OFFSET_RESET:
+            if place not in self._held:
+                self._begin_again(consumer, place)
+            return
         if error is not None:
             self._tell(error)
             return
-        place = _place(message.topic(), message.partition())
         offset = message.offset()
         if place in self._held or offset is None or offset < self._next[place]:
             return  # it comes again
@@ -186,25 +178,24 @@ class KafkaStream:
                 self._next[place] = offset
                 return
         self._next[place] = offset + 1
-        taken = _Taken(place, offset + 1, self._checked(message.value()))
+        checked = check_value(message.value(), self.received, self._most_message_bytes)
+        taken = Taken(place, offset + 1, checked)
         self._waiting.append(taken)
 
-    def _checked(self, value: object) -> Checked | None:
-        """A message that is to be kept; others are counted, and left behind."""
-        if not isinstance(value, bytes) or not value:
-            self.received.refused["empty"] += 1
-            return None
-        try:
-            is_json = value.startswith(b"{")
-            return check_message(value, is_json, self._most_message_bytes)
-        except RefusedError as refused:
-            self.received.refused[refused.reason] += 1
-            return None
+    def _begin_again(self, consumer: "Consumer", place: str) -> None:
+        """What came next is gone; go on at the oldest message there is."""
+        partition = self._partitions[place]
+        low, high = consumer.get_watermark_offsets(partition, timeout=ASK_S)
+        self.errors["out_of_range"] += 1
+        log.error("%s: offset %d is gone, there are %d to %d", place, self._next[place], low, high)
+        self._next[place] = partition.offset = low
+        consumer.incremental_unassign([partition])
+        consumer.incremental_assign([partition])
 
     def _keep(self, consumer: "Consumer") -> None:
         """Into the spool, piece by piece; where it is full, all partitions wait for it."""
         while self._waiting:
-            piece = self._piece()
+            piece = piece_of(self._waiting)
             good = [one.checked for one in piece if one.checked is not None]
             places = {one.place: one.next_offset for one in piece}
             try:
@@ -220,17 +211,6 @@ class KafkaStream:
         if self._is_full:
             self._is_full = False
             consumer.resume(self._assigned())
-
-    def _piece(self) -> "list[_Taken]":
-        """The first that wait, one at least, and no more than finds room in a small spool."""
-        size = 0
-        piece: list[_Taken] = []
-        for one in self._waiting:
-            size += len(one.checked.message) if one.checked else 0
-            if piece and size > PIECE_BYTES:
-                break
-            piece.append(one)
-        return piece
 
     def _assigned(self) -> "list[TopicPartition]":
         return [p for n, p in self._partitions.items() if n not in self._held]
