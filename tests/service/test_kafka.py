@@ -158,7 +158,7 @@ def test_offsets_are_committed_when_their_steps_are_closed(brokers: str, tmp_pat
 def test_a_full_spool_holds_the_topic_up_and_loses_nothing(brokers: str, tmp_path: Path) -> None:
     topic = Topic(brokers)
     topic.write(*[message(f"{i}", padding=1_000) for i in range(1_000)])
-    spool = spool_in(tmp_path, most_bytes=300_000)
+    spool = spool_in(tmp_path, most_bytes=900_000)
     found: list[str] = []
     with following(brokers, spool) as stream:
         eventually(lambda: stream.is_waiting)
