@@ -6,7 +6,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --for
 	--generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-spark check format lint types layers site docs lock bench bench-quality clean
+.PHONY: help demo test test-service test-spark check format lint types layers site docs lock bench bench-quality clean
 
 help: ## List what make can do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -16,6 +16,9 @@ demo: .venv/run.stamp ## Run the main job on the bundled capture and write repor
 
 test: .venv/dev.stamp ## Run every test; at least 90 % of the lines of src must be covered
 	$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term
+
+test-service: .venv/dev.stamp ## Try the service with a real Envoy, collector, Kafka and Alertmanager, and nothing else meanwhile
+	CI=true $(BIN)/python -m pytest -n0 tests/service tests/e2e/test_serve.py tests/e2e/test_alertmanager.py
 
 test-spark: .venv/dev.stamp ## Learn on a real Spark, a master and two workers on loopback; needs Java 17
 	CI=true $(BIN)/python -m pytest -n0 tests/e2e/test_learning_elsewhere.py -k spark

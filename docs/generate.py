@@ -11,14 +11,61 @@ import click
 from informer.cli.app import informer
 from informer.config.settings import Settings
 from informer.core.tables import TABLES
+from informer.service.api.app import document
 
 REFERENCE = Path(__file__).parent / "reference"
+BEYOND = 2**53  # a limit that is none
+LIMITS = {"minimum": "at least {}", "maximum": "at most {}", "maxLength": "at most {} characters"}
+WRITTEN = {"Incident": "an-incident", "IncidentDetail": "an-incident", "Pattern": "a-pattern"}
 GENERATED = "<!-- Written by docs/generate.py; change the code, then run make docs. -->"
 
 
 def pages() -> dict[str, str]:
     """File name to text of every reference page."""
-    return {"cli.md": cli_page(), "config.md": config_page(), "tables.md": tables_page()}
+    return {
+        "api.md": api_page(),
+        "cli.md": cli_page(),
+        "config.md": config_page(),
+        "tables.md": tables_page(),
+    }
+
+
+def api_page() -> str:
+    """Every operation of the HTTP API, and every document."""
+    described = document()
+    parts = [
+        GENERATED,
+        "# HTTP API",
+        described["info"]["description"],
+        "While `informer serve` runs, `/api/v1/openapi.json` is the same for programs. "
+        "How to get in is in [Day and night](../how-to/serve.md#roles).",
+    ]
+    for path, operations in described["paths"].items():
+        for method, operation in operations.items():
+            parts += [f"## {method.upper()} {path}", operation["description"]]
+            rows = [
+                _row(f"`{given['name']}`", _shape(given["schema"]), _told(given))
+                for given in operation.get("parameters", ())
+                if given["in"] == "query"
+            ]
+            if rows:
+                parts.append("\n".join(["| parameter | type | means |", "|---|---|---|", *rows]))
+            if "requestBody" in operation:
+                parts.append(f"Takes {_shape(_json(operation['requestBody']))} as JSON.")
+            answer = _shape(_json(operation["responses"]["200"]))
+            problems = ", ".join(s for s in operation["responses"] if s != "200")
+            parts.append(f"Answers {answer}; problems: {problems}.")
+    for name, schema in described["components"]["schemas"].items():
+        rows = [
+            _row(f"`{key}`", _shape(value), value.get("description", ""))
+            for key, value in schema["properties"].items()
+        ]
+        about = " ".join(schema["description"].split())
+        table = "\n".join(["| key | type | means |", "|---|---|---|", *rows])
+        if name in WRITTEN:
+            about += f" Its keys are in [JSON and scores](json.md#{WRITTEN[name]})."
+        parts += [f"## {name}", about, table]
+    return "\n\n".join(parts) + "\n"
 
 
 def cli_page() -> str:
@@ -99,6 +146,41 @@ def tables_page() -> str:
             "\n".join(["| column | type | means |", "|---|---|---|", *rows]),
         ]
     return "\n\n".join(parts) + "\n"
+
+
+def _json(described: Any) -> Any:
+    return described["content"]["application/json"]["schema"]
+
+
+def _shape(schema: Any) -> str:
+    """A JSON schema in a few words."""
+    if "$ref" in schema:
+        name = schema["$ref"].rpartition("/")[2]
+        return f"[{name}](#{name.lower()})"
+    if "anyOf" in schema:
+        return " or ".join(_shape(one) for one in schema["anyOf"])
+    if "enum" in schema:
+        return ", ".join(f"`{value}`" for value in schema["enum"])
+    kind = str(schema.get("type", "any"))
+    if kind == "array" and "prefixItems" in schema:
+        return f"[{', '.join(_shape(one) for one in schema['prefixItems'])}]"
+    if kind == "array":
+        return f"list of {_shape(schema['items'])}"
+    if kind == "object" and isinstance(schema.get("additionalProperties"), dict):
+        return f"object of {_shape(schema['additionalProperties'])}"
+    limits = [
+        words.format(schema[key])
+        for key, words in LIMITS.items()
+        if schema.get(key, BEYOND) < BEYOND
+    ]
+    return ", ".join([kind, *limits])
+
+
+def _told(given: Any) -> str:
+    default = given["schema"].get("default")
+    told = given.get("description") or given["schema"].get("description", "")
+    needed = "; required" if given["required"] else ""
+    return str(told) + (f"; `{default}` if not given" if default else needed)
 
 
 def _names(option: click.Option) -> str:

@@ -38,6 +38,7 @@ class Feed:
     folder: Path
     told: list[tuple[str, int]] = field(default_factory=list)  # incident, closed until
     closed: list[Closed] = field(default_factory=list)
+    given: int = 0  # spans
 
     def __post_init__(self) -> None:
         self.online = self.opened()
@@ -68,7 +69,8 @@ class Feed:
         inside = pc.and_(pc.greater_equal(starts, since), pc.less(starts, until))
         path = self.folder / f"batch{batch}.parquet"
         pq.write_table(self.spans.filter(inside), path)
-        self.online.add(sources_of([path], self.home.settings), batch, now_ns=LATER_NS)
+        came = self.online.add(sources_of([path], self.home.settings), batch, now_ns=LATER_NS)
+        self.given += came.spans
 
 
 @pytest.fixture
@@ -183,6 +185,9 @@ def test_the_step_in_which_listening_began_is_left_out(feed: Feed) -> None:
     feed.give_day(0, 8)
     assert feed.closed[0].grid.start_ns == start_ns - start_ns % STEP_NS + STEP_NS
     assert feed.closed[0].late == 0
+    taken = sum(closed.spans for closed in feed.closed)
+    left_out = feed.online.open.rejected["before_watching"]
+    assert taken + feed.online.open.count() + left_out == feed.given > taken
 
 
 def test_spans_from_the_future_close_nothing(feed: Feed) -> None:
@@ -194,7 +199,7 @@ def test_spans_from_the_future_close_nothing(feed: Feed) -> None:
     pq.write_table(spans.slice(0, 50), path)
     feed.online.add(sources_of([path], feed.home.settings), 60, now_ns=LATER_NS)
     assert feed.online.due() == closed_ns
-    assert feed.online.open.rejected == {"from_the_future": 50}
+    assert feed.online.open.rejected["from_the_future"] == 50
 
 
 def test_a_look_that_fails_keeps_nothing_of_it(feed: Feed) -> None:

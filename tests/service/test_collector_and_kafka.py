@@ -27,7 +27,11 @@ relearn_hours = 0
 brokers = [{brokers}]
 start = "earliest"
 """
-CALLS = "select sum(calls) as calls from traffic where step_start_ns >= $began"
+JUDGED = "where step_start_ns >= $began and step_start_ns < $closed"
+CALLS, SEEN = (
+    f"select sum(calls) as calls from traffic {JUDGED}",
+    f"select seen from steps {JUDGED}",
+)
 
 
 @contextmanager
@@ -94,8 +98,8 @@ def test_a_service_that_is_killed_loses_nothing_and_counts_nothing_twice(
     with Workspace.open(workspace) as home:
         note = home.get("watching")
         began, closed = int(note["began_ns"]), int(note["closed_ns"])
-        judged = home.engine.query(CALLS, began=began)["calls"][0].as_py()
-        steps = home.engine.query("select seen from steps where step_start_ns >= $b", b=began)
+        judged = home.engine.query(CALLS, began=began, closed=closed)["calls"][0].as_py()
+        steps = home.engine.query(SEEN, began=began, closed=closed)
     traces = starts_of_traces(brokers).values()
     assert judged == sum(len(starts) for starts in traces if began <= min(starts) < closed)
     assert (closed - began) // (STEP_S * NS) == steps.num_rows >= 9

@@ -1,6 +1,7 @@
 """An attack through a real Envoy becomes an alert in a real Alertmanager, and resolves there."""
 
 import json
+import os
 import threading
 import time
 import urllib.request
@@ -9,10 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from envoy_mesh import Mesh, mesh
+from envoy_mesh import STEP_S, WATERMARK_S, Mesh, mesh
+from serving import serving, with_settings
 
-from real_parts import eventually, free_port, needed, running
+from real_parts import PATIENCE_S, eventually, free_port, needed, running
 
+ALONE = "PYTEST_XDIST_WORKER" not in os.environ
 SETTINGS = """
 [serve]
 grpc = "127.0.0.1:{grpc}"

@@ -1,12 +1,16 @@
 """What spans say is told once for all that say the same: as if every row were told by itself."""
 
+from collections.abc import Callable
+
 import pyarrow as pa
 import pytest
 
 from informer.core.tables import SPANS
 from informer.engines.duckdb import DuckDBEngine
+from informer.spans.apart import told_apart
 from informer.spans.received import RECEIVED, Tally, stage_spans
-from informer.spans.sayings import whole_spans
+from informer.spans.rows import IN_NANOSECONDS
+from informer.spans.sayings import Apart, Received, whole_spans
 from row_by_row import row_by_row
 
 ROW = {
@@ -18,6 +22,8 @@ ROW = {
     "start_ns": 1_000,
     "duration_ns": 5,
 }
+Given = Callable[[DuckDBEngine, pa.Table], Received | Apart]
+TEXTS = ("service", "operation", "peer", "version", "scope", "resource", "meant")
 ODD = [
     {},
     {"service": None},
@@ -68,21 +74,41 @@ def rows() -> pa.Table:
     return pa.Table.from_pylist(made, RECEIVED)
 
 
+def as_rows(engine: DuckDBEngine, table: pa.Table) -> Received:
+    """As tables come: the engine makes sayings of their rows."""
+    engine.append("received_spans", table, passing=True)
+    return Received("received_spans", {name: name for name in RECEIVED.names})
+
+
+def told_before(engine: DuckDBEngine, table: pa.Table) -> Apart:
+    """As readers give them: sayings are apart already."""
+    engine.append("received_spans", table, passing=True)
+    for field in IN_NANOSECONDS:
+        if field.name not in table.column_names:
+            table = table.append_column(field, pa.nulls(table.num_rows, field.type))
+    for name, part in zip(("lines", "said"), told_apart(table), strict=True):
+        engine.append(name, part, passing=True)
+    return Apart("lines", "said")
+
+
+WAYS = (as_rows, told_before)
+
+
 @pytest.mark.parametrize("correlate", [None, "client.address"])
 @pytest.mark.parametrize("condition", CONDITIONS)
 @pytest.mark.parametrize("apart", [False, True])
+@pytest.mark.parametrize("given", WAYS)
 def test_it_is_as_if_every_row_were_told_by_itself(
-    correlate: str | None, condition: str, apart: bool
+    given: Given, correlate: str | None, condition: str, apart: bool
 ) -> None:
     wanted, names, tally = CONDITIONS[condition], ", ".join(SPANS.names), Tally()
     with DuckDBEngine(threads=1) as engine:
-        engine.append("received_spans", rows(), passing=True)
+        received = given(engine, rows())
         told = row_by_row(correlate, wanted)
         expected = engine.query(f"select {names} from ({told}) where reason is null order by all")
         fates = engine.query(
             f"select reason, count(*) as rows from ({told}) where reason is not null group by all"
         )
-        received = "select * from received_spans"
         staged = stage_spans(engine, "told", received, correlate, wanted, tally, apart=apart)
         spans = whole_spans("told") if apart else "from told"
         got = engine.query(f"select {names} from ({spans}) order by all")
@@ -91,11 +117,31 @@ def test_it_is_as_if_every_row_were_told_by_itself(
     assert tally.rejected == {row["reason"]: row["rows"] for row in fates.to_pylist()}
 
 
-def test_spans_that_say_the_same_share_a_saying() -> None:
+@pytest.mark.parametrize("given", WAYS)
+def test_spans_that_say_the_same_share_a_saying(given: Given) -> None:
     same = [{**ROW, "span_id": str(n), "trace_state": f"ot=th:c;rv:{n}"} for n in range(50)]
     table = pa.Table.from_pylist([dict.fromkeys(RECEIVED.names) | row for row in same], RECEIVED)
     with DuckDBEngine(threads=1) as engine:
-        engine.append("received_spans", table, passing=True)
-        stage_spans(engine, "t", "select * from received_spans", None, "true", Tally(), apart=True)
+        stage_spans(engine, "t", given(engine, table), None, "true", Tally(), apart=True)
         sayings = engine.query("select operation, weight from sayings").to_pylist()
     assert sayings == [{"operation": "GET /cart", "weight": 4.0}]
+
+
+def test_random_numbers_of_samplers_make_no_sayings() -> None:
+    rows = [
+        dict.fromkeys(IN_NANOSECONDS.names) | ROW | {"trace_state": f"ot=th:c;rv:{n:014x}"}
+        for n in range(50)
+    ]
+    _, sayings = told_apart(pa.Table.from_pylist(rows, IN_NANOSECONDS))
+    assert sayings.num_rows == 1
+
+
+def test_sayings_are_apart_however_many_kinds_of_them_there_are() -> None:
+    texts = [{name: f"{name} {n}" for name in TEXTS} for n in range(2_000)]
+    nothing = dict.fromkeys(IN_NANOSECONDS.names)
+    table = pa.Table.from_pylist([nothing | ROW | row for row in texts * 2], IN_NANOSECONDS)
+    lines, sayings = told_apart(table)
+    assert sayings.num_rows == 2_000
+    back = sayings.take(lines["number"])
+    for name in TEXTS:
+        assert back[name].to_pylist() == table[name].to_pylist()

@@ -9,6 +9,7 @@ from informer.cli.options import (
     SOURCES,
     ListedGroup,
     as_json,
+    note_option,
     settings_from,
     source_options,
     workspace_option,
@@ -180,6 +181,16 @@ def simulate(
     run_simulate(scenario, output, seed, days, from_ns, json_out=json_out)
 
 
+@informer.command()
+@workspace_option
+@as_json
+def audit(workspace: Path, json_out: bool) -> None:
+    """List who decided what, and what came of it."""
+    from informer.cli.audit import list_audit
+
+    list_audit(workspace, json_out=json_out)
+
+
 @informer.group(cls=ListedGroup)
 def patterns() -> None:
     """List, show and decide on chain patterns."""
@@ -209,34 +220,37 @@ def patterns_show(pattern_id: str, workspace: Path, json_out: bool) -> None:
 @patterns.command("accept")
 @click.argument("pattern_id", metavar="ID")
 @workspace_option
+@note_option
 @as_json
-def patterns_accept(pattern_id: str, workspace: Path, json_out: bool) -> None:
+def patterns_accept(pattern_id: str, workspace: Path, note: str, json_out: bool) -> None:
     """The pattern's new traffic is legitimate: learn it again, that pattern alone."""
     from informer.cli.patterns import decide_pattern
 
-    decide_pattern(workspace, pattern_id, "accept", json_out=json_out)
+    decide_pattern(workspace, pattern_id, "accept", note, json_out=json_out)
 
 
 @patterns.command("reject")
 @click.argument("pattern_id", metavar="ID")
 @workspace_option
+@note_option
 @as_json
-def patterns_reject(pattern_id: str, workspace: Path, json_out: bool) -> None:
+def patterns_reject(pattern_id: str, workspace: Path, note: str, json_out: bool) -> None:
     """The pattern's irregular traffic is misuse: keep it out of training."""
     from informer.cli.patterns import decide_pattern
 
-    decide_pattern(workspace, pattern_id, "reject", json_out=json_out)
+    decide_pattern(workspace, pattern_id, "reject", note, json_out=json_out)
 
 
 @patterns.command("revert")
 @click.argument("pattern_id", metavar="ID")
 @workspace_option
+@note_option
 @as_json
-def patterns_revert(pattern_id: str, workspace: Path, json_out: bool) -> None:
+def patterns_revert(pattern_id: str, workspace: Path, note: str, json_out: bool) -> None:
     """Go back to the pattern's previous model."""
     from informer.cli.patterns import decide_pattern
 
-    decide_pattern(workspace, pattern_id, "revert", json_out=json_out)
+    decide_pattern(workspace, pattern_id, "revert", note, json_out=json_out)
 
 
 @informer.group(cls=ListedGroup)
@@ -268,20 +282,22 @@ def incidents_show(incident_id: str, workspace: Path, json_out: bool) -> None:
 @incidents.command("accept")
 @click.argument("incident_id", metavar="ID")
 @workspace_option
+@note_option
 @as_json
-def incidents_accept(incident_id: str, workspace: Path, json_out: bool) -> None:
+def incidents_accept(incident_id: str, workspace: Path, note: str, json_out: bool) -> None:
     """It was legitimate: learn the patterns it touches again, those alone."""
     from informer.cli.incidents import decide_incident
 
-    decide_incident(workspace, incident_id, "accept", json_out=json_out)
+    decide_incident(workspace, incident_id, "accept", note, json_out=json_out)
 
 
 @incidents.command("reject")
 @click.argument("incident_id", metavar="ID")
 @workspace_option
+@note_option
 @as_json
-def incidents_reject(incident_id: str, workspace: Path, json_out: bool) -> None:
+def incidents_reject(incident_id: str, workspace: Path, note: str, json_out: bool) -> None:
     """It was misuse: keep its steps out of training for good."""
     from informer.cli.incidents import decide_incident
 
-    decide_incident(workspace, incident_id, "reject", json_out=json_out)
+    decide_incident(workspace, incident_id, "reject", note, json_out=json_out)

@@ -5,6 +5,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from informer.cli.incidents import print_incidents
+from informer.cli.reach import refuse_served
 from informer.cli.show import print_json, progress_on_stderr, say, warn, when
 from informer.config.settings import Settings
 from informer.core.errors import InformerError
@@ -24,6 +25,9 @@ def run_detect(
     json_out: bool,
 ) -> int:
     """Detect, then list the incidents; returns how many there are."""
+    refuse_served(
+        workspace, "stop it first, or see what it found itself with `informer incidents list`"
+    )
     for path in (scores, report):
         _check_writable(path)
     with progress_on_stderr() as progress:

@@ -3,18 +3,15 @@
 from pathlib import Path
 from typing import Any
 
+from informer.cli.reach import Reached, reach
 from informer.cli.show import lasted, print_json, print_table, say, when
-from informer.pipeline import decide
-from informer.pipeline.examples import read_example
-from informer.pipeline.look import list_incidents as read_incidents
-from informer.pipeline.look import show_incident as read_incident
 
 MOST_SPANS_SHOWN = 40
 
 
 def list_incidents(workspace: Path, *, json_out: bool) -> None:
     """All incidents found so far."""
-    incidents = read_incidents(workspace)
+    incidents = reach(workspace).incidents()
     if json_out:
         print_json(incidents)
     else:
@@ -46,7 +43,8 @@ def print_incidents(incidents: list[dict[str, Any]]) -> None:
 
 def show_incident(workspace: Path, incident_id: str, *, json_out: bool) -> None:
     """One incident with its evidence."""
-    incident = read_incident(workspace, incident_id)
+    place = reach(workspace)
+    incident = place.incident(incident_id)
     if json_out:
         print_json(incident)
         return
@@ -90,7 +88,7 @@ def show_incident(workspace: Path, incident_id: str, *, json_out: bool) -> None:
     ):
         if incident[key]:
             say(f"{label}: {', '.join(incident[key])}")
-    _print_example(workspace, incident)
+    _print_example(place, incident)
 
 
 def _measured(rpc: dict[str, Any]) -> tuple[str, str]:
@@ -100,11 +98,11 @@ def _measured(rpc: dict[str, Any]) -> tuple[str, str]:
     return f"{rpc['observed']:.0f}", f"{rpc['expected']:.1f}"
 
 
-def _print_example(workspace: Path, incident: dict[str, Any]) -> None:
+def _print_example(place: Reached, incident: dict[str, Any]) -> None:
     """The first example trace as a tree."""
     if not incident["examples"]:
         return
-    spans = read_example(workspace, incident["id"], incident["examples"][0])
+    spans = place.example(incident["id"], incident["examples"][0])
     say(f"Example {incident['examples'][0]}:")
     for span in spans[:MOST_SPANS_SHOWN]:
         outcome = " failed" if span["failed"] else " refused" if span["refused"] else ""
@@ -115,17 +113,15 @@ def _print_example(workspace: Path, incident: dict[str, Any]) -> None:
         say(f"  and {len(spans) - MOST_SPANS_SHOWN} spans more")
 
 
-def decide_incident(workspace: Path, incident_id: str, verdict: str, *, json_out: bool) -> None:
+def decide_incident(
+    workspace: Path, incident_id: str, verdict: str, note: str, *, json_out: bool
+) -> None:
     """Carry out accept or reject."""
-    models: dict[str, str] = {}
-    if verdict == "accept":
-        models = decide.accept_incident(workspace, incident_id).models
-    else:
-        decide.reject_incident(workspace, incident_id)
+    done = reach(workspace).decide("incident", verdict, incident_id, note)
     if json_out:
-        print_json({"incident": incident_id, "verdict": f"{verdict}ed", "models": models})
+        print_json(done)
         return
     what = "accepted: it was legitimate" if verdict == "accept" else "rejected: it was misuse"
     say(f"Incident {incident_id} {what}.")
-    for pattern_id, version in models.items():
+    for pattern_id, version in done["models"].items():
         say(f"Model {version} of pattern {pattern_id} is in force; all others are as they were.")

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from informer.cli.patterns import print_patterns
+from informer.cli.reach import refuse_served
 from informer.cli.show import print_json, progress_on_stderr, say, warn, when
 from informer.config.settings import Settings
 from informer.pipeline.learn import LearnResult, learn
@@ -20,6 +21,7 @@ def run_learn(
     json_out: bool,
 ) -> None:
     """Learn, then say what was learned."""
+    refuse_served(workspace, "stop it first, or learn into another folder")
     with progress_on_stderr() as progress:
         try:
             result = learn(

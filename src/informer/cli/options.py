@@ -42,6 +42,11 @@ def as_json(command: Command) -> Command:
     )(command)
 
 
+def note_option(command: Command) -> Command:
+    """`--note`: why somebody decides as they do."""
+    return click.option("--note", default="", help="Why, for the audit log.")(command)
+
+
 def source_options(command: Command) -> Command:
     """How spans are read."""
     options = (

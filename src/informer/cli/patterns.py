@@ -3,10 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+from informer.cli.reach import reach
 from informer.cli.show import print_json, print_table, say
-from informer.pipeline import decide
-from informer.pipeline.look import list_patterns as read_patterns
-from informer.pipeline.look import show_pattern as read_pattern
 
 DONE = {
     "accept": "accepted: what it did was legitimate",
@@ -17,7 +15,7 @@ DONE = {
 
 def list_patterns(workspace: Path, *, json_out: bool) -> None:
     """All patterns, the busiest first."""
-    patterns = read_patterns(workspace)
+    patterns = reach(workspace).patterns()
     if json_out:
         print_json(patterns)
     else:
@@ -50,17 +48,9 @@ def print_patterns(patterns: list[dict[str, Any]]) -> None:
 
 def show_pattern(workspace: Path, pattern_id: str, *, json_out: bool) -> None:
     """One pattern with its graph, its forecaster and its models."""
-    found = read_pattern(workspace, pattern_id)
-    p = found.document
+    p = reach(workspace).pattern(pattern_id)
     if json_out:
-        print_json(
-            p
-            | {
-                "backtest": found.backtest,
-                "version": found.version,
-                "versions": found.versions,
-            }
-        )
+        print_json(p)
         return
     say(f"{p['id']}  {p['label']}")
     say(f"{p['chains']:,.0f} chains, {p['share']:.1%} of all; state {p['state']}")
@@ -71,22 +61,18 @@ def show_pattern(workspace: Path, pattern_id: str, *, json_out: bool) -> None:
     if p["edges"]:
         edges = [(str(a), str(b), f"{w:.0%}") for a, b, w in p["edges"]]
         print_table("edges", ("from>", "to>", "share of chains>"), edges)
-    say(f"Forecaster: {p['forecaster']}. {found.backtest.get('reason', '')}")
-    say(f"Model {found.version} is in force; there were {', '.join(found.versions)}.")
+    say(f"Forecaster: {p['forecaster']}. {p['backtest'].get('reason', '')}")
+    say(f"Model {p['version']} is in force; there were {', '.join(p['versions'])}.")
 
 
-def decide_pattern(workspace: Path, pattern_id: str, verdict: str, *, json_out: bool) -> None:
+def decide_pattern(
+    workspace: Path, pattern_id: str, verdict: str, note: str, *, json_out: bool
+) -> None:
     """Carry out accept, reject or revert."""
-    models: dict[str, str] = {}
-    if verdict == "accept":
-        models = decide.accept_pattern(workspace, pattern_id).models
-    elif verdict == "reject":
-        decide.reject_pattern(workspace, pattern_id)
-    else:
-        models = decide.revert_pattern(workspace, pattern_id).models
+    done = reach(workspace).decide("pattern", verdict, pattern_id, note)
     if json_out:
-        print_json({"pattern": pattern_id, "verdict": f"{verdict}ed", "models": models})
+        print_json(done)
         return
     say(f"Pattern {pattern_id} {DONE[verdict]}.")
-    for changed, version in models.items():
+    for changed, version in done["models"].items():
         say(f"Model {version} of pattern {changed} is in force; all others are as they were.")

@@ -3,12 +3,14 @@
 import logging
 from pathlib import Path
 
+from informer.cli.reach import refuse_served
 from informer.cli.show import say
 from informer.core.errors import InformerError
 
 
 def run_serve(workspace: Path, *, insecure: bool) -> None:
     """Serve until a signal ends it."""
+    refuse_served(workspace, "stop it first")
     try:
         from informer.service.serve import serve
         from informer.service.servers import Ports

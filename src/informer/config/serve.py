@@ -29,7 +29,7 @@ class ServeSettings:
     )
     web: str = setting(
         "127.0.0.1:8480",
-        "Where health and metrics are answered, host:port; empty = nowhere.",
+        "Where the API, health and metrics are answered, host:port; empty = nowhere.",
         "must be empty or host:port",
         _is_address,
     )
@@ -54,10 +54,23 @@ class ServeSettings:
     tokens_file: str = setting(
         "", "A file of bearer tokens that senders need one of, one a line; empty = none is needed."
     )
+    api_tokens_file: str = setting(
+        "",
+        "A file of lines `read TOKEN [NAME]` or `decide TOKEN [NAME]` for the API, a token as it "
+        "is or as sha256:HEX; empty = on this machine nobody needs one, from elsewhere nobody "
+        "gets in.",
+    )
     tls_certificate: str = setting("", "Our certificate (PEM); empty = no TLS.")
     tls_key: str = setting("", "The key of our certificate (PEM).")
     tls_clients: str = setting(
         "", "Who signs the certificates of senders (PEM); empty = they need none."
+    )
+    blind_after_s: int = setting(
+        900,
+        "Without spans for so long, an incident says that nothing is watched; longer than your "
+        "longest idle time, 0 = never.",
+        "must be >= 0",
+        lambda v: v >= 0,
     )
     give_up_hours: float = setting(
         24.0,

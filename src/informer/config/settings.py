@@ -5,6 +5,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from informer.config.retention import RetentionSettings
 from informer.config.rules import SIZE, setting
 from informer.config.serve import ServeSettings
 from informer.config.sinks import AlertmanagerSettings, WebhookSettings
@@ -146,6 +147,7 @@ class Settings:
     serve: ServeSettings = field(default_factory=ServeSettings)
     kafka: KafkaSettings = field(default_factory=KafkaSettings)
     tail: TailSettings = field(default_factory=TailSettings)
+    retention: RetentionSettings = field(default_factory=RetentionSettings)
     alertmanager: AlertmanagerSettings = field(default_factory=AlertmanagerSettings)
     webhook: WebhookSettings = field(default_factory=WebhookSettings)
     machine: MachineSettings = field(default_factory=MachineSettings)

@@ -1,4 +1,4 @@
-"""The one exception that is shown to a person, and the one that a sink gives."""
+"""The exceptions that are shown to a person, and the one that a sink gives."""
 
 
 class InformerError(Exception):
@@ -8,6 +8,10 @@ class InformerError(Exception):
     `alerts.budget_per_day must be > 0, got -1`. Every other exception is a
     defect of ours and keeps its traceback.
     """
+
+
+class UnknownError(InformerError):
+    """Nothing has the id that was given."""
 
 
 class Undelivered(Exception):  # noqa: N818 (it is no defect)

@@ -309,6 +309,21 @@ DELIVERIES = TableSpec(
     ),
 )
 
+AUDIT = TableSpec(
+    "audit",
+    "a decision of a person, or a try at one",
+    (
+        Column("at_ns", INT, "when"),
+        Column("who", TEXT, "the name of the token, or the user of this machine"),
+        Column("role", TEXT, "in which role: decide"),
+        Column("action", TEXT, "accept, reject or revert"),
+        Column("object", TEXT, "what was decided on: `incident ID` or `pattern ID`"),
+        Column("outcome", TEXT, "done, refused or failed"),
+        Column("why", TEXT, "why it was not done; empty = it was"),
+        Column("note", TEXT, "what the person said of it"),
+    ),
+)
+
 TABLES: dict[str, TableSpec] = {
     t.name: t
     for t in (
@@ -331,5 +346,6 @@ TABLES: dict[str, TableSpec] = {
         ACCEPTS,
         NOTICES,
         DELIVERIES,
+        AUDIT,
     )
 }

@@ -21,4 +21,5 @@ def add_similar(incidents: pa.Table, past: pa.Table) -> pa.Table:
 
 
 def _likeness(row: dict[str, str]) -> tuple[str, str]:
-    return row["kind"], str(orjson.loads(row["evidence"])["rpcs"][0]["rpc_id"])
+    rpcs = orjson.loads(row["evidence"])["rpcs"]
+    return row["kind"], str(rpcs[0]["rpc_id"]) if rpcs else ""

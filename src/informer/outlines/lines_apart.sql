@@ -1,5 +1,5 @@
--- One row is a span of a closed trace in numbers: hashes of its ids, and what it says. `$salt` is
--- secret to the workspace, so that nobody can make two hashes equal.
+-- One row is a span of a closed trace in numbers: hashes of its ids, and what it says. `$salt` is that
+-- of the workspace. Ids that are made to collide without it collide with it: they count as one trace.
 create or replace temp table lines as
 select
     cast(hash(s.trace_id, $salt) >> 1 as bigint) as trace,

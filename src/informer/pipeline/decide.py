@@ -1,21 +1,27 @@
-"""A person's decisions: accept, reject and revert, each for the patterns it names and no other."""
+"""A person's decisions: accept, reject and revert, each for the patterns it names and no other.
+
+Each is kept together with its line in the audit log; `by` is the user of this machine if not given.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import orjson
 
-from informer.core.errors import InformerError
+from informer.core.errors import InformerError, UnknownError
 from informer.core.types import NS_PER_S, Json
 from informer.pipeline.accepts import Accept, accepts_in, drop_accept, keep_accept
+from informer.pipeline.audit import Decider, audited
 from informer.pipeline.deploys import accept_versions, restore_versions
 from informer.pipeline.learn import add_run, next_run_id
+from informer.pipeline.look import incident_row
 from informer.pipeline.memory import fits, pattern_graphs, previous_patterns, versions_in_force
 from informer.pipeline.news import forget_news, learn_news, news_of, redraw
-from informer.pipeline.relearn import relearn
+from informer.pipeline.relearn import lesson_of, relearn
 from informer.pipeline.states import keep_states
 from informer.pipeline.teaching import ends_ns
-from informer.pipeline.workspace import Place, Workspace, at
+from informer.pipeline.training import Training
+from informer.pipeline.workspace import BLIND, Place, Workspace, at
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,22 +34,28 @@ class Decision:
     reopened: tuple[str, ...] = ()  # incidents that wait for a decision again
 
 
-def accept_incident(workspace: Place, incident_id: str) -> Decision:
+def accept_incident(
+    workspace: Place,
+    incident_id: str,
+    by: Decider | None = None,
+    training: Training | None = None,
+) -> Decision:
     """It was legitimate: its steps may teach, its news is known, its patterns learn again."""
-    with at(workspace) as home, home.engine.transaction():
+    with at(workspace) as home, audited(home, by, "accept", f"incident {incident_id}"):
         incident = _incident(home, incident_id)
         until_ns = ends_ns(incident, _step_ns(home))
         span_ns = (int(incident["opened_ns"]), until_ns)
-        return _accept(home, list(incident["patterns"]), [incident], span_ns)
+        patterns = list(incident["patterns"])
+        return _accept(home, patterns, [incident], span_ns, training or Training())
 
 
-def reject_incident(workspace: Place, incident_id: str) -> Decision:
+def reject_incident(workspace: Place, incident_id: str, by: Decider | None = None) -> Decision:
     """It was misuse: its steps stay out of training for good.
 
     One that had been accepted is taken back first, as `revert_pattern` does it. Errors:
     InformerError when its patterns have learned more since then.
     """
-    with at(workspace) as home, home.engine.transaction():
+    with at(workspace) as home, audited(home, by, "reject", f"incident {incident_id}"):
         incident = _incident(home, incident_id)
         done = Decision("", {})
         if incident["verdict"] == "accepted":
@@ -53,37 +65,48 @@ def reject_incident(workspace: Place, incident_id: str) -> Decision:
         return replace(done, reopened=reopened)
 
 
-def accept_pattern(workspace: Place, pattern_id: str) -> Decision:
+def accept_pattern(
+    workspace: Place,
+    pattern_id: str,
+    by: Decider | None = None,
+    training: Training | None = None,
+) -> Decision:
     """Whatever irregular traffic the pattern has is legitimate, but for rejected incidents."""
-    with at(workspace) as home, home.engine.transaction():
+    training = training or Training()
+    with at(workspace) as home, audited(home, by, "accept", f"pattern {pattern_id}"):
         _check_pattern(home, pattern_id)
-        incidents = [i for i in _incidents_of(home, pattern_id) if i["verdict"] == "open"]
-        end_ns = home.engine.query("select max(step_start_ns) as t from steps")["t"][0].as_py()
-        return _accept(home, [pattern_id], incidents, (0, end_ns + _step_ns(home)))
+        end_ns = min(seen_until_ns(home), training.until_ns)
+        open_ones = [i for i in _incidents_of(home, pattern_id) if i["verdict"] == "open"]
+        incidents = [i for i in open_ones if i["opened_ns"] < end_ns]
+        return _accept(home, [pattern_id], incidents, (0, end_ns), training)
 
 
-def reject_pattern(workspace: Place, pattern_id: str) -> None:
+def reject_pattern(workspace: Place, pattern_id: str, by: Decider | None = None) -> None:
     """Whatever irregular traffic the pattern has and nobody accepted is misuse."""
-    with at(workspace) as home, home.engine.transaction():
+    with at(workspace) as home, audited(home, by, "reject", f"pattern {pattern_id}"):
         _check_pattern(home, pattern_id)
         ids = [i["incident_id"] for i in _incidents_of(home, pattern_id) if i["verdict"] == "open"]
         _set_verdict(home, ids, "rejected")
 
 
-def revert_pattern(workspace: Place, pattern_id: str) -> Decision:
+def revert_pattern(workspace: Place, pattern_id: str, by: Decider | None = None) -> Decision:
     """Put the pattern's previous model back in force, and undo the accept that replaced it.
 
     What the accept had said of this pattern is unsaid: its incidents are open again, its steps do
     not teach, its news is news. Errors: InformerError when there is no earlier model, or when it
     does not fit the pattern any more.
     """
-    with at(workspace) as home, home.engine.transaction():
+    with at(workspace) as home, audited(home, by, "revert", f"pattern {pattern_id}"):
         _check_pattern(home, pattern_id)
         return _put_back(home, [pattern_id])
 
 
 def _accept(
-    home: Workspace, pattern_ids: list[str], incidents: list[Json], span_ns: tuple[int, int]
+    home: Workspace,
+    pattern_ids: list[str],
+    incidents: list[Json],
+    span_ns: tuple[int, int],
+    training: Training,
 ) -> Decision:
     """Let steps teach, know the news, and train these patterns again; touch nothing else."""
     ids = [i["incident_id"] for i in incidents]
@@ -93,7 +116,7 @@ def _accept(
     news = learn_news(home, incidents, pattern_ids)
     shares = accept_versions(home, incidents, _step_ns(home))
     redraw(home, sorted(set(news.joined.values())))
-    versions, backtests = {}, {}
+    lessons = []
     for pattern_id in pattern_ids:
         accept = Accept(
             pattern_id,
@@ -105,10 +128,12 @@ def _accept(
             shapes=news.shapes_of(pattern_id),
             version_shares=shares,
         )
-        accept, fitted = relearn(home, accept, incidents)
+        lessons.append(lesson_of(home, accept, incidents, training.until_ns))
+    versions, backtests = {}, {}
+    for accept, fitted in relearn(home, lessons, training.runner):
         keep_accept(home, accept)
-        versions[pattern_id] = accept.version
-        backtests[pattern_id] = fitted.backtest.to_json()
+        versions[accept.pattern_id] = accept.version
+        backtests[accept.pattern_id] = fitted.backtest.to_json()
     return Decision(_put_in_force(home, versions, backtests), versions, news.rpcs)
 
 
@@ -201,15 +226,24 @@ def _put_in_force(home: Workspace, changed: Mapping[str, str], backtests: dict[s
     return run_id
 
 
+def seen_until_ns(home: Workspace) -> int:
+    """End of the last step that was looked at."""
+    last = home.engine.query("select max(step_start_ns) as t from steps")["t"][0].as_py()
+    return int(last) + _step_ns(home)
+
+
 def _step_ns(home: Workspace) -> int:
     return int(home.get("trained")["step_s"]) * NS_PER_S
 
 
 def _incident(home: Workspace, incident_id: str) -> Json:
-    for row in home.table("incidents").to_pylist():
-        if row["incident_id"] == incident_id:
-            return dict(row)
-    raise InformerError(f"incident {incident_id!r} is unknown: see `informer incidents list`")
+    row = incident_row(home, incident_id)
+    if row["kind"] == BLIND:
+        raise InformerError(
+            f"incident {incident_id} says that nothing was watched: there is nothing to decide on, "
+            "it resolves by itself"
+        )
+    return row
 
 
 def _incidents_of(home: Workspace, pattern_id: str) -> list[Json]:
@@ -219,7 +253,7 @@ def _incidents_of(home: Workspace, pattern_id: str) -> list[Json]:
 def _check_pattern(home: Workspace, pattern_id: str) -> None:
     known = home.table("patterns").to_pylist()
     if not any(p["pattern_id"] == pattern_id and p["state"] != "retired" for p in known):
-        raise InformerError(f"pattern {pattern_id!r} is unknown: see `informer patterns list`")
+        raise UnknownError(f"pattern {pattern_id!r} is unknown: see `informer patterns list`")
 
 
 def _set_verdict(home: Workspace, incident_ids: Sequence[str], verdict: str) -> None:

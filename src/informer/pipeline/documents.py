@@ -1,4 +1,4 @@
-"""The JSON documents of the command line and the API: what every key means is in design.md."""
+"""The JSON documents of the command line and the API: their keys are in docs/reference/json.md."""
 
 from collections.abc import Mapping
 

@@ -11,7 +11,7 @@ from informer.core.types import Grid, Json
 from informer.incidents.build import detections_of
 from informer.incidents.group import CHANGE, pause_ns
 from informer.pipeline.teaching import ends_ns
-from informer.pipeline.workspace import Workspace
+from informer.pipeline.workspace import BLIND, Workspace
 
 FROM_ITS_BEGINNING = ("attributes", "examples", "similar")  # evidence that another look has not
 
@@ -62,6 +62,8 @@ def settle(home: Workspace, grid: Grid, earlier: Sequence[Json], going_on: Colle
     over = {row["incident_id"]: row for row in earlier if row["incident_id"] not in going_on}
     rows = []
     for row in home.table("incidents").to_pylist():
+        if row["kind"] == BLIND:
+            continue
         end_ns = ends_ns(row, grid.step_ns)
         if row["incident_id"] in over:
             row = over[row["incident_id"]]

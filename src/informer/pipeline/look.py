@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import orjson
 
-from informer.core.errors import InformerError
+from informer.core.errors import UnknownError
+from informer.core.tables import INCIDENTS
 from informer.core.types import Json
 from informer.pipeline.documents import incident_document, pattern_document
 from informer.pipeline.memory import pattern_graphs, previous_patterns
@@ -20,6 +21,11 @@ class PatternDetail:
     backtest: Json
     version: str  # in force
     versions: tuple[str, ...]  # that were in force at some time, the oldest first
+
+    def to_json(self) -> Json:
+        """The document with all of it."""
+        more = {"backtest": self.backtest, "version": self.version, "versions": self.versions}
+        return self.document | more
 
 
 def list_patterns(workspace: Place) -> list[Json]:
@@ -66,7 +72,7 @@ def show_pattern(workspace: Place, pattern_id: str) -> PatternDetail:
                 versions = tuple(dict.fromkeys(v for v in in_force if v))
                 backtest = _last_run(home)["backtest"].get(pattern_id, {})
                 return PatternDetail(document, backtest, str(in_force[-1]), versions)
-    raise InformerError(f"pattern {pattern_id!r} is unknown: see `informer patterns list`")
+    raise UnknownError(f"pattern {pattern_id!r} is unknown: see `informer patterns list`")
 
 
 def list_incidents(workspace: Place) -> list[Json]:
@@ -78,12 +84,20 @@ def list_incidents(workspace: Place) -> list[Json]:
 
 
 def show_incident(workspace: Place, incident_id: str) -> Json:
-    """One incident with its evidence. Errors: InformerError when there is none of that id."""
+    """One incident with its evidence. Errors: UnknownError when there is none of that id."""
     with at(workspace) as home:
-        for row in home.table("incidents").to_pylist():
-            if row["incident_id"] == incident_id:
-                return incident_document(row, evidence=True)
-    raise InformerError(f"incident {incident_id!r} is unknown: see `informer incidents list`")
+        return incident_document(incident_row(home, incident_id), evidence=True)
+
+
+def incident_row(home: Workspace, incident_id: str) -> Json:
+    """A row of INCIDENTS. Errors: UnknownError."""
+    names = ", ".join(INCIDENTS.names)
+    rows = home.engine.query(
+        f"select {names} from incidents where incident_id = $incident_id", incident_id=incident_id
+    ).to_pylist()
+    if not rows:
+        raise UnknownError(f"incident {incident_id!r} is unknown: see `informer incidents list`")
+    return dict(rows[0])
 
 
 def _last_run(home: Workspace) -> Json:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from informer.core.batches import together
 from informer.core.ports import Engine
 from informer.core.sql import read_sql
 from informer.core.tables import SPANS
@@ -78,18 +79,5 @@ def _changed(
 ) -> Iterator[pa.RecordBatch]:
     """Rows of a partition as spans; runs on an executor."""
     with DuckDBEngine(threads=1) as engine:
-        for number, rows in zip(count(), _together(batches)):
+        for number, rows in zip(count(), together(batches, ROWS_AT_A_TIME)):
             yield from told(engine, telling, rows, f"{partition}-{number}").to_batches()
-
-
-def _together(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
-    waiting: list[pa.RecordBatch] = []
-    held = 0
-    for batch in batches:
-        waiting.append(batch)
-        held += batch.num_rows
-        if held >= ROWS_AT_A_TIME:
-            yield pa.Table.from_batches(waiting)
-            waiting, held = [], 0
-    if waiting:
-        yield pa.Table.from_batches(waiting)

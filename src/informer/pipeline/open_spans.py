@@ -18,20 +18,23 @@ select quantile_disc(start_ns, $newest) as ns from staged_spans where start_ns <
 # A trace belongs to the step in which it began, with all of it that came so far.
 TAKE = """
 create or replace temp table begun_traces as
-select trace_id, min(start_ns) as start_ns from open_spans group by trace_id;
+select trace_id, min(start_ns) as start_ns from open_spans where start_ns < $until_ns
+group by trace_id;
 create or replace table spans as
 select s.* exclude (batch) from open_spans as s
 inner join begun_traces as b on b.trace_id = s.trace_id
-where b.start_ns >= $from_ns and b.start_ns < $until_ns;
+where b.start_ns >= $from_ns;
 create or replace temp table left_spans as
 select s.* from open_spans as s
-inner join begun_traces as b on b.trace_id = s.trace_id
-where b.start_ns >= $until_ns;
+anti join begun_traces as b on b.trace_id = s.trace_id;
 """
-LATE = """
-select count(*) from open_spans as s
+TOO_LATE = """
+select
+    count(*) filter (b.start_ns >= $began_ns and s.batch > $replayed) as late,
+    count(*) filter (b.start_ns < $began_ns) as before
+from open_spans as s
 inner join begun_traces as b on b.trace_id = s.trace_id
-where b.start_ns >= $began_ns and b.start_ns < $from_ns and s.batch > $replayed
+where b.start_ns < $from_ns
 """
 
 
@@ -102,18 +105,20 @@ class OpenSpans:
     def take(self, from_ns: int, until_ns: int, *, began_ns: int) -> Taken:
         """Make `spans` of the traces that began in [from_ns, until_ns).
 
-        Earlier ones are late, but for those from before the watching began.
+        Earlier ones are late; those from before the watching began are rejected.
         """
         self._scratch.run(TAKE, from_ns=from_ns, until_ns=until_ns)
         taken = _number(self._scratch, "select count(*) from spans")
-        late = _number(
-            self._scratch, LATE, began_ns=began_ns, from_ns=from_ns, replayed=self._replayed
-        )
+        (gone,) = self._scratch.query(
+            TOO_LATE, began_ns=began_ns, from_ns=from_ns, replayed=self._replayed
+        ).to_pylist()
+        if gone["before"]:
+            self.rejected["before_watching"] += gone["before"]
         self._scratch.run(
             "create or replace temp table open_spans as select * from left_spans;"
             "drop table left_spans; drop table begun_traces"
         )
-        return Taken(taken, late)
+        return Taken(taken, gone["late"])
 
     def count(self) -> int:
         """How many are open."""

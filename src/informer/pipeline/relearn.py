@@ -1,15 +1,16 @@
-"""Trains one pattern again after an accept; touches nothing else."""
+"""Trains patterns again after an accept; touches nothing else."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from informer.core.errors import InformerError
 from informer.core.types import Json, Model, PatternGraph, PatternTraffic
 from informer.detections.calibrate import Calibration
+from informer.detections.detect import Learned
 from informer.detections.streams import learn_rates
-from informer.forecasts.fit import Fitted, fit_all
+from informer.forecasts.fit import Fitted, Runner, fit_all
 from informer.forecasts.store import load_model, save_model
 from informer.pipeline.accepts import Accept, Leap, accepts_in, leaps_of
 from informer.pipeline.facts import inflation_of, keep_facts, with_rates
@@ -19,16 +20,32 @@ from informer.pipeline.let_pass import roomy
 from informer.pipeline.memory import pattern_graphs, previous_patterns, recall, recall_pool
 from informer.pipeline.sampled import counted_in, counting
 from informer.pipeline.slowed import slowed_for_good
+from informer.pipeline.training import EVER
 from informer.pipeline.workspace import Workspace
 
-EVER = 2**62
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """What an accept lets a pattern learn again from, and what is known of it already."""
+
+    accept: Accept  # with the leaps that were found
+    traffic: PatternTraffic
+    learned: Learned  # what went with the model before
+    other_rates_ns: int | None  # since when rates are others
+
+    @property
+    def pattern_id(self) -> str:
+        """Of the pattern."""
+        return self.accept.pattern_id
 
 
-def relearn(home: Workspace, accept: Accept, incidents: Sequence[Json]) -> tuple[Accept, Fitted]:
-    """Train the accept's pattern on all kept traffic that may teach, and save the model.
+def lesson_of(
+    home: Workspace, accept: Accept, incidents: Sequence[Json], until_ns: int = EVER
+) -> Lesson:
+    """All kept traffic of the accept's pattern that may teach, up to `until_ns`.
 
-    Its incidents say since when traffic may have changed for good. Returns the accept with what
-    came of it: the version made, and the leaps found. Errors: InformerError when nothing may teach.
+    Its incidents say since when traffic may have changed for good. Errors: InformerError when
+    nothing may teach.
     """
     pattern_id, learned = accept.pattern_id, recall(home)
     model = load_model(home.models / pattern_id, accept.before)
@@ -37,20 +54,38 @@ def relearn(home: Workspace, accept: Accept, incidents: Sequence[Json]) -> tuple
         pattern_id, tuple(model.settings["rpcs"]), np.zeros((2, 0), np.int64), np.zeros(0)
     )
     stands_for = counted_in(model)
-    before = _kept(home, as_learned, accept, stands_for)
+    before = _kept(home, as_learned, accept, stands_for, until_ns)
     found = find_leaps(before, model, learned.rates, incidents)
     leaps = _with_new_rpcs(found.leaps, graph, model, incidents)
     accept = replace(accept, leaps=leaps)
-    traffic = _kept(home, graph, accept, stands_for)
+    traffic = _kept(home, graph, accept, stands_for, until_ns)
+    return Lesson(accept, traffic, learned, found.other_rates_ns)
+
+
+def relearn(
+    home: Workspace, lessons: Sequence[Lesson], runner: Runner | None = None
+) -> list[tuple[Accept, Fitted]]:
+    """Train the patterns of these lessons, and save their models.
+
+    Returns the accepts with the versions that were made. `runner` as in `fit_all`.
+    """
+    if not lessons:
+        return []
     critical = {p["pattern_id"] for p in home.table("patterns").to_pylist() if p["critical"]}
     fitted = fit_all(
-        [traffic.series],
+        [lesson.traffic.series for lesson in lessons],
         critical=critical,
         seed=home.settings.machine.seed,
         processes=1,
         pools=recall_pool(home),
-    )[pattern_id]
-    since_ns = found.other_rates_ns
+        runner=runner,
+    )
+    return [_taken_up(home, lesson, fitted[lesson.pattern_id]) for lesson in lessons]
+
+
+def _taken_up(home: Workspace, lesson: Lesson, fitted: Fitted) -> tuple[Accept, Fitted]:
+    pattern_id, traffic, learned = lesson.pattern_id, lesson.traffic, lesson.learned
+    since_ns = lesson.other_rates_ns
     if since_ns is None:
         # Nothing changed once more: an earlier accept still says since when rates are others.
         earlier = leaps_of(accepts_in(home), pattern_id)
@@ -61,14 +96,14 @@ def relearn(home: Workspace, accept: Accept, incidents: Sequence[Json]) -> tuple
     usual = {k: v for k, v in learned.rates.latency.items() if k[0] == pattern_id} | rates.latency
     rates = replace(rates, latency=usual | slowed_for_good(home, traffic, usual))
     learned = replace(learned, rates=with_rates(learned.rates, pattern_id, rates))
-    if leaps:
+    if lesson.accept.leaps:
         learned = replace(learned, calibration=_doubted(learned.calibration, pattern_id))
     # A person let this traffic pass: its level is the one to stay near from now on.
-    made = counting(fitted.model, stands_for)
+    made = counting(fitted.model, traffic.series.stands_for)
     fitted = replace(fitted, model=roomy(made, None, home.settings.learning.drift_cap))
     version = save_model(fitted.model, home.models / pattern_id)
     keep_facts(home, {pattern_id: version}, learned)
-    return replace(accept, version=version), fitted
+    return replace(lesson.accept, version=version), fitted
 
 
 def _graph(home: Workspace, pattern_id: str) -> PatternGraph:
@@ -77,7 +112,7 @@ def _graph(home: Workspace, pattern_id: str) -> PatternGraph:
 
 
 def _kept(
-    home: Workspace, graph: PatternGraph, accept: Accept, stands_for: float
+    home: Workspace, graph: PatternGraph, accept: Accept, stands_for: float, until_ns: int
 ) -> PatternTraffic:
     """All that was kept and may teach, this accept included."""
     step_s = int(home.get("trained")["step_s"])
@@ -87,7 +122,7 @@ def _kept(
         [graph],
         step_s,
         0,
-        EVER,
+        until_ns,
         accepts=accepts,
         undecided=True,
         stands_for={graph.pattern_id: stands_for},

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from informer.core.batches import together
 from informer.core.errors import InformerError
 from informer.spans.received import Selection
 from informer.spans.stored import OTEL_TRACES, Bounds, StoredSource
@@ -92,7 +93,8 @@ def _in_spark(
         def pieces(
             most: int, bounds: Bounds | None, place: str = place
         ) -> Iterator[pa.RecordBatchReader]:
-            yield from _cut(spark.sliced(place, *range_of(bounds)), most)
+            for rows in together(spark.sliced(place, *range_of(bounds)), most):
+                yield rows.to_reader()
 
         sample = spark.sample(place, SAMPLE_ROWS)
         sources.append(StoredSource(name, place, sample, pieces, selection, columns))
@@ -150,17 +152,3 @@ def _missing(extra: str, error: ImportError) -> str:
 def range_of(bounds: Bounds | None) -> tuple[str | None, int | None, int | None]:
     """The column and the limits of a range, if there is one."""
     return (None, None, None) if bounds is None else (bounds.column, bounds.low, bounds.high)
-
-
-def _cut(rows: pa.RecordBatchReader, most: int) -> Iterator[pa.RecordBatchReader]:
-    """Readers of about so many rows each, one after the other."""
-    waiting: list[pa.RecordBatch] = []
-    held = 0
-    for batch in rows:
-        waiting.append(batch)
-        held += batch.num_rows
-        if held >= most:
-            yield pa.RecordBatchReader.from_batches(rows.schema, waiting)
-            waiting, held = [], 0
-    if waiting:
-        yield pa.RecordBatchReader.from_batches(rows.schema, waiting)

@@ -93,11 +93,15 @@ def since_leap(accepts: Sequence[Accept], traffic: PatternTraffic) -> PatternTra
 
 
 def ends_ns(incident: Json, step_ns: int) -> int:
-    """End of an incident's last step; of one that was still open, the last that was looked at."""
+    """End of an incident's last step; of one that was still open, the last that was looked at.
+
+    One that is open and is of no steps ends where it began.
+    """
     if incident["resolved_ns"] is not None:
         return int(incident["resolved_ns"])
     cells = orjson.loads(incident["evidence"])["detections"]
-    return max(int(cell["step_start_ns"]) for cell in cells) + step_ns
+    last_ns = max((int(cell["step_start_ns"]) for cell in cells), default=None)
+    return int(incident["opened_ns"]) if last_ns is None else last_ns + step_ns
 
 
 def _is_undecided_misuse(incident: Json) -> bool:

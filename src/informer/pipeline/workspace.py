@@ -22,6 +22,7 @@ FORMAT = 5
 TABLES_FILE = "workspace.duckdb"
 READING_FILE = "reading.duckdb"
 SPILL = "tmp"
+BLIND = "blind"  # the kind of incidents that looks know nothing of
 DRIFTED = "drifted"  # true in the evidence of an incident that learning opened as a question
 
 
@@ -125,6 +126,10 @@ class Workspace:
         """Write the settings into `informer.toml`: what worked is taken up by the next command."""
         write_settings(self.settings, self.path / SETTINGS_FILE)
 
+    def beside(self) -> "Workspace":
+        """The same workspace for another thread, to read from; close it on its own."""
+        return Workspace(self.path, self.engine.beside(), self.settings)
+
     def table(self, name: str) -> pa.Table:
         """All rows of a table."""
         return self.engine.query(f'select {", ".join(TABLES[name].names)} from "{name}"')
@@ -157,7 +162,8 @@ class Workspace:
     def keep_incidents(self, from_ns: int, until_ns: int, incidents: pa.Table) -> pa.Table:
         """Replace the incidents of a range; one that was decided on keeps its verdict.
 
-        What learning asks (`DRIFTED`) stays. Returns them with their verdicts.
+        What learning asks (`DRIFTED`) stays, and so does what the service says of itself (`BLIND`).
+        Returns them with their verdicts.
         """
         rows = incidents.to_pylist()
         before = self.engine.query("select incident_id, verdict from incidents").to_pylist()
@@ -166,7 +172,7 @@ class Workspace:
             row["verdict"] = verdicts.get(row["incident_id"], row["verdict"])
         self.engine.run(
             "delete from incidents where opened_ns >= $from_ns and opened_ns < $until_ns "
-            f"""and not contains(evidence, '"{DRIFTED}":true')""",
+            f"""and kind <> '{BLIND}' and not contains(evidence, '"{DRIFTED}":true')""",
             from_ns=from_ns,
             until_ns=until_ns,
         )

@@ -84,7 +84,7 @@ def check_address(name: str, address: str, *, safe: bool) -> tuple[str, int]:
     host = host.removeprefix("[").removesuffix("]")
     if not host or not port.isdigit() or int(port) > 65_535:
         raise InformerError(f"{name} must be host:port, got {address!r}")
-    if not safe and not _is_loopback(host):
+    if not safe and not is_loopback(host):
         raise InformerError(
             f"{name} listens beyond this machine, on {address}: give serve.tls_certificate and "
             "serve.tls_key, or --insecure"
@@ -92,7 +92,8 @@ def check_address(name: str, address: str, *, safe: bool) -> tuple[str, int]:
     return host, int(port)
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine alone."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

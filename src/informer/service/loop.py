@@ -3,6 +3,7 @@
 Whatever else wants the workspace asks for it (`ask`) and is served between two steps.
 """
 
+import asyncio
 import logging
 import threading
 import time
@@ -100,6 +101,8 @@ class Loop:
 
     def turn(self) -> bool:
         """Answer, take in what came, close what is due; whether there was anything to do."""
+        if self._broken:
+            self._begin()
         self._answer()
         worked = False
         for segment in self._spool.sealed():
@@ -113,6 +116,7 @@ class Loop:
 
     def _begin(self) -> None:
         self._online = self._opened()
+        self._broken = False
         self._staged = 0
         self.figures.closed_ns = self._online.closed_ns
 
@@ -123,7 +127,7 @@ class Loop:
         log.error("a step could not be closed: %s", self.figures.error, exc_info=error)
         self._online.shut()
         self._stop.wait(min(AGAIN_S * 2 ** min(self.figures.failures - 1, 10), MOST_AGAIN_S))
-        self._begin()
+        self._broken = True  # to begin anew may fail as well, and is tried again then
 
     def _take_in(self, segment: Segment) -> None:
         with sources_of(segment, self._home.settings.source) as sources:
@@ -179,3 +183,8 @@ class Loop:
                 answer.set_result(work(self._home))
             except Exception as error:  # noqa: BLE001 (it belongs to who asked)
                 answer.set_exception(error)
+
+
+async def asked(loop: Loop, work: Callable[[Workspace], T]) -> T:
+    """What the work gives, for those who must not wait for it. Errors: those of the work."""
+    return await asyncio.wrap_future(loop.ask(work))

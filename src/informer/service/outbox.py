@@ -69,6 +69,8 @@ order by n.made_ns, n.incident_id
 """
 )
 SOONEST = FIRST + "select min(next_ns) as soonest_ns from going"
+# Which notices there are, in a word: new ones come and old ones go.
+THERE = "select concat_ws(' ', count(*), max(made_ns)) as there from notices"
 SKIP = """
 insert into deliveries by name
 select notice_id, $sink as sink, 'skipped' as state, 0 as tries, $now_ns as first_ns,
@@ -99,7 +101,7 @@ class Outbox:
         self._clock_ns, self._random = clock_ns, random.Random(seed)
         # Its own thread: what is asked of the database holds up nobody who receives.
         self._desk = ThreadPoolExecutor(1, thread_name_prefix="informer-outbox")
-        self._quiet: dict[str, tuple[int, float]] = {}  # of sinks: how many notices, until when
+        self._quiet: dict[str, tuple[str, float]] = {}  # of sinks: which notices, until when
         self._rests_until_ns: dict[str, int] = {}
         self.tries: Counter[tuple[str, str]] = Counter()  # of a sink and how it went, for metrics
         engine.append(NOTICES.name, NOTICES.empty())
@@ -138,13 +140,7 @@ class Outbox:
 
     def waiting(self, sink: Sink) -> int:
         """Notices that did not come to their end there."""
-        found = self._engine.query(
-            "select count(*) as n from notices as n left join deliveries as d "
-            "on d.notice_id = n.notice_id and d.sink = $sink "
-            "where coalesce(d.state, 'waiting') = 'waiting'",
-            sink=sink.name,
-        )
-        return int(found["n"][0].as_py())
+        return waiting_at(self._engine, sink.name)
 
     async def _serve(self, sink: Sink, stop: asyncio.Event) -> None:
         while not stop.is_set():
@@ -164,15 +160,15 @@ class Outbox:
 
     def _due(self, sink: Sink, now_ns: int) -> list[Json]:
         """Rows of NOTICES with what became of them; nothing is looked through in vain."""
-        many = int(self._engine.query("select count(*) as n from notices")["n"][0].as_py())
-        before, until_ns = self._quiet.get(sink.name, (-1, 0.0))
-        if many == before and now_ns < until_ns:
+        there = self._engine.query(THERE)["there"][0].as_py()
+        before, until_ns = self._quiet.get(sink.name, ("", 0.0))
+        if there == before and now_ns < until_ns:
             return []
         asked = {"sink": sink.name, "refreshes": sink.refresh_s > 0}
         due: list[Json] = self._engine.query(DUE, now_ns=now_ns, most=LISTED, **asked).to_pylist()
         if not due:
             soonest = self._engine.query(SOONEST, **asked)["soonest_ns"][0].as_py()
-            self._quiet[sink.name] = many, math.inf if soonest is None else soonest
+            self._quiet[sink.name] = there, math.inf if soonest is None else soonest
         return due
 
     async def _try(self, sink: Sink, row: Json, now_ns: int) -> Json:
@@ -232,6 +228,17 @@ class Outbox:
                 ids=[row["notice_id"] for row in rows],
             )
             self._engine.append(DELIVERIES.name, DELIVERIES.of(rows))
+
+
+def waiting_at(engine: DuckDBEngine, sink: str) -> int:
+    """Notices that did not come to their end at a sink, by its name."""
+    found = engine.query(
+        "select count(*) as n from notices as n left join deliveries as d "
+        "on d.notice_id = n.notice_id and d.sink = $sink "
+        "where coalesce(d.state, 'waiting') = 'waiting'",
+        sink=sink,
+    )
+    return int(found["n"][0].as_py())
 
 
 def _delivery(

@@ -2,18 +2,15 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
-from typing import TypeVar
 
 from informer.core.errors import InformerError
 from informer.pipeline.memory import recall_pool
 from informer.pipeline.refresh import Refresh, ask_of_drift, due_patterns, fit_one, take_up
 from informer.pipeline.workspace import Workspace
-from informer.service.loop import Loop
+from informer.service.loop import Loop, asked
 
 LOOK_S = 60.0  # between two looks for patterns that are due
 log = logging.getLogger(__name__)
-T = TypeVar("T")
 
 
 async def learn_again(loop: Loop, hours: int) -> None:
@@ -21,7 +18,7 @@ async def learn_again(loop: Loop, hours: int) -> None:
     while True:
         await asyncio.sleep(LOOK_S)
         try:
-            due = await _asked(loop, lambda home: _due(home, hours))
+            due = await asked(loop, lambda home: _due(home, hours))
             for one in due:
                 await _one_again(loop, one)
         except (InformerError, RuntimeError) as error:
@@ -36,14 +33,10 @@ def _due(home: Workspace, hours: int) -> list[Refresh]:
 
 
 async def _one_again(loop: Loop, one: Refresh) -> None:
-    pools = await _asked(loop, recall_pool)
-    seed = await _asked(loop, lambda home: home.settings.machine.seed)
+    pools = await asked(loop, recall_pool)
+    seed = await asked(loop, lambda home: home.settings.machine.seed)
     fitted = await asyncio.to_thread(fit_one, one, pools, seed)
-    version = await _asked(loop, lambda home: take_up(home, one, fitted))
+    version = await asked(loop, lambda home: take_up(home, one, fitted))
     if version:
         loop.learned_anew()
         log.info("%s learned again: version %s", one.pattern_id, version)
-
-
-async def _asked(loop: Loop, work: Callable[[Workspace], T]) -> T:
-    return await asyncio.wrap_future(loop.ask(work))

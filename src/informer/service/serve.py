@@ -2,11 +2,13 @@
 
 import asyncio
 import contextlib
+import logging
 import signal
 import threading
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
@@ -16,7 +18,14 @@ from informer.core.errors import InformerError
 from informer.core.types import Json
 from informer.pipeline.online import Online
 from informer.pipeline.workspace import Workspace
-from informer.service.access import Certificates, Tokens, check_address
+from informer.service.access import Certificates, Tokens, check_address, is_loopback
+from informer.service.api.app import api_app
+from informer.service.api.desk import Desk
+from informer.service.api.gate import Admission, by_socket, by_token, closed, on_loopback
+from informer.service.api.roles import ApiTokens
+from informer.service.api.status import status_of
+from informer.service.blindness import tell_blindness
+from informer.service.keeping import keep_small
 from informer.service.loop import Loop
 from informer.service.notices import keep_notices
 from informer.service.outbox import Outbox
@@ -27,9 +36,10 @@ from informer.service.servers import Ports, Servers
 from informer.service.spool import Spool
 from informer.service.streams import Streams, streams_of
 from informer.service.tellers import sinks_of
-from informer.service.web import health_app, traces_app
+from informer.service.web import health_routes, traces_app
 
 SPOOL = "spool"
+log = logging.getLogger(__name__)
 
 
 def serve(
@@ -50,7 +60,7 @@ def serve(
 
 async def _serve(home: Workspace, insecure: bool, ready: Callable[[Ports], None]) -> None:
     settings = home.settings.serve
-    tokens = Tokens.read(settings.tokens_file)
+    tokens, holders = Tokens.read(settings.tokens_file), ApiTokens.read(settings.api_tokens_file)
     files = Certificates(settings.tls_certificate, settings.tls_key, settings.tls_clients)
     files.check()
     for name in ("grpc", "http", "web"):
@@ -63,10 +73,18 @@ async def _serve(home: Workspace, insecure: bool, ready: Callable[[Ports], None]
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with _working(home, stop) as parts, contextlib.AsyncExitStack() as stack:
         servers = Servers(stack, files, parts.reception.received.refused)
-        ports = await _listen(parts, servers, settings, tokens)
-        if settings.relearn_hours:
-            learning = asyncio.create_task(learn_again(parts.loop, settings.relearn_hours))
-            stack.callback(learning.cancel)
+        status, health = status_of(parts), health_routes(parts)
+        await servers.begin_socket(api_app(parts.desk, by_socket, status), home.path)
+        web = api_app(parts.desk, _admission(settings, holders), status, health)
+        ports = Ports(
+            await servers.begin_grpc(parts.reception, tokens, settings.grpc),
+            await servers.begin_web(
+                "serve.http", traces_app(parts.reception, tokens), settings.http
+            ),
+            await servers.begin_web("serve.web", web, settings.web),
+        )
+        for work in _work_beside(parts, settings):
+            stack.callback(asyncio.create_task(_heard(work)).cancel)
         ready(ports)
         await stop.wait()
 
@@ -90,12 +108,14 @@ async def _working(home: Workspace, stop: asyncio.Event) -> AsyncIterator[Parts]
 
     loop = Loop(home, watching, spool)
     thread = threading.Thread(target=loop.run, name="informer-loop")
+    desk = Desk(home, loop, thread.is_alive)
     thread.start()
     delivering = asyncio.create_task(outbox.run(stop))
     streams.start()
     try:
-        yield Parts(reception, spool, loop, thread, outbox, streams)
+        yield Parts(reception, spool, loop, thread, outbox, desk, streams)
     finally:
+        desk.close()
         await asyncio.to_thread(streams.stop)
         spool.close()
         loop.stop()
@@ -105,9 +125,29 @@ async def _working(home: Workspace, stop: asyncio.Event) -> AsyncIterator[Parts]
         engine.close()
 
 
-async def _listen(parts: Parts, servers: Servers, settings: ServeSettings, tokens: Tokens) -> Ports:
-    return Ports(
-        await servers.begin_grpc(parts.reception, tokens, settings.grpc),
-        await servers.begin_web("serve.http", traces_app(parts.reception, tokens), settings.http),
-        await servers.begin_web("serve.web", health_app(parts), settings.web),
-    )
+async def _heard(work: Coroutine[Any, Any, None]) -> None:
+    """None of it ends by itself: where it does, somebody is to know."""
+    try:
+        await work
+    except Exception:
+        log.exception("work beside the watch has ended, which goes on without it")
+        raise
+
+
+def _work_beside(parts: Parts, settings: ServeSettings) -> Iterator[Coroutine[Any, Any, None]]:
+    """What goes on while the service watches."""
+    if settings.relearn_hours:
+        yield learn_again(parts.loop, settings.relearn_hours)
+    yield keep_small(parts)
+    yield tell_blindness(parts, silent_s=settings.blind_after_s, watermark_s=settings.watermark_s)
+
+
+def _admission(settings: ServeSettings, holders: ApiTokens) -> Admission:
+    """Who gets in by the address of the API."""
+    if holders.holders:
+        return by_token(holders)
+    host, _ = check_address("serve.web", settings.web or "localhost:0", safe=True)
+    if is_loopback(host):
+        return on_loopback
+    log.warning("the API is closed: beyond this machine it needs serve.api_tokens_file")
+    return closed

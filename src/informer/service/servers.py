@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 import ssl
 from collections import Counter
 from collections.abc import Iterator
@@ -15,7 +16,8 @@ from starlette.applications import Starlette
 from informer.core.errors import InformerError
 from informer.service.access import Certificates, Tokens, check_address
 from informer.service.guarded_http import guarded
-from informer.service.limits import Gate
+from informer.service.limits import MOST_CONNECTIONS, Gate
+from informer.service.local_socket import LocalProtocol, LocalSocket
 from informer.service.otlp_grpc import serve_grpc
 from informer.service.reception import Reception
 
@@ -74,8 +76,17 @@ class Servers:
         bound: int = server.servers[0].sockets[0].getsockname()[1]
         return bound
 
-    async def _begin(self, server: "_Server", failed: str) -> None:
-        task = asyncio.create_task(_run(server))
+    async def begin_socket(self, app: Starlette, workspace: Path) -> None:
+        """Serve an app to the user of this process alone. Errors: InformerError."""
+        place = LocalSocket(workspace)
+        self._stack.callback(place.close)
+        server = _Server(_config(app, http=LocalProtocol, limit_concurrency=MOST_CONNECTIONS))
+        await self._begin(server, f"{place.path} cannot be listened on", [place.socket])
+
+    async def _begin(
+        self, server: "_Server", failed: str, sockets: list[socket.socket] | None = None
+    ) -> None:
+        task = asyncio.create_task(_run(server, sockets))
         while not server.started:
             if task.done():
                 raise InformerError(failed)
@@ -103,15 +114,17 @@ def _config(app: Starlette, **other: object) -> uvicorn.Config:
         "access_log": False,
         "lifespan": "off",
         "server_header": False,
+        "proxy_headers": False,  # whoever sends them is not believed
+        "ws": "none",
         "timeout_keep_alive": 30,
         "timeout_graceful_shutdown": int(GRACE_S),
     }
     return uvicorn.Config(app, **(given | other))  # type: ignore[arg-type]
 
 
-async def _run(server: _Server) -> None:
+async def _run(server: _Server, sockets: list[socket.socket] | None) -> None:
     with contextlib.suppress(SystemExit):  # what uvicorn says when it cannot listen
-        await server.serve()
+        await server.serve(sockets)
 
 
 def _grpc_credentials(files: Certificates) -> grpc.ServerCredentials | None:

@@ -5,15 +5,13 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
 from informer.service.access import Tokens
 from informer.service.metrics import exposition
 from informer.service.otlp_http import TracesEndpoint
 from informer.service.parts import Parts
 from informer.service.reception import Reception
-
-MOST_FAILURES = 3  # of looks in a row, before nobody should rely on it
 
 
 def traces_app(reception: Reception, tokens: Tokens) -> Starlette:
@@ -26,34 +24,25 @@ def traces_app(reception: Reception, tokens: Tokens) -> Starlette:
     return Starlette(routes=[Route("/v1/traces", traces, methods=["POST"])])
 
 
-def health_app(parts: Parts) -> Starlette:
+def health_routes(parts: Parts) -> list[BaseRoute]:
     """GET /healthz, /readyz and /metrics."""
 
     async def healthz(request: Request) -> Response:
         return _told(200 if parts.is_alive else 503, {"alive": parts.is_alive})
 
     async def readyz(request: Request) -> Response:
-        figures = parts.loop.figures
-        why = []
-        if not parts.is_alive:
-            why.append("the loop has ended")
-        if figures.failures >= MOST_FAILURES:
-            why.append(f"steps cannot be closed: {figures.error}")
-        if parts.spool.is_full:
-            why.append("the spool is full")
+        why = parts.why_not_ready()
         return _told(503 if why else 200, {"ready": not why, "why": why})
 
     async def metrics(request: Request) -> Response:
         text = exposition(parts)
         return Response(text, media_type=CONTENT_TYPE_LATEST)
 
-    return Starlette(
-        routes=[
-            Route("/healthz", healthz),
-            Route("/readyz", readyz),
-            Route("/metrics", metrics),
-        ]
-    )
+    return [
+        Route("/healthz", healthz),
+        Route("/readyz", readyz),
+        Route("/metrics", metrics),
+    ]
 
 
 def _told(status: int, value: dict[str, object]) -> Response:

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from informer.core.ports import Engine
 from informer.core.tables import SPANS
-from informer.spans.sayings import LINES, NO_LINES, NO_SAYINGS, Received, told_lines
+from informer.spans.sayings import LINES, NO_LINES, NO_SAYINGS, Apart, Received, told_lines
 
 # What every reader gives; all but the ids, the service and the start may be null.
 RECEIVED = pa.schema(
@@ -31,10 +31,6 @@ RECEIVED = pa.schema(
         ("trace_state", pa.string()),  # W3C
         ("attributes", pa.string()),  # a JSON object
         ("resource", pa.string()),  # a JSON object
-        # What a reader may know of the attributes: those of them that can mean something (null: any
-        # may), and whether there are few of them, with short texts, as they are shown.
-        ("meant", pa.string()),
-        ("in_bounds", pa.bool_()),
     ]
 )
 FATES = (
@@ -90,7 +86,7 @@ class Tally:
 def stage_spans(
     engine: Engine,
     table: str,
-    received: str | Received,
+    received: Received | Apart,
     correlate: str | None,
     wanted: str,
     tally: Tally,
@@ -99,13 +95,11 @@ def stage_spans(
 ) -> int:
     """Add a piece of spans to the passing table `table`; how many they are.
 
-    `received` is a SELECT with the columns of RECEIVED over at most some million rows, `wanted` is
-    checked SQL, `correlate` an attribute that takes the place of the trace id. With `apart`, rows
-    of the table are those of LINES, and `sayings` has what they say.
+    `received` holds at most some million rows, `wanted` is checked SQL, `correlate` an attribute
+    that takes the place of the trace id. With `apart`, rows of the table are those of LINES, and
+    `sayings` has what they say.
     Errors: InformerError for a file that is damaged where it was not looked at.
     """
-    if isinstance(received, str):
-        received = Received(f"({received})", {name: name for name in RECEIVED.names})
     if apart:
         engine.run(NO_SAYINGS)
         lines = told_lines(engine, received, correlate, wanted, whole=False)
@@ -135,7 +129,7 @@ def _stage_apart(engine: Engine, table: str, lines: str, tally: Tally) -> int:
     return spans
 
 
-def told_sql(engine: Engine, received: Received, correlate: str | None, wanted: str) -> str:
+def told_sql(engine: Engine, received: Received | Apart, correlate: str | None, wanted: str) -> str:
     """A SELECT of the columns of `spans`, why a row is rejected (`reason`), and `backwards`."""
     engine.run(NO_SAYINGS)
     columns = ", ".join([*SPANS.names, "reason", "backwards"])

@@ -12,10 +12,12 @@ import pyarrow.parquet as pq
 
 from informer.core.errors import InformerError
 from informer.core.ports import PIECE_ROWS, Engine
+from informer.spans.apart import told_apart
 from informer.spans.clock import UNITS_NS, WORDS, guessed_unit
 from informer.spans.condition import wanted
 from informer.spans.meanings import quoted
 from informer.spans.received import RECEIVED, Selection, Tally, stage_spans
+from informer.spans.sayings import Apart
 from informer.spans.unpack import Content
 
 BATCH_ROWS = 50_000
@@ -26,11 +28,18 @@ GUESS_ROWS = 1_000
 LARGEST_INT = 2**63 - 1
 TIMES = {"start": "start_ns", "duration": "duration_ns"}
 NOT_IN_ROWS = ("weight", "meant", "in_bounds")
-# What a TableReader gives.
+# What a TableReader gives, but for the names of its times.
+IN_NANOSECONDS = pa.schema(
+    [
+        *RECEIVED,
+        ("meant", pa.string()),  # those of the attributes that can mean something; null = any may
+        ("in_bounds", pa.bool_()),  # few attributes with short texts: they are shown as they are
+    ]
+)
 READ = pa.schema(
     [
         field.with_name(next((n for n, ns in TIMES.items() if ns == field.name), field.name))
-        for field in RECEIVED
+        for field in IN_NANOSECONDS
     ]
 )
 
@@ -118,26 +127,24 @@ class ReaderSource:
         """
         correlate, asked = self._selection.correlate, wanted(engine, self._selection)
         with TemporaryDirectory(prefix="informer-") as folder:
-            waiting = Path(folder, "received.parquet")
-            scan = f"select * from read_parquet({quoted(str(waiting))})"
-            tables = self._tables()
+            lines, sayings = (Path(folder, f"{name}.parquet") for name in ("lines", "sayings"))
+            scans = (f"read_parquet({quoted(str(path))})" for path in (lines, sayings))
+            received, tables = Apart(*scans), self._tables()
             for number in count():
-                if not _put_aside(tables, waiting, min(most, BATCH_ROWS)):
+                if not _put_aside(tables, lines, sayings, min(most, BATCH_ROWS)):
                     break
                 if number >= skip:
                     yield stage_spans(
-                        engine, table, scan, correlate, asked, self.tally, apart=apart
+                        engine, table, received, correlate, asked, self.tally, apart=apart
                     )
         self.tally.say_what_was_mended()
 
     def _tables(self) -> Iterator[pa.Table]:
         for path in self._paths:
             content = Content(path)
-            unit = None
+            unit = None if self._guesses else self._unit
             for table in self._read(content, self.tally):
-                if not self._guesses:
-                    unit = self._unit
-                elif unit is None:
+                if unit is None:
                     unit = self._unit_of(path, table["start"][:GUESS_ROWS])
                 yield in_nanoseconds(table, unit)
             self._say_damage(path, content)
@@ -159,8 +166,8 @@ class ReaderSource:
             self.rejected["line_too_long"] += content.too_long
 
 
-def _put_aside(tables: Iterator[pa.Table], waiting: Path, most: int) -> bool:
-    """Write the next tables into a file, as many as make a batch; False when there is none."""
+def _put_aside(tables: Iterator[pa.Table], lines: Path, sayings: Path, most: int) -> bool:
+    """Write the next tables into files, as many as make a batch; False when there is none."""
     batch: list[pa.Table] = []
     rows, size = 0, 0
     for table in tables:
@@ -172,7 +179,8 @@ def _put_aside(tables: Iterator[pa.Table], waiting: Path, most: int) -> bool:
     if not batch:
         return False
     try:
-        pq.write_table(pa.concat_tables(batch), waiting, compression="lz4", use_dictionary=False)
+        for part, path in zip(told_apart(pa.concat_tables(batch)), (lines, sayings), strict=True):
+            pq.write_table(part, path, compression="lz4", use_dictionary=False)
     except OSError as error:
         raise InformerError(f"cannot set spans aside: {error}") from error
     return True
@@ -195,7 +203,7 @@ def table_of(rows: list[Row]) -> pa.Table:
 
 
 def in_nanoseconds(table: pa.Table, unit: str) -> pa.Table:
-    """The columns of RECEIVED; what is beyond int64 in nanoseconds is no time."""
+    """The columns of IN_NANOSECONDS; what is beyond int64 in nanoseconds is no time."""
     factor = UNITS_NS[unit]
     if factor > 1:
         limit = pa.scalar(LARGEST_INT // factor)
@@ -204,7 +212,7 @@ def in_nanoseconds(table: pa.Table, unit: str) -> pa.Table:
                 fits = pc.less_equal(pc.abs(table[name]), limit)
                 kept = pc.if_else(fits, table[name], None)
                 table = table.set_column(place, name, pc.multiply(kept, factor))
-    return table.rename_columns(RECEIVED.names)
+    return table.rename_columns(IN_NANOSECONDS.names)
 
 
 def _array(values: tuple[object, ...], type: pa.DataType) -> pa.Array:

@@ -78,10 +78,6 @@ class Received:
     columns: Mapping[str, Sql]
     said_by: tuple[str, ...] | None = None  # columns of the rows of which sayings are made, quoted
 
-    def meant(self) -> Sql:
-        """SQL for the attributes that can mean something."""
-        return f"coalesce({self.columns['meant']}, {self.columns['attributes']})"
-
     def keys(self) -> dict[str, Sql]:
         """What tells sayings apart: a name for each part of it, and SQL over the rows."""
         absent = {n for n, sql in self.columns.items() if sql.startswith("cast(null as ")}
@@ -103,32 +99,70 @@ class Received:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Apart:
+    """Lines of a reader, each with the number of what it says, and a table of that."""
+
+    lines: Sql  # with the columns of OWN but for `resource`, `in_bounds` and `number`
+    sayings: Sql  # with those of PARTS, `meant` and `number`
+
+
 def told_lines(
-    engine: Engine, received: Received, correlate: str | None, wanted: Sql, *, whole: bool
+    engine: Engine, received: Received | Apart, correlate: str | None, wanted: Sql, *, whole: bool
 ) -> Sql:
     """A SELECT of wanted spans: the columns of `spans`, `saying`, why a row is rejected (`reason`),
     `backwards` durations, and `all_attributes` as they came.
 
     Adds what was not said before to the table `sayings`. With `whole`, attributes will be shown.
     """
-    shown = bounded() if whole else "null"
-    _read_attributes(engine, received, shown)
+    if isinstance(received, Apart):
+        return _told_apart(engine, received, correlate, wanted)
+    texts = f"select distinct {received.columns['attributes']} as attributes from {received.rows}"
+    _read_attributes(engine, texts, bounded() if whole else "null")
     rows = f"(select *, null::bigint as {SAID} from {received.rows})"
     if whole or _say_something(engine):
         rows = f"""(
 select r.*, a.said as {SAID}, a.bounded as {BOUNDED}
-from (select *, {received.meant()} as {ATTRIBUTES} from {received.rows}) as r
+from (select *, {received.columns["attributes"]} as {ATTRIBUTES} from {received.rows}) as r
 left join said_attributes as a on a.attributes = r.{ATTRIBUTES})"""
-    _tell(engine, received, rows)
-    return _lines(received, rows, correlate, wanted, whole)
+    keys = {**received.keys(), SAID: SAID}
+    distinct = ", ".join(f"{sql} as {n}" for n, sql in keys.items())
+    said = (
+        f"select *, row_number() over () as {PLACE} from (select distinct {distinct} from {rows})"
+    )
+    _tell(engine, said, received.said())
+    own = {n: received.columns[n] for n in OWN}
+    if whole:
+        own["bounded"] = BOUNDED
+    own |= {f"key_{n}": sql for n, sql in enumerate(keys.values())}
+    lines = f"select {', '.join(f'{sql} as {n}' for n, sql in own.items())} from {rows}"
+    same = " and ".join(f"k.{key} is not distinct from l.key_{n}" for n, key in enumerate(keys))
+    shown = "coalesce(bounded, '{}')" if whole else bounded()
+    return _lines(lines, same, shown, correlate, wanted)
 
 
-def _read_attributes(engine: Engine, received: Received, shown: Sql) -> None:
+def _told_apart(engine: Engine, received: Apart, correlate: str | None, wanted: Sql) -> Sql:
+    _read_attributes(engine, f"select distinct meant as attributes from {received.sayings}", "null")
+    said = (
+        f"select r.*, r.number as {PLACE}, a.said as {SAID} from {received.sayings} as r "
+        "left join said_attributes as a on a.attributes = r.meant"
+    )
+    _tell(engine, said, {n: sql.format(n) for n, sql in PARTS.items()})
+    lines = (
+        "select a.*, s.resource from "
+        f"{received.lines} as a join {received.sayings} as s on s.number = a.number"
+    )
+    shown = f"case when in_bounds then {renamed()} else {bounded()} end"
+    return _lines(lines, f"k.{PLACE} = l.number", shown, correlate, wanted)
+
+
+def _read_attributes(engine: Engine, texts: Sql, shown: Sql) -> None:
+    """Make `said_attributes`: what each of the texts says, by number, and how it is shown."""
     read, _ = extracted("attributes", OF_SPAN)
     engine.run(f"""
 create or replace temp table read_attributes as
 select attributes, {read}, {shown} as bounded
-from (select distinct {received.meant()} as attributes from {received.rows}) as a
+from ({texts}) as a
 where a.attributes is not null;
 create or replace temp table said_lists as
 select attributes_said, row_number() over () as said
@@ -150,16 +184,16 @@ def _say_something(engine: Engine) -> bool:
     return bool(lists["n"][0].as_py())
 
 
-def _tell(engine: Engine, received: Received, rows: Sql) -> None:
-    """Make `known_sayings`: what a saying is as received, and as it is told."""
+def _tell(engine: Engine, said: Sql, told_by: Mapping[str, Sql]) -> None:
+    """Make `known_sayings`: what a saying is as received, and as it is told.
+
+    `said` is a SELECT of sayings as received, `told_by` what their parts are over its columns.
+    """
     _, expressions = extracted("attributes", OF_SPAN)
     read_resource, of_resource = extracted("resource", OF_RESOURCE)
-    keys = {**received.keys(), SAID: SAID}
-    distinct = ", ".join(f"{sql} as {n}" for n, sql in keys.items())
-    parts = ", ".join(f"{sql} as {n}" for n, sql in received.said().items())
+    parts = ", ".join(f"{sql} as {n}" for n, sql in told_by.items())
     engine.run(f"""
-create or replace temp table received_sayings as
-select *, row_number() over () as {PLACE} from (select distinct {distinct} from {rows});
+create or replace temp table received_sayings as {said};
 create or replace temp table told_sayings as
 with joined as (
     select null::varchar as trace_id, null::varchar as span_id, null::varchar as parent_span_id,
@@ -183,34 +217,21 @@ select r.*, s.saying as {SAYING}, c.service as {SERVICE},
     {", ".join(f's.{n} as "told {n}"' for n in TOLD)}
 from received_sayings as r
 join told_sayings as t on t.{PLACE} = r.{PLACE}
-join (select {PLACE}, {received.said()["service"]} as service from received_sayings) as c
+join (select {PLACE}, {told_by["service"]} as service from received_sayings) as c
     on c.{PLACE} = r.{PLACE}
 join sayings as s on {_same("s", "t", TOLD)};
 drop table said_lists; drop table told_sayings; drop table received_sayings
 """)
 
 
-def _lines(received: Received, rows: Sql, correlate: str | None, wanted: Sql, whole: bool) -> Sql:
+def _lines(lines: Sql, same: Sql, shown: Sql, correlate: str | None, wanted: Sql) -> Sql:
+    """The SELECT of `told_lines`; `same` says which of `known_sayings` a line's is."""
     trace_id = "trace_id"
     if correlate is not None:
         trace_id = attribute(correlate, "l.attributes", "l.resource")
     missing = quoted(f"missing_{correlate or 'trace_id'}")
-    keys = {**received.keys(), SAID: SAID}
-    read = {n: received.columns[n] for n in OWN}
-    parts = ", ".join(f"{sql} as key_{n}" for n, sql in enumerate(keys.values()))
-    same = " and ".join(f"k.{key} is not distinct from l.key_{n}" for n, key in enumerate(keys))
-    shown = bounded()
-    if whole:
-        read |= {n: received.columns[n] for n in ("meant", "in_bounds")}
-        shown = (
-            f"case when in_bounds then {renamed()} "
-            f"when meant is not null then {shown} else coalesce(bounded, '{{}}') end"
-        )
-    own = ", ".join(f"{sql} as {n}" for n, sql in read.items())
     return f"""
-with received_lines as (
-    select {own}, {f"{BOUNDED} as bounded," if whole else ""} {parts} from {rows}
-),
+with received_lines as ({lines}),
 joined as (
     select l.* replace ({trace_id} as trace_id), k.{SAYING} as saying, k.{SERVICE} as as_received,
         {", ".join(f'k."told {n}" as {n}' for n in TOLD)}

@@ -1,6 +1,6 @@
 """Tables of spans or RPC log lines: the engine reads and normalises them in one SELECT."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from hashlib import blake2b
 from itertools import groupby
@@ -8,8 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypeAlias
 
-import pyarrow as pa
-
+from informer.core.batches import together
 from informer.core.ports import PIECE_ROWS, Engine
 from informer.spans.clock import WORDS
 from informer.spans.columns import received_rows
@@ -124,8 +123,8 @@ class TableSource:
         if files[0].container == "parquet":
             yield from parquet_pieces([file.path for file in files], most)
             return
-        for batches in _batched(engine.stream(f"select * from {self._scan_of(files)}"), most):
-            engine.append(WAITING, pa.Table.from_batches(batches), passing=True)
+        for rows in together(engine.stream(f"select * from {self._scan_of(files)}"), most):
+            engine.append(WAITING, rows, passing=True)
             yield WAITING
             engine.run(f"drop table {WAITING}")
 
@@ -148,15 +147,3 @@ class TableSource:
             rows = count["rows"][0].as_py()
         if lines > rows:
             self.rejected["unreadable_line"] += lines - rows
-
-
-def _batched(batches: Iterable[pa.RecordBatch], most: int) -> Iterator[list[pa.RecordBatch]]:
-    """Batches of about so many rows together."""
-    waiting: list[pa.RecordBatch] = []
-    for batch in batches:
-        waiting.append(batch)
-        if sum(b.num_rows for b in waiting) >= most:
-            yield waiting
-            waiting = []
-    if waiting:
-        yield waiting

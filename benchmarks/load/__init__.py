@@ -1,0 +1,1 @@
+"""What it takes to load a service: messages made beforehand, and a sender that keeps a rate."""

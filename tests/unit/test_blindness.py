@@ -1,0 +1,113 @@
+"""When the service sees nothing it says so, once, and says when that is over."""
+
+from dataclasses import replace
+
+from informer.service.blindness import CLEAR_S, LOOK_S, Blindness, Reading
+
+SILENT_S, STUCK_S = 900.0, 1_200.0
+
+
+class Watched:
+    """A service whose readings a test decides on, looked at all the time."""
+
+    def __init__(self, silent_s: float = SILENT_S, told: tuple[str, ...] = ()) -> None:
+        self.now_s = 5_000.0
+        self.reading = Reading()
+        self.blindness = Blindness(silent_s=silent_s, stuck_s=STUCK_S, now_s=self.now_s, told=told)
+        self.found: dict[str, tuple[float, str]] = {}
+
+    def go(self, seconds: float, **each: int) -> set[str]:
+        """Let time go by; `each` is what comes between two looks. Gives the reasons at the end."""
+        ends = self.now_s + seconds
+        while self.now_s < ends:
+            self.now_s += LOOK_S
+            more = {name: getattr(self.reading, name) + n for name, n in each.items()}
+            self.reading = replace(self.reading, **more)
+            self.found = self.blindness.look(self.reading, self.now_s)
+        return set(self.found)
+
+    def is_(self, **state: object) -> None:
+        self.reading = replace(self.reading, **state)  # type: ignore[arg-type]
+
+
+def test_a_service_that_gets_spans_and_closes_steps_is_not_blind() -> None:
+    watched = Watched()
+    assert watched.go(5_000, heard=10, spans=10, messages=1, closed_ns=1) == set()
+
+
+def test_a_start_at_which_nothing_comes_is_told_after_a_while_and_says_that_nobody_sends() -> None:
+    watched = Watched()
+    assert watched.go(SILENT_S - 10) == set()
+    assert watched.go(20) == {"no_spans"}
+    since_s, words = watched.found["no_spans"]
+    assert (since_s, "since the service was started" in words) == (5_000.0, True)
+
+
+def test_a_silence_is_told_since_the_last_span_and_over_with_the_next() -> None:
+    watched = Watched()
+    watched.go(100, heard=1, closed_ns=1)
+    last_s = watched.now_s
+    assert watched.go(SILENT_S + 10) == {"no_spans"}
+    assert watched.found["no_spans"][0] == last_s
+    assert watched.go(LOOK_S, heard=1) == set()
+
+
+def test_a_silence_that_was_told_goes_on_over_a_restart_until_a_span_comes() -> None:
+    watched = Watched(told=("no_spans",))
+    assert watched.go(10) == {"no_spans"}
+    assert watched.go(LOOK_S, heard=1) == set()
+
+
+def test_who_does_not_want_silence_told_is_not_told() -> None:
+    assert Watched(silent_s=0.0, told=("no_spans",)).go(10_000) == set()
+
+
+def test_a_full_spool_is_told_at_once_and_until_it_has_had_room_for_a_while() -> None:
+    watched = Watched()
+    watched.is_(spool_full=True)
+    assert watched.go(LOOK_S, heard=1) == {"spool_full"}
+    since_s = watched.found["spool_full"][0]
+    watched.is_(spool_full=False)
+    assert watched.go(CLEAR_S - 2 * LOOK_S, heard=1) == {"spool_full"}
+    watched.is_(spool_full=True)
+    watched.go(100, heard=1)
+    assert watched.found["spool_full"][0] == since_s
+    watched.is_(spool_full=False)
+    assert watched.go(CLEAR_S + LOOK_S, heard=1) == set()
+
+
+def test_steps_that_cannot_be_closed_are_told_with_the_error() -> None:
+    watched = Watched()
+    watched.is_(failures=2, error="InformerError: the disk is full")
+    assert watched.go(10, heard=1) == set()
+    watched.is_(failures=3)
+    assert watched.go(10, heard=1) == {"steps"}
+    assert "the disk is full" in watched.found["steps"][1]
+
+
+def test_spans_whose_time_stands_still_are_told() -> None:
+    watched = Watched()
+    watched.go(100, heard=1, closed_ns=1)
+    assert watched.go(STUCK_S - 50, heard=1) == set()
+    assert watched.go(100, heard=1) == {"steps"}
+
+
+def test_the_first_spans_after_a_silence_are_given_time_to_close_a_step() -> None:
+    watched = Watched(silent_s=0.0)
+    watched.go(100, heard=1, closed_ns=1)
+    watched.go(10 * STUCK_S)
+    assert watched.go(STUCK_S - 50, heard=1) == set()
+
+
+def test_a_flood_of_useless_spans_is_told_and_a_few_of_them_are_not() -> None:
+    watched = Watched()
+    assert watched.go(200, heard=100, spans=100, useless=40, closed_ns=1) == set()
+    assert watched.go(100, heard=100, spans=100, useless=60, closed_ns=1) == {"rejected"}
+    assert watched.go(300, heard=100, spans=100, useless=1, closed_ns=1) == set()
+    assert watched.go(300, heard=1, spans=1, useless=1, closed_ns=1) == set()
+
+
+def test_messages_that_nobody_can_read_are_told() -> None:
+    watched = Watched()
+    found = watched.go(100, heard=1, spans=1, closed_ns=1, messages=2, unreadable=1)
+    assert found == {"rejected"}
