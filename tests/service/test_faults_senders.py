@@ -1,5 +1,6 @@
 """Senders that mean ill, or come all at once: what is of use is judged, and memory is bounded."""
 
+import contextlib
 import random
 import socket
 import threading
@@ -122,11 +123,19 @@ def test_hostile_messages_are_answered_and_leave_nothing_behind(shop: Shop, serv
         for name, (body, kind) in HOSTILE.items():
             assert served.post(body, kind)[0] in (200, 400), name
             if kind == PROTOBUF:
-                try:
-                    export(body, timeout=30)
-                except grpc.RpcError as error:
-                    assert error.code() is grpc.StatusCode.INVALID_ARGUMENT, name
+                assert export_code(export, body) in (
+                    grpc.StatusCode.OK,
+                    grpc.StatusCode.INVALID_ARGUMENT,
+                ), name
         assert_well(served, shop)
+
+
+def export_code(export: grpc.UnaryUnaryMultiCallable, body: bytes) -> grpc.StatusCode:
+    try:
+        _, call = export.with_call(body, timeout=30)
+    except grpc.RpcError as error:
+        return error.code()
+    return call.code()
 
 
 def grpc_channel(served: Served) -> grpc.Channel:
@@ -177,8 +186,9 @@ def http2_export(body: bytes) -> bytes:
     )
 
 
-def tcp(served: Served, which: str) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", served.ports[which]), timeout=30)
+def tcp(served: Served, which: str, *, source: str = "127.0.0.1") -> socket.socket:
+    address = ("127.0.0.1", served.ports[which])
+    return socket.create_connection(address, timeout=30, source_address=(source, 0))
 
 
 NAMES = many(100_000, 1_000_000)
@@ -269,13 +279,14 @@ SLOW = 600  # more connections than a worker of a web server usually allows
 
 def test_those_who_send_drop_by_drop_keep_nobody_out(shop: Shop, service: Path) -> None:
     with serving(service) as served:
-        slow = [tcp(served, "HTTP") for _ in range(SLOW)]
+        slow = [tcp(served, "HTTP", source="127.0.0.2") for _ in range(SLOW)]
         try:
             for number, made in enumerate(slow):
                 head = b"POST /v1/traces HTTP/1.1\r\nHost: x\r\n"
                 if number % 2:
                     head += b"Content-Type: application/x-protobuf\r\nContent-Length: 1000\r\n\r\n"
-                made.sendall(head)
+                with contextlib.suppress(OSError):  # one address gets so many connections
+                    made.sendall(head)
             ended = threading.Event()
             thread = threading.Thread(target=drip, args=(slow, ended))
             thread.start()
