@@ -40,8 +40,12 @@ class Figures(Collector):
         )
         yield _gauge("informer_spans_open", "Spans of steps not closed.", loop.open_spans)
         yield _gauge("informer_spool_bytes", "Bytes that wait on disk.", self._parts.spool.size)
-        lag = (loop.stream_ns - loop.closed_ns) / NS if loop.stream_ns else 0.0
-        yield _gauge("informer_lag_seconds", "From the end of the last closed step to now.", lag)
+        open_s = (loop.stream_ns - loop.closed_ns) / NS if loop.closed_ns else 0.0
+        yield _gauge(
+            "informer_lag_seconds",
+            "From the end of the last closed step to the newest span, those unread included.",
+            max(0.0, open_s) + self._parts.loop.waited_s(),
+        )
         yield _gauge("informer_look_seconds", "What closing the last steps took.", loop.look_s)
         yield _gauge("informer_look_failures", "Failures in a row.", loop.failures)
         notices = CounterMetricFamily(
