@@ -9,7 +9,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,9 +67,9 @@ class Served:
 
 
 @contextmanager
-def serving(workspace: Path, *options: str) -> Iterator[Served]:
-    """The service, until the test is done with it."""
-    command = [sys.executable, "-m", "informer", "serve", "-w", str(workspace), *options]
+def serving(workspace: Path, *options: str, before: Sequence[str] = ()) -> Iterator[Served]:
+    """The service, until the test is done with it; `before` is what starts its command."""
+    command = [*before, sys.executable, "-m", "informer", "serve", "-w", str(workspace), *options]
     environment = os.environ | {"PYTHONUNBUFFERED": "1"}
     with (
         tempfile.TemporaryFile("w+") as said,

@@ -99,3 +99,7 @@ def test_shares_are_those_of_the_last_steps() -> None:
 
 def test_a_service_that_was_silent_lately_has_shares_of_zero() -> None:
     assert learned_shares({"cart": {"v1": calls((10, 3.0))}}, 50) == {"cart": {"v1": 0.0}}
+
+
+def test_a_service_that_is_out_of_view_has_no_changes() -> None:
+    assert find_changes({"cart": {}}, {"cart": {"v1": 1.0}}) == []

@@ -36,6 +36,8 @@ def find_changes(
     found = []
     for service in sorted(set(workloads) & set(learned)):
         versions = workloads[service]
+        if not versions:  # none of it is in view any more
+            continue
         total = np.sum(list(versions.values()), axis=0)  # [t]
         for version, share in sorted(learned[service].items()):
             calls = versions.get(version, np.zeros_like(total))

@@ -39,6 +39,7 @@ from informer.traffic.bin import bin_onto
 from informer.traffic.coverage import covered
 
 NOTE = "watching"  # how far it came
+BEGINS_S = SECONDS_A_DAY  # before the newest span, at most, the watching begins
 CHAINS_S = 8 * SECONDS_A_DAY  # of chains before a step say whether it was covered
 OPERATIONS = "select service, operation, count(*) as calls from spans group by service, operation"
 CHAINS = """
@@ -97,9 +98,10 @@ class Online:
 
     def due(self) -> int:
         """Until when steps can be closed; no later than `closed_ns` where none can."""
-        if self.closed_ns == 0 and self.open.first_ns:
-            # The step in which the first span came began before anybody listened.
-            first = self.open.first_ns
+        if not self.note.get("closed_ns") and self.open.first_ns:
+            # The step in which the first span came began before anybody listened. Some clock may
+            # stand at 1970: what lies far before all others begins nothing.
+            first = max(self.open.first_ns, self.open.stream_ns - BEGINS_S * NS_PER_S)
             self.closed_ns = self.began_ns = first - first % self.step_ns + self.step_ns
         stream = self.open.stream_ns - self._watermark_ns
         return max(stream - stream % self.step_ns, self.closed_ns)

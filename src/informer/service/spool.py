@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from shutil import disk_usage
 from typing import BinaryIO
 
 import orjson
@@ -22,6 +23,9 @@ from informer.service.marks import LINES, PREFIX_BYTES, Mark, Places, mark_messa
 from informer.service.segments import SUFFIX, Held, Segment, framed, mended
 
 log = logging.getLogger(__name__)
+SEGMENT_BYTES, SEGMENTS = 16 << 20, 64  # at most so large, at least so many in a full spool
+# Kept free, so that on a full disk what is closed can be noted, and make room.
+RESERVE, RESERVE_BYTES = "reserve", 64 << 10
 
 
 class SpoolFullError(Exception):
@@ -36,20 +40,18 @@ class Spool:
         folder: Path,
         *,
         most_bytes: int,
-        segment_bytes: int = 16 << 20,
+        segment_bytes: int | None = None,
         segment_s: float = 1.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """A segment is sealed when it holds so many bytes or is so old.
+        """A segment is sealed when it holds so many bytes or is so old; it goes as a whole, so
+        that a spool holds many of them.
 
         Errors: InformerError when the folder cannot be written.
         """
         self._folder = folder
-        self._most_bytes, self._segment_bytes, self._segment_s = (
-            most_bytes,
-            segment_bytes,
-            segment_s,
-        )
+        self._most_bytes, self._segment_s = most_bytes, segment_s
+        self._segment_bytes = segment_bytes or min(SEGMENT_BYTES, most_bytes // SEGMENTS)
         self._clock = clock
         self._lock = threading.Lock()
         self._file: BinaryIO | None = None
@@ -61,6 +63,7 @@ class Spool:
             self._sealed = [
                 mended(path, self._tell_torn) for path in sorted(folder.glob(f"*{SUFFIX}"))
             ]
+            self._reserve()
         except OSError as error:
             raise InformerError(f"{folder} cannot be written: {error.strerror}") from error
         self._sealed = [segment for segment in self._sealed if segment.size]
@@ -80,8 +83,9 @@ class Spool:
 
     @property
     def is_full(self) -> bool:
-        """Whether another segment would find no room."""
-        return self.size + self._segment_bytes > self._most_bytes
+        """Whether another segment would find no room, here or on the disk."""
+        left = min(self._most_bytes - self.size, disk_usage(self._folder).free)
+        return left < self._segment_bytes
 
     @property
     def places(self) -> Places:
@@ -132,8 +136,9 @@ class Spool:
         with self._lock:
             for segment in self._sealed:
                 if segment.number == number:
-                    self._keep_note(number)
+                    self._keep_note_anyhow(number)
                     segment.path.unlink(missing_ok=True)
+                    self._reserve()
             self._sealed = [s for s in self._sealed if s.number != number]
             first = self._sealed[0].number if self._sealed else self._number + 1
             if self._file is not None:
@@ -216,6 +221,21 @@ class Spool:
         last, _, places = note.read_text("utf-8").partition("\n")
         told = orjson.loads(places) if places else {}
         return int(last), int(told.get("upto", 0)), dict(told.get("places", {}))
+
+    def _reserve(self) -> None:
+        reserve = self._folder / RESERVE
+        if not reserve.exists():
+            try:
+                reserve.write_bytes(bytes(RESERVE_BYTES))
+            except OSError:
+                reserve.unlink(missing_ok=True)
+
+    def _keep_note_anyhow(self, number: int) -> None:
+        try:
+            self._keep_note(number)
+        except OSError:
+            (self._folder / RESERVE).unlink(missing_ok=True)
+            self._keep_note(number)
 
     def _keep_note(self, number: int) -> None:
         note = self._folder / "last"

@@ -82,9 +82,12 @@ def open_sources(
 
 
 def open_frames(path: Path, *, correlate: str, where: str | None) -> Source:
-    """A file of OTLP messages that each follow their length, as a source; see `open_sources`."""
+    """A file of OTLP messages that each follow their length, as a source; see `open_sources`.
+
+    They are of many senders: none makes the times of all others into another unit.
+    """
     selection = Selection(correlated(correlate), where)
-    return ReaderSource("otlp", [path], otlp.read_frames, "ns", selection)
+    return ReaderSource("otlp", [path], otlp.read_frames, "ns", selection, guesses=False)
 
 
 def _source(

@@ -92,8 +92,16 @@ class ReaderSource:
     """Files of one format that Python reads; one batch at a time waits on disk."""
 
     def __init__(
-        self, format: str, paths: list[Path], read: TableReader, unit: str, selection: Selection
+        self,
+        format: str,
+        paths: list[Path],
+        read: TableReader,
+        unit: str,
+        selection: Selection,
+        *,
+        guesses: bool = True,
     ) -> None:
+        """`guesses`: times that make no sense in `unit` may be in another."""
         self.format = format
         self.names = [str(path) for path in paths]
         self.tally = Tally()
@@ -101,7 +109,7 @@ class ReaderSource:
         self.notes = self.tally.notes
         self._paths = paths
         self._read = read
-        self._unit = unit
+        self._unit, self._guesses = unit, guesses
         self._selection = selection
 
     def stage(
@@ -134,7 +142,7 @@ class ReaderSource:
     def _tables(self) -> Iterator[pa.Table]:
         for path in self._paths:
             content = Content(path)
-            unit = None
+            unit = None if self._guesses else self._unit
             for table in self._read(content, self.tally):
                 if unit is None:
                     unit = self._unit_of(path, table["start"][:GUESS_ROWS])

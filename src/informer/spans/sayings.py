@@ -252,8 +252,8 @@ shown as (
         case
             when trace_id is null and span_id is null and as_received is null and start_ns is null
                 then 'unreadable'
-            when coalesce(trace_id, '') = '' then {missing}
-            when coalesce(span_id, '') = '' then 'missing_span_id'
+            when coalesce(trace_id, '') in ('', '00000000000000000000000000000000') then {missing}
+            when coalesce(span_id, '') in ('', '0000000000000000') then 'missing_span_id'
             when coalesce(as_received, '') = '' then 'missing_service'
             when coalesce(start_ns, 0) <= 0 then 'missing_time'
         end as reason,

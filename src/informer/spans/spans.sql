@@ -42,8 +42,10 @@ judged as (
         case
             when trace_id is null and span_id is null and service is null and start_ns is null
                 then 'unreadable'
-            when coalesce(trace_id, '') = '' then 'missing_trace_id'
-            when coalesce(span_id, '') = '' then 'missing_span_id'
+            -- zeros are no id, says OpenTelemetry: all who send them would be one request
+            when coalesce(trace_id, '') in ('', '00000000000000000000000000000000')
+                then 'missing_trace_id'
+            when coalesce(span_id, '') in ('', '0000000000000000') then 'missing_span_id'
             when coalesce(service, '') = '' then 'missing_service'
             when coalesce(start_ns, 0) <= 0 then 'missing_time'
         end as reason,
