@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 PATIENCE_S = 60.0
+# Beside other tests a machine may stall for longer than a step; then nothing is held to time.
+ALONE = "PYTEST_XDIST_WORKER" not in os.environ
 
 
 def needed(name: str, *, program: str | None = None) -> str:

@@ -11,7 +11,7 @@ from listening import listening
 from command import done
 from real_parts import eventually, free_port, listens, needed, running
 
-LEARNED_S = 24
+LEARNED_S = 30
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ from typing import Any
 
 from real_parts import free_port, listens, needed, running
 
-STEP_S, WATERMARK_S = 2, 2  # of what watches it
+STEP_S, WATERMARK_S = 3, 3  # of what watches it
 # Whom each service calls, by path; a login with a wrong password is refused by `auth`.
 CALLS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "front": {"/catalog": ("catalog", "/items"), "/login": ("auth", "/check")},

@@ -12,7 +12,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from serving import serving, with_settings
 
 from informer.pipeline.workspace import Workspace
-from real_parts import eventually, free_port, listens, needed, running
+from real_parts import ALONE, eventually, free_port, listens, needed, running
 
 kafka = pytest.importorskip("confluent_kafka")
 TOPIC = "otlp_spans"
@@ -98,4 +98,5 @@ def test_a_service_that_is_killed_loses_nothing_and_counts_nothing_twice(
     traces = starts_of_traces(brokers).values()
     assert judged == sum(len(starts) for starts in traces if began <= min(starts) < closed)
     assert (closed - began) // (STEP_S * NS) == steps.num_rows >= 9
-    assert all(steps["seen"].to_pylist())
+    if ALONE:  # else there may be no traffic in a step
+        assert all(steps["seen"].to_pylist())

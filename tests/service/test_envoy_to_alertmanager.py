@@ -1,7 +1,6 @@
 """An attack through a real Envoy becomes an alert in a real Alertmanager, and resolves there."""
 
 import json
-import os
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -12,9 +11,8 @@ from typing import Any
 from envoy_mesh import STEP_S, WATERMARK_S, meanwhile, mesh
 from serving import serving, with_settings
 
-from real_parts import PATIENCE_S, eventually, free_port, needed, running
+from real_parts import ALONE, PATIENCE_S, eventually, free_port, needed, running
 
-ALONE = "PYTEST_XDIST_WORKER" not in os.environ
 SETTINGS = """
 [serve]
 grpc = "127.0.0.1:{grpc}"
@@ -55,8 +53,10 @@ def alertmanager(folder: Path) -> Iterator[str]:
 
 
 def alerts(url: str) -> list[dict[str, Any]]:
+    """Those that speak of refusals: where the machine stalls, there are others."""
     with urllib.request.urlopen(f"{url}/api/v2/alerts?active=true", timeout=10) as got:
-        return list(json.load(got))
+        found = list(json.load(got))
+    return [alert for alert in found if alert["labels"]["kind"] == "refusal"]
 
 
 def test_passwords_that_are_tried_out_become_an_alert_that_resolves(
@@ -78,7 +78,6 @@ def test_passwords_that_are_tried_out_become_an_alert_that_resolves(
             eventually(lambda: alerts(url) == [])
             assert served.metric("informer_spans_late_total") == 0
     assert told[0]["labels"]["alertname"] == "InformerIncident"
-    assert told[0]["labels"]["kind"] == "refusal"
     assert "/login" in told[0]["annotations"]["summary"]
     if ALONE:  # what it owes on a machine that does nothing else meanwhile
         assert took_s < WATERMARK_S + 2 * STEP_S
