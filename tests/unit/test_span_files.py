@@ -204,3 +204,15 @@ def test_a_first_line_may_be_a_megabyte(tmp_path: Path) -> None:
 def test_sources_must_be_named() -> None:
     with pytest.raises(InformerError, match="at least one file"):
         open_sources([])
+
+
+def test_a_table_of_json_that_is_damaged_further_down_is_told_plainly(tmp_path: Path) -> None:
+    """Found by fuzzing."""
+    sample = Path(__file__).parents[1] / "golden/spans/mesh.jsonl"
+    lines = sample.read_bytes().splitlines(keepends=True)
+    damaged = tmp_path / "spans.jsonl"
+    damaged.write_bytes(lines[0] + b"{]" + b"".join(lines[1:]))
+    with DuckDBEngine() as engine, contextlib.suppress(InformerError):
+        for source in open_sources([str(damaged)]):
+            for _ in source.stage(engine, "staged"):
+                pass
