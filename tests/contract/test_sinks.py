@@ -40,8 +40,8 @@ HOSTILE = replace(
 )
 
 TEMPLATE = (
-    '{"text": "{{ incident.title }} ({{ severity }}): {{ calls }}", "id": {{ incident.id | tojson }}, '
-    '"over": {{ incident.resolved_ns }}}'
+    '{"text": "{{ incident.title }} ({{ severity }}): {{ calls }}", '
+    '"id": {{ incident.id | tojson }}, "over": {{ incident.resolved_ns }}}'
 )
 
 Maker = Callable[[str], Sink]

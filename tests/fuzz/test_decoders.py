@@ -106,11 +106,10 @@ def fuzz(samples: tuple[bytes, ...], decode: Callable[[bytes], None]) -> None:
 
 def read_file(path: Path, data: bytes, format: str | None) -> None:
     path.write_bytes(data)
-    with DuckDBEngine(threads=1) as engine:
-        with contextlib.suppress(InformerError):
-            for source in open_sources([str(path)], format=format):
-                for _ in source.stage(engine, "staged"):
-                    pass
+    with DuckDBEngine(threads=1) as engine, contextlib.suppress(InformerError):
+        for source in open_sources([str(path)], format=format):
+            for _ in source.stage(engine, "staged"):
+                pass
 
 
 def samples_of(*names: str) -> tuple[bytes, ...]:

@@ -150,10 +150,12 @@ class Settings:
     retention: RetentionSettings = field(default_factory=RetentionSettings)
     alertmanager: AlertmanagerSettings = field(default_factory=AlertmanagerSettings)
     webhook: WebhookSettings = field(default_factory=WebhookSettings)
-    alertmanagers: dict[str, AlertmanagerSettings] = named_sections(
+    alertmanagers: dict[str, AlertmanagerSettings] = named_sections(  # noqa: RUF009 (a field)
         "alertmanager", AlertmanagerSettings
     )
-    webhooks: dict[str, WebhookSettings] = named_sections("webhook", WebhookSettings)
+    webhooks: dict[str, WebhookSettings] = named_sections(  # noqa: RUF009 (a field)
+        "webhook", WebhookSettings
+    )
     machine: MachineSettings = field(default_factory=MachineSettings)
 
 
