@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+from google.rpc.status_pb2 import Status as RpcStatus
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan
@@ -145,7 +146,8 @@ def test_a_message_of_no_use_is_refused_and_counted(
     with serving(service) as served:
         code, said = served.post(body, kind)
         assert code == status
-        assert json.loads(said)["message"]
+        is_protobuf = kind == "application/x-protobuf"
+        assert RpcStatus.FromString(said).message if is_protobuf else json.loads(said)["message"]
         assert b"informer_messages_refused_total" in served.get("/metrics")[1]
         assert served.get("/readyz")[0] == 200
 

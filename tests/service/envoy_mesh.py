@@ -75,6 +75,24 @@ def mesh(folder: Path, collector: int) -> Iterator[Mesh]:
         yield Mesh(outer["front"])
 
 
+@contextmanager
+def meanwhile(mesh: Mesh) -> Iterator[None]:
+    """Users go on with what they do."""
+    ends = threading.Event()
+
+    def use() -> None:
+        while not ends.is_set():
+            mesh.usual(0.5)
+
+    thread = threading.Thread(target=use)
+    thread.start()
+    try:
+        yield
+    finally:
+        ends.set()
+        thread.join()
+
+
 def _answering(name: str, outer: Mapping[str, int]) -> Callable[[str, Mapping[str, str]], int]:
     def answer(path: str, headers: Mapping[str, str]) -> int:
         if name == "auth" and headers.get("x-password") == "wrong":

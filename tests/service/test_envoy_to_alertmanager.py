@@ -2,7 +2,6 @@
 
 import json
 import os
-import threading
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -10,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from envoy_mesh import STEP_S, WATERMARK_S, Mesh, mesh
+from envoy_mesh import STEP_S, WATERMARK_S, meanwhile, mesh
 from serving import serving, with_settings
 
 from real_parts import PATIENCE_S, eventually, free_port, needed, running
@@ -58,24 +57,6 @@ def alertmanager(folder: Path) -> Iterator[str]:
 def alerts(url: str) -> list[dict[str, Any]]:
     with urllib.request.urlopen(f"{url}/api/v2/alerts?active=true", timeout=10) as got:
         return list(json.load(got))
-
-
-@contextmanager
-def meanwhile(mesh: Mesh) -> Iterator[None]:
-    """Users go on with what they do."""
-    ends = threading.Event()
-
-    def use() -> None:
-        while not ends.is_set():
-            mesh.usual(0.5)
-
-    thread = threading.Thread(target=use)
-    thread.start()
-    try:
-        yield
-    finally:
-        ends.set()
-        thread.join()
 
 
 def test_passwords_that_are_tried_out_become_an_alert_that_resolves(

@@ -158,7 +158,7 @@ def test_offsets_are_committed_when_their_steps_are_closed(brokers: str, tmp_pat
 def test_a_full_spool_holds_the_topic_up_and_loses_nothing(brokers: str, tmp_path: Path) -> None:
     topic = Topic(brokers)
     topic.write(*[message(f"{i}", padding=1_000) for i in range(1_000)])
-    spool = spool_in(tmp_path, most_bytes=300_000)
+    spool = spool_in(tmp_path, most_bytes=900_000)
     found: list[str] = []
     with following(brokers, spool) as stream:
         eventually(lambda: stream.is_waiting)
@@ -198,6 +198,22 @@ def test_partitions_that_come_later_are_read_from_their_beginning(
         eventually(is_read(spool, 1))
         assert stream.received.spans == 1
     assert names(spool) == ["new"]
+
+
+def test_where_offsets_are_gone_reading_goes_on_at_the_oldest_message(
+    brokers: str, tmp_path: Path
+) -> None:
+    topic = Topic(brokers)
+    topic.write(*[message(f"{i}") for i in range(10)])
+    spool = spool_in(tmp_path)
+    spool.add_group([], {f"kafka/{TOPIC}/0": 1_000})  # of a topic of this name that was deleted
+    with following(brokers, spool) as stream:
+        eventually(is_read(spool, 10))
+        topic.write(message("10"))
+        eventually(is_read(spool, 11))
+        assert stream.errors["out_of_range"] == 1
+    assert names(spool) == [f"{i}" for i in range(11)]
+    assert spool.places[f"kafka/{TOPIC}/0"] == 11
 
 
 def test_brokers_that_are_not_there_are_waited_for(tmp_path: Path) -> None:

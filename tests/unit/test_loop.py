@@ -1,5 +1,6 @@
 """The loop goes on after whatever error, and answers who asks."""
 
+import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -49,3 +50,16 @@ def test_a_beginning_that_fails_after_an_error_is_tried_again(home: Workspace) -
         loop.stop()
         thread.join()
     assert began == 3
+
+
+def test_messages_that_wait_unread_count_as_waiting(home: Workspace) -> None:
+    spool = Spool(home.path / "spool", most_bytes=1 << 20, segment_s=0.0)
+    loop = Loop(home, lambda: Online(home, watermark_s=0, beside=lambda i, n: None), spool)
+    assert loop.waited_s() == 0.0
+    spool.add(b"whatever")
+    (segment,) = spool.sealed()
+    old = segment.path.stat().st_mtime - 90
+    os.utime(segment.path, (old, old))
+    assert 90 <= loop.waited_s() < 10_000
+    loop.turn()  # it is no message, and was taken in as far as it could be
+    assert loop.waited_s() == 0.0

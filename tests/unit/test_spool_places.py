@@ -88,11 +88,22 @@ def test_a_place_that_is_gone_is_forgotten(tmp_path: Path) -> None:
 
 
 def test_a_group_without_room_moves_no_place(tmp_path: Path) -> None:
-    spool = spool_in(tmp_path, most_bytes=100)
+    spool = spool_in(tmp_path, most_bytes=400)
     with pytest.raises(SpoolFullError):
-        spool.add_group([b"x" * 100], {"topic/0": 1})
+        spool.add_group([b"x" * 200], {"topic/0": 1})
     assert spool.places == {}
     assert spool.size == 0
+
+
+def test_sources_that_can_go_back_leave_room_for_those_that_cannot(tmp_path: Path) -> None:
+    spool = spool_in(tmp_path, most_bytes=1_000)
+    for at in range(4):
+        spool.add_group([b"x" * 20], {"topic/0": at})
+    with pytest.raises(SpoolFullError):
+        spool.add_group([b"x" * 200], {"topic/0": 4})
+    spool.add(b"y" * 500)
+    assert spool.places == {"topic/0": 3}
+    spool.close()
 
 
 def test_only_segments_of_sources_that_can_go_back_are_replayable(tmp_path: Path) -> None:

@@ -156,7 +156,7 @@ def test_another_file_in_the_place_of_a_known_one_is_read_from_its_beginning(
 
 
 def test_a_full_spool_is_waited_for(tmp_path: Path) -> None:
-    log, tailing = tmp_path / "a.log", Tailing(tmp_path, room=700)
+    log, tailing = tmp_path / "a.log", Tailing(tmp_path, room=1_400)
     write(log, "x" * 300)
     assert len(tailing.go_on()) == 1
     write(log, "y" * 300)

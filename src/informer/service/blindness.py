@@ -42,7 +42,7 @@ class Reading:
 
 def reading_of(parts: Parts) -> Reading:
     """What the parts say of themselves."""
-    received, figures = parts.reception.received, parts.loop.figures
+    received, figures = parts.received, parts.loop.figures
     rejected = sum(figures.rejected.values())
     unreadable = sum(received.refused[reason] for reason in UNREADABLE)
     return Reading(

@@ -16,10 +16,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from informer.config.streams import KafkaSettings
+from informer.core.errors import InformerError
 from informer.service.kafka_client import consumer_of
+from informer.service.kafka_messages import Taken, check_value, piece_of
 from informer.service.marks import Places
 from informer.service.pace import Progress, limit_s
-from informer.service.reception import Checked, Received, RefusedError, check_message
+from informer.service.reception import Received
 from informer.service.spool import Spool, SpoolFullError
 
 if TYPE_CHECKING:
@@ -62,7 +64,7 @@ class KafkaStream:
         self._partitions: dict[str, TopicPartition] = {}
         self._next: dict[str, int] = {}  # offsets behind what was taken or waits
         self._held: set[str] = set()  # partitions that are too far ahead
-        self._waiting: list[tuple[str, Checked | None]] = []  # taken, not kept yet
+        self._waiting: list[Taken] = []  # not kept yet
         self._is_full = False
         self._committed: Places = {}
         self._commit_at = 0.0
@@ -87,7 +89,7 @@ class KafkaStream:
                 if self._consumer is None:
                     self._consumer = consumer_of(self._settings, self._tell)
                 self._follow(self._consumer, stop)
-            except (KafkaException, RuntimeError) as error:
+            except (InformerError, KafkaException, RuntimeError) as error:
                 self.errors["ended"] += 1
                 log.error("Kafka is read anew: %s", error)
                 stop.wait(AGAIN_S)
@@ -140,11 +142,7 @@ class KafkaStream:
             if offset < 0:
                 is_late = self._looked or self._settings.start == "earliest"
                 offset = low if is_late else high
-                self._waiting.append((place, None))  # so that it is known after a kill
-            elif not low <= offset <= high:
-                self.errors["out_of_range"] += 1
-                log.error("%s: offset %d is gone, there are %d to %d", place, offset, low, high)
-                offset = low
+                self._waiting.append(Taken(place, offset))  # so that it is known after a kill
             partition.offset = offset
             self._partitions[place], self._next[place] = partition, offset
             self._progress[place] = Progress(heard_s=self._clock())
@@ -154,11 +152,17 @@ class KafkaStream:
             consumer.pause(partitions)
 
     def _take(self, consumer: "Consumer", message: "Message") -> None:
+        from confluent_kafka import KafkaError
+
         error = message.error()
+        place = _place(message.topic(), message.partition())
+        if error is not None and error.code() == KafkaError._AUTO_OFFSET_RESET:
+            if place not in self._held:
+                self._begin_again(consumer, place)
+            return
         if error is not None:
             self._tell(error)
             return
-        place = _place(message.topic(), message.partition())
         offset = message.offset()
         if place in self._held or offset is None or offset < self._next[place]:
             return  # it comes again
@@ -174,25 +178,26 @@ class KafkaStream:
                 self._next[place] = offset
                 return
         self._next[place] = offset + 1
-        self._waiting.append((place, self._checked(message.value())))
+        checked = check_value(message.value(), self.received, self._most_message_bytes)
+        taken = Taken(place, offset + 1, checked)
+        self._waiting.append(taken)
 
-    def _checked(self, value: object) -> Checked | None:
-        """A message that is to be kept; others are counted, and left behind."""
-        if not isinstance(value, bytes) or not value:
-            self.received.refused["empty"] += 1
-            return None
-        try:
-            is_json = value.startswith(b"{")
-            return check_message(value, is_json, self._most_message_bytes)
-        except RefusedError as refused:
-            self.received.refused[refused.reason] += 1
-            return None
+    def _begin_again(self, consumer: "Consumer", place: str) -> None:
+        """What came next is gone; go on at the oldest message there is."""
+        partition = self._partitions[place]
+        low, high = consumer.get_watermark_offsets(partition, timeout=ASK_S)
+        self.errors["out_of_range"] += 1
+        log.error("%s: offset %d is gone, there are %d to %d", place, self._next[place], low, high)
+        self._next[place] = partition.offset = low
+        consumer.incremental_unassign([partition])
+        consumer.incremental_assign([partition])
 
     def _keep(self, consumer: "Consumer") -> None:
-        """Into the spool; where it is full, all partitions wait for it."""
-        if self._waiting:
-            good = [checked for _, checked in self._waiting if checked is not None]
-            places = {place: self._next[place] for place, _ in self._waiting}
+        """Into the spool, piece by piece; where it is full, all partitions wait for it."""
+        while self._waiting:
+            piece = piece_of(self._waiting)
+            good = [one.checked for one in piece if one.checked is not None]
+            places = {one.place: one.next_offset for one in piece}
             try:
                 self._spool.add_group([c.message for c in good if c.spans], places)
             except SpoolFullError:
@@ -202,7 +207,7 @@ class KafkaStream:
                 return
             for checked in good:
                 self.received.count(checked)
-            self._waiting.clear()
+            del self._waiting[: len(piece)]
         if self._is_full:
             self._is_full = False
             consumer.resume(self._assigned())

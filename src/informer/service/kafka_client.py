@@ -31,7 +31,7 @@ def consumer_of(settings: KafkaSettings, tell: Callable[["KafkaError"], None]) -
         "client.id": "informer",
         "enable.auto.commit": False,
         "enable.auto.offset.store": False,
-        "auto.offset.reset": "earliest",  # where what came next is gone, the oldest there is
+        "auto.offset.reset": "error",  # where what came next is gone, we want to hear of it
         "queued.max.messages.kbytes": QUEUED_KB,
         "fetch.max.bytes": FETCHED_BYTES,
         "topic.metadata.refresh.interval.ms": METADATA_MS,

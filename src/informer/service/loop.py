@@ -4,6 +4,7 @@ Whatever else wants the workspace asks for it (`ask`) and is served between two 
 """
 
 import asyncio
+import contextlib
 import logging
 import threading
 import time
@@ -81,6 +82,13 @@ class Loop:
     def learned_anew(self) -> None:
         """Take up what the workspace holds now, before the next step."""
         self.ask(lambda home: self._online.learned_anew())
+
+    def waited_s(self) -> float:
+        """How long the oldest messages wait that were not taken in yet; any thread may ask."""
+        unread = [one.path for one in self._spool.sealed() if one.number > self._staged]
+        with contextlib.suppress(FileNotFoundError):  # taken in and forgotten meanwhile
+            return max(0.0, time.time() - unread[0].stat().st_mtime) if unread else 0.0
+        return 0.0
 
     def stop(self) -> None:
         """End after what is under way."""

@@ -1,6 +1,5 @@
 """What Prometheus is told of the service itself."""
 
-from collections import Counter
 from collections.abc import Iterator
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -8,7 +7,6 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from informer.service.parts import Parts
-from informer.service.reception import Received
 
 NS = 1e9
 
@@ -21,7 +19,7 @@ class Figures(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """All metrics."""
-        received, loop = self._received(), self._parts.loop.figures
+        received, loop = self._parts.received, self._parts.loop.figures
         yield _counter("informer_messages_received", "OTLP messages taken.", received.messages)
         yield _counter("informer_spans_received", "Spans in messages taken.", received.spans)
         yield _by_reason(
@@ -42,8 +40,12 @@ class Figures(Collector):
         )
         yield _gauge("informer_spans_open", "Spans of steps not closed.", loop.open_spans)
         yield _gauge("informer_spool_bytes", "Bytes that wait on disk.", self._parts.spool.size)
-        lag = (loop.stream_ns - loop.closed_ns) / NS if loop.stream_ns else 0.0
-        yield _gauge("informer_lag_seconds", "From the end of the last closed step to now.", lag)
+        open_s = (loop.stream_ns - loop.closed_ns) / NS if loop.closed_ns else 0.0
+        yield _gauge(
+            "informer_lag_seconds",
+            "From the end of the last closed step to the newest span, those unread included.",
+            max(0.0, open_s) + self._parts.loop.waited_s(),
+        )
         yield _gauge("informer_look_seconds", "What closing the last steps took.", loop.look_s)
         yield _gauge("informer_look_failures", "Failures in a row.", loop.failures)
         notices = CounterMetricFamily(
@@ -53,17 +55,6 @@ class Figures(Collector):
             notices.add_metric([sink, how], count)
         yield notices
         yield from self._of_streams()
-
-    def _received(self) -> Received:
-        """What came in whatever way."""
-        streams = self._parts.streams.all
-        every = [self._parts.reception.received, *(s.received for s in streams)]
-        return Received(
-            sum(r.messages for r in every),
-            sum(r.spans for r in every),
-            sum(r.malformed for r in every),
-            sum((r.refused for r in every), Counter()),
-        )
 
     def _of_streams(self) -> Iterator[Metric]:
         lag = GaugeMetricFamily(

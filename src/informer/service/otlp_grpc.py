@@ -77,6 +77,7 @@ async def serve_grpc(
             ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
             ("grpc.http2.max_ping_strikes", 3),
             ("grpc.max_connection_idle_ms", 600_000),
+            ("grpc.server_handshake_timeout_ms", 10_000),
         ],
     )
     exporting = Exporting(reception, tokens)

@@ -1,12 +1,13 @@
 """The parts of a running service."""
 
 import threading
+from collections import Counter
 from dataclasses import dataclass
 
 from informer.service.api.desk import Desk
 from informer.service.loop import Loop
 from informer.service.outbox import Outbox
-from informer.service.reception import Reception
+from informer.service.reception import Received, Reception
 from informer.service.spool import Spool
 from informer.service.streams import Streams
 
@@ -30,6 +31,17 @@ class Parts:
         """Whether the loop goes on."""
         return self.thread.is_alive()
 
+    @property
+    def received(self) -> Received:
+        """What came since the start, in whatever way."""
+        every = [self.reception.received, *(s.received for s in self.streams.all)]
+        return Received(
+            sum(r.messages for r in every),
+            sum(r.spans for r in every),
+            sum(r.malformed for r in every),
+            sum((r.refused for r in every), Counter()),
+        )
+
     def why_not_ready(self) -> list[str]:
         """Why nobody should rely on it; empty when it is well."""
         figures, why = self.loop.figures, []
@@ -39,4 +51,5 @@ class Parts:
             why.append(f"steps cannot be closed: {figures.error}")
         if self.spool.is_full:
             why.append("the spool is full")
+        why += [f"{name} is read no more" for name in self.streams.ended]
         return why

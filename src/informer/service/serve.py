@@ -96,8 +96,8 @@ async def _working(home: Workspace, stop: asyncio.Event) -> AsyncIterator[Parts]
     spool = Spool(home.path / SPOOL, most_bytes=bytes_of(settings.spool))
     reception = Reception(spool, most_message_bytes=bytes_of(settings.message))
     sinks = sinks_of(home.settings)
-    engine = home.engine.beside()
     streams = Streams(streams_of(home.settings, spool))
+    engine = home.engine.beside()
     outbox = Outbox(engine, sinks, give_up_s=settings.give_up_hours * 3_600)
 
     def keep(incidents: pa.Table, note: Json) -> None:

@@ -109,11 +109,15 @@ class Spool:
     def add_group(self, messages: Sequence[bytes], places: Places) -> None:
         """Keep messages of sources that can go back together with the places they came up to.
 
-        Errors: SpoolFullError as in `add`: then nothing of it is kept.
+        Errors: SpoolFullError as in `add`: then nothing of it is kept. They have a half of the
+        room: what they read after an outage must not send those away who cannot go back.
         """
         group = b"".join(map(framed, messages))
+        group = framed(mark_message(Mark(places, len(group)))) + group
         with self._lock:
-            self._write(framed(mark_message(Mark(places, len(group)))) + group)
+            if self._size() + len(group) > self._most_bytes // 2:
+                raise SpoolFullError
+            self._write(group)
             held = self._held
             held.has_lines |= any(m[:PREFIX_BYTES] == LINES for m in messages)
             held.places = held.places | places

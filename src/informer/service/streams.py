@@ -49,6 +49,14 @@ class Streams:
         for thread in self._threads:
             thread.start()
 
+    @property
+    def ended(self) -> list[str]:
+        """Those that read no more though nobody stopped them."""
+        if self._stop.is_set():
+            return []
+        threads = zip(self.all, self._threads, strict=True)
+        return [s.name for s, thread in threads if not thread.is_alive()]
+
     def stop(self) -> None:
         """End after what is under way."""
         self._stop.set()

@@ -29,7 +29,7 @@ def status_of(parts: Parts) -> Callable[[Workspace], Json]:
             "step_s": int(home.get("trained")["step_s"]),
             "stream_ns": figures.stream_ns,
             "closed_ns": figures.closed_ns,
-            "spans_received": parts.reception.received.spans,
+            "spans_received": parts.received.spans,
             "spans_judged": figures.judged,
             "spans_late": figures.late,
             "spans_rejected": dict(figures.rejected),
