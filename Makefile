@@ -6,7 +6,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --for
 	--generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-service test-spark check format lint types layers site docs lock bench bench-quality clean
+.PHONY: help demo test test-service soak test-spark check format lint types layers site docs lock bench bench-quality clean
 
 help: ## List what make can do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,6 +22,10 @@ test-service: .venv/dev.stamp ## Try the service with a real Envoy, collector, K
 
 test-spark: .venv/dev.stamp ## Learn on a real Spark, a master and two workers on loopback; needs Java 17
 	CI=true $(BIN)/python -m pytest -n0 tests/e2e/test_learning_elsewhere.py -k spark
+
+soak: .venv/dev.stamp ## The faults at length: twenty kills, ten minutes without a sink, ten minutes of fuzzing
+	INFORMER_SOAK=true $(BIN)/python -m pytest -n0 -s tests/service -k faults
+	INFORMER_SOAK=true $(BIN)/python -m pytest -n0 -s tests/fuzz
 
 check: format lint types layers site ## Everything CI asks: format, lint, types, layers, docs, tests
 	@$(MAKE) test

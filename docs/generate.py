@@ -114,6 +114,13 @@ def config_page() -> str:
     settings = Settings()
     for section in fields(settings):
         values = getattr(settings, section.name)
+        if "each" in section.metadata:
+            one = section.metadata["section"]
+            parts += [
+                f"## {section.name}",
+                f"More of [{one}](#{one}): `[{section.name}.NAME]` has the same keys.",
+            ]
+            continue
         rows = [
             _row(f"`{key.name}`", _code(getattr(values, key.name)), _meaning(key.metadata))
             for key in fields(values)

@@ -13,7 +13,7 @@ from informer.core.types import Json, Notice
 from informer.sinks.alertmanager import PATH, AlertmanagerSink
 from informer.sinks.http_post import Post
 from informer.sinks.log import LogSink
-from informer.sinks.webhook import ID, SIGNATURE, TIMESTAMP, WebhookSink, signature
+from informer.sinks.webhook import ID, SIGNATURE, TIMESTAMP, WebhookSink, signature, templated
 from receiver import Receiver, receiving
 
 NOW_NS = 1_800_000_000 * 10**9
@@ -39,6 +39,11 @@ HOSTILE = replace(
     | {"title": NASTY, "kind": NASTY, "rpcs": [dict.fromkeys(RPC, NASTY)] * 1_000},
 )
 
+TEMPLATE = (
+    '{"text": "{{ incident.title }} ({{ severity }}): {{ calls }}", '
+    '"id": {{ incident.id | tojson }}, "over": {{ incident.resolved_ns }}}'
+)
+
 Maker = Callable[[str], Sink]
 
 
@@ -50,6 +55,9 @@ MAKERS: dict[str, Maker] = {
     "log": lambda url: LogSink(),
     "webhook": lambda url: WebhookSink(post(f"{url}/{PRIVATE}"), secret=SECRET.encode()),
     "cloudevents": lambda url: WebhookSink(post(f"{url}/{PRIVATE}"), form="cloudevents"),
+    "template": lambda url: WebhookSink(
+        post(f"{url}/{PRIVATE}"), form=templated(TEMPLATE, "application/json")
+    ),
     "slack": lambda url: WebhookSink(post(f"{url}/{PRIVATE}"), form="slack"),
     "alertmanager": lambda url: AlertmanagerSink(post(f"{url}/{PRIVATE}{PATH}"), refresh_s=60),
 }
@@ -231,3 +239,42 @@ def test_an_address_of_no_use_is_refused_and_not_said(url: str) -> None:
     with pytest.raises(ValueError, match="must be http") as error:
         Post(url, timeout_s=1)
     assert "pw" not in str(error.value)
+
+
+def test_a_template_makes_json_of_whatever_names_come(receiver: Receiver) -> None:
+    tell(MAKERS["template"], receiver, HOSTILE, RESOLVED)
+    hostile, over = receiver.bodies
+    assert hostile["over"] is None
+    assert "<!channel>" in hostile["text"]
+    assert over == {
+        "text": "far more calls (high): shop > cart GET /cart", "id": "abc", "over": NOW_NS,
+    }  # fmt: skip
+
+
+def test_names_in_html_are_escaped_and_in_text_are_not(receiver: Receiver) -> None:
+    for kind in ("text/html", "text/plain"):
+        form = templated("{{ incident.title }}", kind)
+        tell(lambda url, form=form: WebhookSink(post(url), form=form), receiver, HOSTILE)  # type: ignore[misc]
+    html, text = (body.decode() for _, _, body in receiver.came)
+    assert html.startswith("&lt;!channel&gt;")
+    assert text.startswith("<!channel>")
+    assert [headers["content-type"] for _, headers, _ in receiver.came] == [
+        "text/html",
+        "text/plain",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("{{ incident.title", "is no template"),
+        ("{{ incident.nothing }}", "fails: UndefinedError"),
+        ('{"text": {{ incident.title }}}', "must make JSON"),
+        ("{{ ''.__class__.__mro__ }}", "fails: SecurityError"),
+        ("{% for i in range(10 ** 9) %}x{% endfor %}", "fails: OverflowError"),
+        ("\"{{ 'x' * 2000000 }}\"", "may make"),
+    ],
+)
+def test_a_template_of_no_use_is_refused_at_the_start(text: str, why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        templated(text, "application/json")

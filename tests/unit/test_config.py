@@ -47,6 +47,10 @@ def test_written_settings_are_read_the_same(tmp_path: Path) -> None:
             },
             "methods": {"rules": [["^/user/\\d+$", "/user/{id}"], ['"', "\\"]]},
             "alerts": {"budget_per_day": 0.00001},
+            "webhooks": {
+                "siem": {"url": "http://siem/"},
+                "chat-2": {"url_file": "/x", "form": "slack"},
+            },
             "machine": {"memory": "512MB", "seed": 7},
         },
         "test",
@@ -56,6 +60,8 @@ def test_written_settings_are_read_the_same(tmp_path: Path) -> None:
     assert read_settings(file) == given_
     text = file.read_text()
     for section in fields(Settings):
+        if "each" in section.metadata:
+            continue
         for known in fields(section.default_factory):  # type: ignore[arg-type]
             assert f"# {known.metadata['means']}\n{known.name} = " in text
 

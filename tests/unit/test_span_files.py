@@ -1,5 +1,6 @@
 """Which files a SOURCE names, what they are, and what is left of damaged ones."""
 
+import contextlib
 import gzip
 import os
 import random
@@ -12,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from informer.core.errors import InformerError
+from informer.engines.duckdb import DuckDBEngine
 from informer.spans.files import files_of
 from informer.spans.open import open_sources
 from informer.spans.scans import records
@@ -120,7 +122,9 @@ def test_parts_packed_one_after_the_other_are_all_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize("pack", [gzip.compress, zstd])
 def test_of_a_cut_file_the_readable_part_is_used(tmp_path: Path, pack: object) -> None:
     noise = os.urandom(200_000).hex()
-    lines = [request(span(f"{i:016x}", noise=noise[i * 200 : i * 200 + 200])) for i in range(2000)]
+    lines = [
+        request(span(f"{i + 1:016x}", noise=noise[i * 200 : i * 200 + 200])) for i in range(2000)
+    ]
     packed = pack(b"\n".join(lines))  # type: ignore[operator]
     reading = read(written(tmp_path / "a.jsonl.x", packed[: len(packed) * 3 // 4]))
     assert 500 < len(reading.rows) < 2000
@@ -204,3 +208,15 @@ def test_a_first_line_may_be_a_megabyte(tmp_path: Path) -> None:
 def test_sources_must_be_named() -> None:
     with pytest.raises(InformerError, match="at least one file"):
         open_sources([])
+
+
+def test_a_table_of_json_that_is_damaged_further_down_is_told_plainly(tmp_path: Path) -> None:
+    """Found by fuzzing."""
+    sample = Path(__file__).parents[1] / "golden/spans/mesh.jsonl"
+    lines = sample.read_bytes().splitlines(keepends=True)
+    damaged = tmp_path / "spans.jsonl"
+    damaged.write_bytes(lines[0] + b"{]" + b"".join(lines[1:]))
+    with DuckDBEngine() as engine, contextlib.suppress(InformerError):
+        for source in open_sources([str(damaged)]):
+            for _ in source.stage(engine, "staged"):
+                pass

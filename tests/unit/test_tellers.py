@@ -48,3 +48,45 @@ def test_an_address_with_a_password_is_refused_and_not_said(section: str) -> Non
     with pytest.raises(InformerError, match=rf"{section}\.url must be http") as error:
         names(**{section: {"url": "http://me:s3cret@host"}})
     assert "s3cret" not in str(error.value)
+
+
+def test_there_may_be_several_of_a_kind_each_with_its_name() -> None:
+    chat, siem = {"url": "http://chat/", "form": "slack"}, {"url": "http://siem/"}
+    alerts = {name: {"url": f"http://{name}:9093"} for name in ("one", "two")}
+    assert names(webhook=chat, webhooks={"siem": siem, "chat-2": chat}, alertmanagers=alerts) == [
+        *("log", "alertmanagers.one", "alertmanagers.two"),
+        *("webhook", "webhooks.siem", "webhooks.chat-2"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ({"siem": {}}, r"webhooks\.siem\.url or webhooks\.siem\.url_file must be given"),
+        ({"a b": {}}, "must have names of 1 to 40"),
+        ({"siem": {"url": "x"}}, r"webhooks\.siem\.url must be empty or http"),
+        ({"siem": {"uri": "x"}}, r"webhooks\.siem\.uri is unknown"),
+        ({"siem": 7}, r"webhooks\.siem must be a section"),
+        (
+            {"siem": {"url": "http://x/", "form": "template"}},
+            r"webhooks\.siem\.template_file must be a readable file",
+        ),
+    ],
+)
+def test_what_is_wrong_with_one_of_several_is_told_with_its_name(
+    given: dict[str, object], why: str
+) -> None:
+    with pytest.raises(InformerError, match=why):
+        names(webhooks=given)
+
+
+def test_a_template_is_tried_at_the_start(tmp_path: Path) -> None:
+    file = tmp_path / "body.json"
+    hook: dict[str, object] = {
+        "url": "http://x/", "form": "template", "template_file": str(file),
+    }  # fmt: skip
+    file.write_text('{"title": "{{ incident.title }}"}')
+    assert names(webhook=hook) == ["log", "webhook"]
+    file.write_text("{{ nothing }}")
+    with pytest.raises(InformerError, match=r"webhook\.template_file fails: UndefinedError"):
+        names(webhook=hook)

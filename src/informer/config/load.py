@@ -35,18 +35,21 @@ def read_settings(path: Path) -> Settings:
 
 def settings_of(given: dict[str, Any], origin: str) -> Settings:
     """Settings from nested values; `origin` names them in errors."""
-    sections = {f.name: f.default_factory for f in fields(Settings)}
+    sections = {f.name: f for f in fields(Settings)}
     unknown = sorted(set(given) - set(sections))
     if unknown:
         raise InformerError(
             f"{origin}: section [{unknown[0]}] is unknown, there are {_list(sections)}"
         )
     made: dict[str, Any] = {}
-    for name, factory in sections.items():
+    for name, section in sections.items():
         values = given.get(name, {})
         if not isinstance(values, dict):
             raise InformerError(f"{origin}: {name} must be a section, got {values!r}")
-        made[name] = _section(name, factory, values, origin)
+        if "each" in section.metadata:
+            made[name] = _named(section, values, origin)
+        else:
+            made[name] = _section(name, section.default_factory, values, origin)
     return Settings(**made)
 
 
@@ -54,12 +57,38 @@ def write_settings(settings: Settings, path: Path) -> None:
     """Write every setting with its meaning; reading the file gives the same settings."""
     lines = ["# Informer's configuration. What is not named here has its default.\n"]
     for section in fields(settings):
-        lines.append(f"\n[{section.name}]\n")
         values = getattr(settings, section.name)
-        for known in fields(values):
-            lines.append(f"# {known.metadata['means']}\n")
-            lines.append(f"{known.name} = {_toml(getattr(values, known.name))}\n")
+        if "each" not in section.metadata:
+            lines += _written(section.name, values)
+            continue
+        lines.append(f"\n# More of [{section.metadata['section']}]: [{section.name}.NAME], each.\n")
+        for name, named in values.items():
+            lines += _written(f"{section.name}.{name}", named)
     path.write_text("".join(lines), encoding="utf-8")
+
+
+def _written(name: str, values: Any) -> list[str]:
+    lines = [f"\n[{name}]\n"]
+    for known in fields(values):
+        lines.append(f"# {known.metadata['means']}\n")
+        lines.append(f"{known.name} = {_toml(getattr(values, known.name))}\n")
+    return lines
+
+
+def _named(section: Any, given: dict[str, Any], origin: str) -> dict[str, Any]:
+    """The sections `[webhooks.NAME]` and alike, by name."""
+    made = {}
+    for name, values in given.items():
+        whole = f"{section.name}.{name}"
+        if not section.metadata["is_name"](name):
+            raise InformerError(
+                f"{origin}: {section.name} must have names of 1 to 40 letters, digits, - and _, "
+                f"got {name!r}"
+            )
+        if not isinstance(values, dict):
+            raise InformerError(f"{origin}: {whole} must be a section, got {values!r}")
+        made[name] = _section(whole, section.metadata["each"], values, origin)
+    return made
 
 
 def _section(name: str, factory: Any, values: dict[str, Any], origin: str) -> Any:

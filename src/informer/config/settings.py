@@ -8,7 +8,7 @@ from typing import Any
 from informer.config.retention import RetentionSettings
 from informer.config.rules import SIZE, setting
 from informer.config.serve import ServeSettings
-from informer.config.sinks import AlertmanagerSettings, WebhookSettings
+from informer.config.sinks import AlertmanagerSettings, WebhookSettings, named_sections
 from informer.config.streams import KafkaSettings, TailSettings
 from informer.core.formats import FORMATS
 
@@ -150,6 +150,12 @@ class Settings:
     retention: RetentionSettings = field(default_factory=RetentionSettings)
     alertmanager: AlertmanagerSettings = field(default_factory=AlertmanagerSettings)
     webhook: WebhookSettings = field(default_factory=WebhookSettings)
+    alertmanagers: dict[str, AlertmanagerSettings] = named_sections(  # noqa: RUF009 (a field)
+        "alertmanager", AlertmanagerSettings
+    )
+    webhooks: dict[str, WebhookSettings] = named_sections(  # noqa: RUF009 (a field)
+        "webhook", WebhookSettings
+    )
     machine: MachineSettings = field(default_factory=MachineSettings)
 
 

@@ -156,7 +156,8 @@ def _told_plainly() -> Iterator[None]:
     except (duckdb.IOException, duckdb.TransactionException) as error:
         raise InformerError(f"cannot read or write: {_first_line(error)}") from error
     except duckdb.Error as error:
-        if type(error) is duckdb.Error:  # what a damaged file gives, which has no class of its own
+        # What a damaged file gives, which has no class of its own.
+        if type(error) is duckdb.Error or "Malformed JSON in file" in str(error):
             raise InformerError(f"cannot read on: {_first_line(error)}") from error
         raise
 

@@ -19,11 +19,9 @@ class AlertmanagerSink:
     former one ends.
     """
 
-    name = "alertmanager"
-
-    def __init__(self, post: Post, *, refresh_s: int) -> None:
+    def __init__(self, post: Post, *, refresh_s: int, name: str = "alertmanager") -> None:
         """`post` goes to the address of Alertmanager and PATH."""
-        self._post, self.refresh_s = post, refresh_s
+        self._post, self.refresh_s, self.name = post, refresh_s, name
 
     def __repr__(self) -> str:
         return f"AlertmanagerSink({self._post!r})"

@@ -3,12 +3,17 @@
 import hashlib
 import hmac
 from collections.abc import Callable
+from typing import TypeAlias
 
 import orjson
 
+from informer.core.errors import Undelivered
 from informer.core.types import NS_PER_S, Notice
 from informer.sinks.http_post import Post
+from informer.sinks.template import Template
 from informer.sinks.text import TITLE, bounded, calls_of, plain, time_of
+
+BodyOf: TypeAlias = Callable[[Notice], bytes]
 
 SIGNATURE, TIMESTAMP, ID = "x-informer-signature", "x-informer-timestamp", "x-informer-notice"
 
@@ -16,23 +21,36 @@ SIGNATURE, TIMESTAMP, ID = "x-informer-signature", "x-informer-timestamp", "x-in
 class WebhookSink:
     """The receiver checks `signature(secret, timestamp, body)` and knows doubles by the id."""
 
-    name = "webhook"
     refresh_s = 0
 
-    def __init__(self, post: Post, *, form: str = "json", secret: bytes = b"") -> None:
-        """`form` is one of FORMS; no secret, no signature."""
-        if form not in FORMS:
+    def __init__(
+        self,
+        post: Post,
+        *,
+        form: str | tuple[str, BodyOf] = "json",
+        secret: bytes = b"",
+        name: str = "webhook",
+    ) -> None:
+        """`form` is one of FORMS, or a content type and what makes a body; no secret, no signature.
+
+        What the sink was told is kept under its name.
+        """
+        if isinstance(form, str) and form not in FORMS:
             raise ValueError(f"form must be one of {tuple(FORMS)}, got {form!r}")
-        self._post, self._form, self._secret = post, form, secret
+        self.name = name
+        self._content_type, self._body_of = FORMS[form] if isinstance(form, str) else form
+        self._post, self._secret = post, secret
 
     def __repr__(self) -> str:
-        return f"WebhookSink({self._post!r}, form={self._form!r})"
+        return f"WebhookSink({self._post!r}, {self._content_type!r}, name={self.name!r})"
 
     async def deliver(self, notice: Notice, now_ns: int) -> None:
         """Post it. Errors: Undelivered."""
-        content_type, body_of = FORMS[self._form]
-        body = orjson.dumps(body_of(notice))
-        headers = {ID: plain(notice.notice_id, 200), "content-type": content_type}
+        try:
+            body = self._body_of(notice)
+        except ValueError as error:
+            raise Undelivered(f"the template {error}", lasting=True) from None
+        headers = {ID: plain(notice.notice_id, 200), "content-type": self._content_type}
         if self._secret:
             stamp = str(now_ns // NS_PER_S)
             headers |= {TIMESTAMP: stamp, SIGNATURE: signature(self._secret, stamp, body)}
@@ -92,8 +110,26 @@ def _escaped(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-FORMS: dict[str, tuple[str, Callable[[Notice], dict[str, object]]]] = {
-    "json": ("application/json", _whole),
-    "cloudevents": ("application/cloudevents+json", _event),
-    "slack": ("application/json", _message),
+def _posted(values_of: Callable[[Notice], dict[str, object]]) -> BodyOf:
+    return lambda notice: orjson.dumps(values_of(notice))
+
+
+FORMS: dict[str, tuple[str, BodyOf]] = {
+    "json": ("application/json", _posted(_whole)),
+    "cloudevents": ("application/cloudevents+json", _posted(_event)),
+    "slack": ("application/json", _posted(_message)),
 }
+
+
+def templated(text: str, content_type: str) -> tuple[str, BodyOf]:
+    """A form by a template; it sees what the form `json` posts, and `made` and `calls` as texts.
+
+    Errors: ValueError.
+    """
+    template = Template(text, content_type)
+
+    def body_of(notice: Notice) -> bytes:
+        more = {"made": time_of(notice.made_ns), "calls": calls_of(notice.document)}
+        return template.body(_whole(notice) | more)
+
+    return content_type, body_of
