@@ -1,6 +1,7 @@
 """`informer serve`: spans come in by OTLP as real SDKs send them, and incidents come of them."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -97,8 +98,19 @@ def test_an_attack_sent_by_sdks_becomes_an_incident(shop: Shop, service: Path) -
         judged = served.metric("informer_spans_judged_total")
         waiting = served.metric("informer_spans_open")
         assert served.metric("informer_spans_late_total") == 0
-        first = len(steps(shop, 40, 41))  # nobody listened when that step began
-        assert received == judged + waiting + first
+        rejected = served.metric('informer_spans_rejected_total{reason="before_watching"}')
+        assert rejected == len(steps(shop, 40, 41))  # nobody listened when that step began
+        assert received == judged + waiting + rejected
+        told = served.get("/metrics")[1].decode()
+        of_pattern = r'^informer_{}{{pattern=".+"}} (\S+)$'
+        scores, ages = (
+            [float(value) for value in re.findall(of_pattern.format(name), told, re.MULTILINE)]
+            for name in ("score", "model_age_seconds")
+        )
+        assert len(scores) == len(ages) > 1
+        assert min(scores) >= 0
+        assert min(ages) > 0
+        assert served.metric("informer_orphan_share") < 0.05
         served.wait_for('informer_notices_total{how="delivered",sink="log"}', 1)
     found = list_incidents(service)
     assert [i["rpcs"][0]["callee"] for i in found if i["kind"] == "refusal"] == ["auth"]

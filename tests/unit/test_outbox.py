@@ -124,6 +124,17 @@ def test_pauses_grow_to_a_cap_and_differ(engine: DuckDBEngine) -> None:
     assert MOST_AGAIN_S / 2 <= min(pauses[-3:]) < max(pauses[-3:]) <= MOST_AGAIN_S
 
 
+def test_a_clock_that_goes_back_holds_nobody_up(engine: DuckDBEngine) -> None:
+    ear, hour = Ear(fails=Undelivered("no")), 3600.0
+    box = outbox(engine, ear)
+    write(engine, "a-1")
+    turns(box, 10 * hour, 10 * hour)
+    assert ear.tried == 1  # it is put off
+    ear.fails = None
+    turns(box, 1 * hour)
+    assert ear.heard == ["a-1"]
+
+
 def test_a_sink_may_ask_for_a_longer_pause(engine: DuckDBEngine) -> None:
     ear = Ear(fails=Undelivered("no", again_s=100))
     write_to = outbox(engine, ear)

@@ -12,7 +12,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from informer.core.errors import InformerError
 from informer.service.access import Certificates, Tokens, check_address
 from informer.service.otlp_http import gunzipped
-from informer.service.reception import Reception, RefusedError, counted, counted_json
+from informer.service.reception import Reception, RefusedError, check_message, counted, counted_json
 from informer.service.spool import Spool
 
 MOST = 10_000
@@ -216,3 +216,28 @@ def test_beyond_this_machine_tls_is_needed(address: str) -> None:
 def test_certificates_of_no_use_are_told(files: Certificates, words: str) -> None:
     with pytest.raises(InformerError, match=words):
         files.check()
+
+
+def packed(tag: int, content: bytes) -> bytes:
+    """A field of bytes."""
+    length, size = len(content), b""
+    while length > 0x7F:
+        size += bytes([length & 0x7F | 0x80])
+        length >>= 7
+    return bytes([tag]) + size + bytes([length]) + content
+
+
+@pytest.mark.parametrize(
+    "bomb",
+    [
+        b"\x0a\x00" * 300_000,
+        packed(0x0A, b"\x12\x00" * 300_000),
+        packed(0x0A, packed(0x12, b"\x12\x00" * 300_000)),
+        b"\x0a\x02\x12\x00" * 150_000,
+    ],
+    ids=["groups", "parts", "spans", "groups of parts"],
+)
+def test_a_message_of_hundreds_of_thousands_of_nothings_is_not_opened(bomb: bytes) -> None:
+    with pytest.raises(RefusedError) as refused:
+        check_message(bomb, False, 16 << 20)
+    assert refused.value.reason == "too_many_spans"

@@ -10,12 +10,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from informer.chains.build import build_chains
 from informer.core.ports import Engine, Source
 from informer.core.types import NS_PER_S, Grid, Json, PatternGraph, PatternTraffic, Series
 from informer.detections.calibrate import SECONDS_A_DAY
 from informer.detections.detect import Observed
+from informer.forecasts.clock import learned_until_ns
 from informer.pipeline.accepts import accepts_in, levelled
 from informer.pipeline.history import context_start_ns, history, kept
 from informer.pipeline.judge import Gathered, count
@@ -61,6 +63,9 @@ class Closed:
     chains: int
     incidents: pa.Table  # INCIDENTS that opened or went on
     strangers: int  # names that were too many, and share one
+    orphan_share: float  # spans whose parent is lost, of all
+    scores: dict[str, float]  # by pattern: the highest of the last step over its threshold
+    learned_until_ns: dict[str, int]  # by pattern: its model knows nothing of later
 
 
 class Online:
@@ -141,7 +146,15 @@ class Online:
         self.note, self.closed_ns = note, grid.end_ns
         self._missing = [m for m in self._missing if m[1] > grid.end_ns]
         return Closed(
-            newest.grid, taken.spans, taken.late, chains.chains, told.incidents, strangers
+            newest.grid,
+            taken.spans,
+            taken.late,
+            chains.chains,
+            told.incidents,
+            strangers,
+            chains.orphans / max(chains.spans, 1),
+            _over_threshold(judged.found.scores, grid.end_ns - self.step_ns),
+            {pattern_id: learned_until_ns(model) for pattern_id, model in models.items()},
         )
 
     def shut(self) -> None:
@@ -216,6 +229,14 @@ class Online:
         observed = Observed(grid, [], workload_series(workloads, grid), {}, {})
         gathered = Gathered(grid, traffic, past, observed)
         return Watch(gathered, barred_steps(home, grid, accepts, undecided=False), models)
+
+
+def _over_threshold(scores: pa.Table, step_start_ns: int) -> dict[str, float]:
+    """By pattern: its highest score over the threshold, in a step."""
+    newest = scores.filter(pc.equal(scores["step_start_ns"], step_start_ns))
+    over = pc.divide(newest["score"], newest["threshold"])
+    highest = newest.append_column("over", over).group_by("pattern_id").aggregate([("over", "max")])
+    return dict(zip(*(highest[name].to_pylist() for name in highest.column_names), strict=True))
 
 
 def _on(

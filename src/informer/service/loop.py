@@ -44,6 +44,9 @@ class Figures:
     stream_ns: int = 0
     closed_ns: int = 0
     look_s: float = 0.0  # what the last one took
+    orphan_share: float = 0.0  # of the spans that were judged last
+    scores: dict[str, float] = field(default_factory=dict)  # see Closed
+    learned_until_ns: dict[str, int] = field(default_factory=dict)
     failures: int = 0  # of looks, in a row
     error: str = ""
     rejected: Counter[str] = field(default_factory=Counter)
@@ -152,7 +155,6 @@ class Loop:
         if segment.number > self._counted:
             self._counted = segment.number
             self.figures.spans += came.spans
-        self.figures.rejected = Counter(self._online.open.rejected)
         self.figures.stream_ns = self._online.open.stream_ns
 
     def _close(self) -> None:
@@ -164,6 +166,7 @@ class Loop:
             figures.look_s = time.monotonic() - began
             self._count(closed)
         figures.open_spans = online.open.count()
+        figures.rejected = Counter(online.open.rejected)
         needed = online.open.batches()
         for segment in self._spool.sealed():
             if segment.number <= self._staged and segment.number not in needed:
@@ -177,6 +180,8 @@ class Loop:
         figures.chains += closed.chains
         figures.strangers += closed.strangers
         figures.closed_ns = closed.grid.end_ns
+        figures.orphan_share, figures.scores = closed.orphan_share, closed.scores
+        figures.learned_until_ns = closed.learned_until_ns
         figures.failures, figures.error = 0, ""
 
     def _answer(self) -> None:

@@ -6,6 +6,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from informer.service.outbox import HOW
 from informer.service.parts import Parts
 
 NS = 1e9
@@ -48,13 +49,33 @@ class Figures(Collector):
         )
         yield _gauge("informer_look_seconds", "What closing the last steps took.", loop.look_s)
         yield _gauge("informer_look_failures", "Failures in a row.", loop.failures)
+        yield _gauge(
+            "informer_orphan_share",
+            "Of the spans judged last, with a lost parent.",
+            loop.orphan_share,
+        )
+        yield _by_pattern(
+            "informer_score",
+            "The highest score of a pattern in the last step; from 1 on it is told.",
+            loop.scores,
+        )
+        yield _by_pattern(
+            "informer_model_age_seconds",
+            "From the last step that a model has learned to the last that was closed.",
+            {p: (loop.closed_ns - until) / NS for p, until in loop.learned_until_ns.items()},
+        )
+        yield from self._of_sinks()
+        yield from self._of_streams()
+
+    def _of_sinks(self) -> Iterator[Metric]:
         notices = CounterMetricFamily(
             "informer_notices", "Tries to tell a sink.", labels=["sink", "how"]
         )
-        for (sink, how), count in sorted(self._parts.outbox.tries.items()):
-            notices.add_metric([sink, how], count)
+        tries = self._parts.outbox.tries
+        for sink in sorted(sink.name for sink in self._parts.outbox.sinks):
+            for how in HOW:  # from the start, so that the first of a kind is an increase
+                notices.add_metric([sink, how], tries[sink, how])
         yield notices
-        yield from self._of_streams()
 
     def _of_streams(self) -> Iterator[Metric]:
         lag = GaugeMetricFamily(
@@ -87,6 +108,13 @@ def _counter(name: str, words: str, value: float) -> CounterMetricFamily:
 
 def _gauge(name: str, words: str, value: float) -> GaugeMetricFamily:
     return GaugeMetricFamily(name, words, value=value)
+
+
+def _by_pattern(name: str, words: str, values: dict[str, float]) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(name, words, labels=["pattern"])
+    for pattern_id, value in sorted(values.items()):
+        family.add_metric([pattern_id], value)
+    return family
 
 
 def _by_reason(name: str, words: str, counts: dict[str, int]) -> CounterMetricFamily:

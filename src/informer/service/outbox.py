@@ -24,6 +24,7 @@ from informer.service.notices import notice_of
 from informer.sinks.text import plain
 
 WAITING, DELIVERED, DEAD, SKIPPED = "waiting", "delivered", "dead", "skipped"
+HOW = ("delivered", "failed", "dead")  # a try may go, or end with
 KNOWN = ""  # notice_id of the row that says since when a sink is known
 AT_ONCE = 8  # notices of different incidents on their way to one sink
 LISTED = 512  # notices that one look brings into memory
@@ -31,6 +32,7 @@ LOOK_LASTS_S = 5.0  # then what is due is looked up again: signatures and alerts
 REST_S = 10.0  # for a sink that took none of AT_ONCE notices: it is down, or flooded
 FIRST_AGAIN_S, MOST_AGAIN_S = 1.0, 300.0
 PAUSE_S = 0.5  # between two looks at what is due
+FURTHEST_NS = 7_200 * NS_PER_S  # what is due later than that was put off before the clock went back
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
@@ -61,7 +63,8 @@ DUE = (
     + """,
 chosen as (
     select notice_id, went, tries, first_ns from going
-    where next_ns <= $now_ns order by made_ns, incident_id limit $most
+    where next_ns <= $now_ns or next_ns > $now_ns + $furthest_ns
+    order by made_ns, incident_id limit $most
 )
 select n.*, c.went, c.tries, c.first_ns
 from chosen as c join notices as n on n.notice_id = c.notice_id
@@ -122,7 +125,7 @@ class Outbox:
 
     async def turn(self, sink: Sink, now_ns: int, stop: asyncio.Event | None = None) -> int:
         """Try what is due at one sink, once; how many were tried."""
-        if now_ns < self._rests_until_ns.get(sink.name, 0):
+        if 0 < self._rests_until_ns.get(sink.name, 0) - now_ns <= FURTHEST_NS:
             return 0
         until_ns = self._clock_ns() + round(LOOK_LASTS_S * NS_PER_S)
         due = await self._asked(partial(self._due, sink, now_ns))
@@ -162,10 +165,11 @@ class Outbox:
         """Rows of NOTICES with what became of them; nothing is looked through in vain."""
         there = self._engine.query(THERE)["there"][0].as_py()
         before, until_ns = self._quiet.get(sink.name, ("", 0.0))
-        if there == before and now_ns < until_ns:
+        if there == before and (until_ns == math.inf or 0 < until_ns - now_ns <= FURTHEST_NS):
             return []
         asked = {"sink": sink.name, "refreshes": sink.refresh_s > 0}
-        due: list[Json] = self._engine.query(DUE, now_ns=now_ns, most=LISTED, **asked).to_pylist()
+        times = {"now_ns": now_ns, "furthest_ns": FURTHEST_NS}
+        due: list[Json] = self._engine.query(DUE, most=LISTED, **times, **asked).to_pylist()
         if not due:
             soonest = self._engine.query(SOONEST, **asked)["soonest_ns"][0].as_py()
             self._quiet[sink.name] = there, math.inf if soonest is None else soonest

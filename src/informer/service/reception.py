@@ -12,6 +12,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 
 from informer.service.limits import MOST_SPANS
 from informer.service.spool import Spool, SpoolFullError
+from informer.spans.envelopes import MOST_OF_RESOURCE, pieces_of
 
 TRACE_ID_BYTES, SPAN_ID_BYTES = 16, 8
 NO_TRACE, NO_SPAN = bytes(TRACE_ID_BYTES), bytes(SPAN_ID_BYTES)
@@ -97,8 +98,6 @@ def check_message(message: bytes, is_json: bool, most_bytes: int) -> Checked:
     if is_json:
         message = message.lstrip()  # in the spool, JSON is told by its first byte
     spans, malformed = counted_json(message) if is_json else counted(message)
-    if spans > MOST_SPANS:
-        raise RefusedError("too_many_spans", f"a message may have {MOST_SPANS} spans, got {spans}")
     return Checked(message, spans, malformed)
 
 
@@ -108,13 +107,16 @@ def counted(message: bytes) -> tuple[int, int]:
     Errors: RefusedError for what is no such message.
     """
     try:
+        # Opened, a span takes a hundred times the two bytes that it may have come in.
+        _check_many(pieces_of(message, MOST_SPANS))
         request = ExportTraceServiceRequest.FromString(message)
     except DecodeError as error:
         raise RefusedError("malformed", "the body must be an ExportTraceServiceRequest") from error
     spans = malformed = 0
     for group in request.resource_spans:
         named = any(
-            a.key == "service.name" and a.value.string_value for a in group.resource.attributes
+            a.key == "service.name" and a.value.string_value
+            for a in group.resource.attributes[:MOST_OF_RESOURCE]
         )
         for part in group.scope_spans:
             spans += len(part.spans)
@@ -133,12 +135,20 @@ def counted(message: bytes) -> tuple[int, int]:
     return spans, malformed
 
 
+def _check_many(spans: int) -> None:
+    if spans > MOST_SPANS:
+        words = f"a message may have {MOST_SPANS} spans, groups of them included"
+        raise RefusedError("too_many_spans", words)
+
+
 def counted_json(message: bytes) -> tuple[int, int]:
     """The same of a JSON message; what is malformed in it is found when it is read."""
     try:
         request = orjson.loads(message)
         groups = request.get("resourceSpans") or ()
         parts = [part for group in groups for part in group.get("scopeSpans") or ()]
-        return sum(len(part.get("spans") or ()) for part in parts), 0
+        spans = sum(len(part.get("spans") or ()) for part in parts)
     except (orjson.JSONDecodeError, AttributeError, TypeError) as error:
         raise RefusedError("malformed", "the body must be an ExportTraceServiceRequest") from error
+    _check_many(spans)
+    return spans, 0

@@ -18,6 +18,7 @@ from informer.spans.otlp_values import attributes_of
 
 REMEMBERED = 4_096  # origins; they come again with every message
 LONGEST_REMEMBERED = 4_096  # bytes
+MOST_OF_RESOURCE = 1_000  # attributes that are read
 
 
 class Origin(NamedTuple):
@@ -48,7 +49,7 @@ class Envelopes:
         key = (resource, scope)
         known = self._origins.get(key)
         if known is None:
-            attributes = attributes_of(Resource.FromString(resource).attributes)
+            attributes = attributes_of(Resource.FromString(resource).attributes[:MOST_OF_RESOURCE])
             known = Origin(
                 attributes.get("service.name"),
                 orjson.dumps(attributes).decode(),
@@ -59,6 +60,21 @@ class Envelopes:
                     self._origins.clear()
                 self._origins[key] = known
         return known
+
+
+def pieces_of(request: bytes, most: int) -> int:
+    """How many spans and groups of spans a request has; beyond `most` not all are counted.
+
+    None of them is opened. Errors: DecodeError.
+    """
+    opened: Any = Request.FromString(request)
+    pieces = len(opened.resource_spans)
+    for group in opened.resource_spans if pieces <= most else ():
+        pieces += len(group.scope_spans)
+        if pieces > most:
+            break
+        pieces += sum(len(part.spans) for part in group.scope_spans)
+    return pieces
 
 
 def _described() -> FileDescriptorProto:
