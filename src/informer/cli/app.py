@@ -134,9 +134,9 @@ def detect(
     "--insecure", is_flag=True, help="Listen beyond this machine without TLS. For tests only."
 )
 def serve(workspace: Path, insecure: bool) -> None:
-    """Take spans all the time (OTLP over gRPC and HTTP), and tell incidents as they come up.
+    """Take spans all the time (OTLP, Kafka, growing logs), and tell incidents as they come up.
 
-    Addresses, limits and TLS are in informer.toml in the workspace, under [serve].
+    Where it listens and reads, limits and TLS, and who is told, are in informer.toml in the workspace.
     """
     from informer.cli.serve import run_serve
 
