@@ -136,7 +136,7 @@ def detect(
 def serve(workspace: Path, insecure: bool) -> None:
     """Take spans all the time (OTLP, Kafka, growing logs), and tell incidents as they come up.
 
-    Where it listens and reads, limits and TLS, and who is told, are in informer.toml in the workspace.
+    Where it listens and reads, limits, TLS, and who is told: informer.toml in the workspace.
     """
     from informer.cli.serve import run_serve
 

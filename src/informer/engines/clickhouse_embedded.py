@@ -62,7 +62,7 @@ class EmbeddedClickHouse:
         self._session.close()
 
     def _opened(self) -> Any:
-        session: Any = Session(self._place)  # type: ignore[no-untyped-call]
+        session: Any = Session(self._place)  # type: ignore[no-untyped-call]  # chdb has no types
         for name, value in SETTINGS.items():
             _told(session, f"set {name} = {value!r}", {})
         _told(session, f"use {self._database}", {})

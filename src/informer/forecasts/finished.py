@@ -52,7 +52,7 @@ class Finished:
         try:
             with safe_open(path, framework="numpy") as file:
                 told = orjson.loads(file.metadata()["told"])
-                arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+                arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
         except (SafetensorError, OSError, KeyError, ValueError):
             return None  # it is fitted again
         model = Model(told["forecaster"], _named(arrays, MODEL), told["settings"])

@@ -43,7 +43,7 @@ class _Guarded(HttpToolsProtocol):
     _header_bytes = 0
     _in_headers = True
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn calls it
         super().connection_made(transport)
         address = self.client[0] if self.client else ""
         if not self.gate.enter(address):

@@ -119,7 +119,7 @@ def _config(app: Starlette, **other: object) -> uvicorn.Config:
         "timeout_keep_alive": 30,
         "timeout_graceful_shutdown": int(GRACE_S),
     }
-    return uvicorn.Config(app, **(given | other))  # type: ignore[arg-type]
+    return uvicorn.Config(app, **(given | other))  # type: ignore[arg-type]  # settings of many types
 
 
 async def _run(server: _Server, sockets: list[socket.socket] | None) -> None:

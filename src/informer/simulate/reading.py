@@ -88,7 +88,7 @@ def made(cls: type[Made], values: Any, where: str) -> Made:
     if not isinstance(values, dict):
         raise InformerError(f"{where} must be a section, got {values!r}")
     # `cls` is one of our dataclasses, which no type of the standard library says.
-    known = {f.name: f for f in fields(cls)}  # type: ignore[arg-type]
+    known = {f.name: f for f in fields(cls)}  # type: ignore[arg-type]  # a dataclass
     for name, value in values.items():
         if name not in known:
             raise InformerError(f"{where}.{name} is unknown, there are {', '.join(known)}")

@@ -51,7 +51,7 @@ def api_app(
 
     app.router.routes.extend(beside or [])
     app.add_middleware(Gate, admission=admission)
-    app.openapi = lambda: openapi_of(app)  # type: ignore[method-assign]
+    app.openapi = lambda: openapi_of(app)  # type: ignore[method-assign]  # as FastAPI documents
     return app
 
 

@@ -132,7 +132,7 @@ class Detection(Document):
 class IncidentDetail(Incident):
     """An incident with its evidence."""
 
-    rpcs: list[NamedGuiltyRpc]  # type: ignore[assignment]
+    rpcs: list[NamedGuiltyRpc]  # type: ignore[assignment]  # narrower
     explanation: list[str]
     attributes: list[Attribute]
     changes: list[str]
