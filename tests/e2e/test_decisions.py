@@ -277,9 +277,9 @@ def test_rejecting_a_pattern_rejects_its_open_incidents_alone(
 )
 @pytest.mark.parametrize("name", ["none", "-1", "'; drop table runs; --", "../../etc"])
 def test_what_is_unknown_is_told_in_one_line(
-    shop: Shop, group: str, command: str, name: str
+    own_workspace: Path, group: str, command: str, name: str
 ) -> None:
-    ran = run(group, command, "-w", shop.workspace, "--", name)
+    ran = run(group, command, "-w", own_workspace, "--", name)
     assert f"is unknown: see `informer {group} list`" in ran.complaint
 
 

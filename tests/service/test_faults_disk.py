@@ -93,7 +93,7 @@ def test_a_workspace_that_cannot_grow_goes_on_when_there_is_room(
         assert served.get("/readyz")[0] == 200
         served.process.kill()  # what was kept since is there for good
         served.process.wait()
-        shutil.copytree(here, tmp_path / "after")
+        shutil.copytree(here, tmp_path / "after", ignore=shutil.ignore_patterns("*.sock"))
         os.close(disk)
     assert_all_there(shop, tmp_path / "after", feed)
 

@@ -64,12 +64,24 @@ def openapi_of(app: FastAPI) -> Json:
             description=app.description,
             routes=app.routes,
         )
+        _without_null(made)
         parts = made["components"]
         parts["schemas"]["Problem"] = Problem.model_json_schema()
         parts["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
         made["security"] = [{"token": []}]
         app.openapi_schema = made
     return app.openapi_schema
+
+
+def _without_null(openapi: Json) -> None:
+    """What stands behind `?` is a text or is absent: no parameter can be null."""
+    operations = (one for path in openapi["paths"].values() for one in path.values())
+    for parameter in (one for operation in operations for one in operation.get("parameters", ())):
+        schema = parameter["schema"]
+        kinds = [kind for kind in schema.get("anyOf", ()) if kind != {"type": "null"}]
+        if len(kinds) == 1:
+            del schema["anyOf"]
+            schema |= kinds[0]
 
 
 def document() -> Json:
