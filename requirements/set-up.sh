@@ -43,9 +43,12 @@ if ! $venv/bin/python -m pip --version >/dev/null 2>&1; then
     "$python" -m venv $venv
 fi
 
-# PySpark comes as plain Python and Java alone, which pip has to pack itself.
+# The lock names everything, so nothing is resolved: some versions of pip would look for a newer
+# `coverage[toml]` than the one that is locked. PySpark comes as plain Python and Java alone, which
+# pip has to pack itself.
 $venv/bin/python -m pip install --disable-pip-version-check --only-binary :all: \
-    --no-binary pyspark --require-hashes -r "$lock"
+    --no-binary pyspark --no-deps --require-hashes -r "$lock"
+$venv/bin/python -m pip check --disable-pip-version-check
 # No isolation: the build backend is in the lock too, so nothing floats.
 $venv/bin/python -m pip install --disable-pip-version-check --quiet --no-deps \
     --no-build-isolation -e .
