@@ -218,6 +218,27 @@ def test_the_rate_falls_to_a_tenth_at_the_published_epochs() -> None:
     assert moved == pytest.approx([0.01] * 2 + [0.001] * 2 + [0.0001] * 2, rel=2e-3)
 
 
+def test_training_stops_when_the_tail_gains_no_more() -> None:
+    rng = np.random.default_rng(4)
+    steps = 120
+    windows = Windows(
+        rng.poisson(5.0, (steps, NODES)).astype(float),
+        np.ones((steps, NODES)),
+        np.zeros((steps, 2)),
+        PAST,
+        HORIZON,
+        np.arange(PAST, steps - HORIZON),
+    )
+    training, tail = windows.split(90)
+    looks: list[float] = []
+    network, around, _ = make(1)
+    schedule = Schedule(batch=8, batches=4, epochs=60, patience=3)
+    train(network, around, training, tail, schedule, seed=0, watch=looks.append)
+    best = int(np.argmin(looks))
+    assert len(looks) < 60
+    assert len(looks) - 1 - best >= 3
+
+
 def test_a_network_without_a_finite_gradient_comes_back_as_it_was() -> None:
     network, around, _ = make(1)
     steps = 60
