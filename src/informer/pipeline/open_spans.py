@@ -89,9 +89,7 @@ class OpenSpans:
         columns = ", ".join(SPANS.names)
         parts = [f"select {columns}, batch from left_spans"]
         parts += [f"select {columns}, {n}::bigint as batch from batch_{n}" for n in self._apart]
-        self._scratch.run(
-            f"create or replace temp view open_spans as {' union all '.join(parts)}"
-        )
+        self._scratch.run(f"create or replace temp view open_spans as {' union all '.join(parts)}")
 
     def add(self, sources: Sequence[Source], batch: int, *, now_ns: int) -> Came:
         """Take in the spans of a batch; batches are told apart by number.
