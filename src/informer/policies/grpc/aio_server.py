@@ -102,7 +102,7 @@ async def _admitted(guard: Guard, path: str, request: Any, context: Any, size: S
     passage = guard.incoming(
         path,
         context.invocation_metadata() or (),
-        identities_of(context.auth_context()),
+        lambda: identities_of(context.auth_context()),
         lambda: size(request),
     )
     if passage.code:

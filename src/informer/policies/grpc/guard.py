@@ -24,6 +24,7 @@ from informer.policies.grpc.trail import (
     TrailError,
     Trails,
     connected,
+    trail_of,
 )
 from informer.policies.syntax import (
     ChainHas,
@@ -46,7 +47,6 @@ CLOSED, OPEN = "closed", "open"
 ERROR = "error"  # in the place of a verdict
 OUTSIDE = "outside"
 CHAIN_FIELDS = {"entry", "previous", "depth"}
-NO_TRAIL = Trail(OUTSIDE, ())
 Metadata = Iterable[tuple[str, Any]]  # bytes where the key ends in -bin, else text
 logger = logging.getLogger("informer.policy")
 
@@ -85,8 +85,9 @@ class Guard:
     what becomes of a call that cannot be judged, or whose chain is not believed: `closed` refuses
     it (the default: who can provoke an error gets through an open one), `open` lets it pass.
     Nothing that comes in metadata is believed without `keys`, unless `trust_unsigned` says that all
-    who can reach this port may be believed. `peers` names the services behind identities of mTLS;
-    an identity that it does not list is a caller by its own name.
+    who can reach this port may be believed. With `peers` the caller is whom mutual TLS vouches for,
+    and nobody else: it names the services behind identities, and may be empty; an identity that it
+    does not list is a caller by its own name.
     """
 
     def __init__(
@@ -107,7 +108,7 @@ class Guard:
         self._trails = Trails(keys)
         self._believes = bool(keys) or trust_unsigned
         self._open = on_error == OPEN
-        self._peers = peers or {}
+        self._peers = peers
         self._clock_ns = clock_ns
         self._lock = threading.Lock()
         self._verdicts: Counter[tuple[str, str]] = Counter()
@@ -154,7 +155,7 @@ class Guard:
         self,
         path: str,
         received: Metadata,
-        identities: Iterable[str],
+        identities: Callable[[], Iterable[str]],
         size: Callable[[], int],
     ) -> Passage:
         """Judge a call that came in."""
@@ -163,8 +164,7 @@ class Guard:
         method = path[1:]
         try:
             trail = self._trail(passage, method, identities, now_ns // 1_000_000_000)
-            rpc = rpc_text(trail.caller, self.service, method)
-            passage.chain = (*trail.chain, rpc)
+            passage.chain = trail.onward
             self._judge(
                 installed, passage, trail.caller, self.service, method, trail.chain, size, now_ns
             )
@@ -191,29 +191,24 @@ class Guard:
             if isinstance(effect, Log):
                 logger.info("%s (%s)", effect.text, call.rpc)
 
-    def _trail(self, passage: Passage, method: str, identities: Iterable[str], now_s: int) -> Trail:
-        peer = self._peer(identities)
-        trail = NO_TRAIL
+    def _trail(
+        self, passage: Passage, method: str, identities: Callable[[], Iterable[str]], now_s: int
+    ) -> Trail:
+        peer = None if self._peers is None else _peer(self._peers, identities())
+        trail = None
         if self._believes:
             tokens = [value for key, value in passage.metadata if key == METADATA]
             if len(tokens) > 1:
                 raise TrailError("several_tokens")
             for token in tokens:
                 trail = self._trails.read(token, self.service, method, now_s)
-        if peer is not None and trail.caller not in (peer, OUTSIDE):
+        if trail is None:
+            return trail_of(OUTSIDE if peer is None else peer, self.service, method)
+        if peer is not None and trail.caller != peer:
             raise TrailError("caller_is_not_peer")
-        caller = trail.caller if peer is None else peer
-        if trail.chain and not connected(trail, caller):
+        if trail.chain and not connected(trail):
             raise TrailError("chain_not_connected")
-        return Trail(caller, trail.chain)
-
-    def _peer(self, identities: Iterable[str]) -> str | None:
-        first = None
-        for identity in identities:
-            if identity in self._peers:
-                return self._peers[identity]
-            first = first or identity
-        return first
+        return trail
 
     def _judge(
         self,
@@ -313,6 +308,16 @@ class Guard:
             trace=any(isinstance(node, Chance) for node in nodes),
             on_reply=any(rule.on_reply for rule in rules),
         )
+
+
+def _peer(peers: Mapping[str, str], identities: Iterable[str]) -> str:
+    """The service behind the identities; who has none comes from outside."""
+    first = OUTSIDE
+    for identity in identities:
+        if identity in peers:
+            return peers[identity]
+        first = identity if first == OUTSIDE else first
+    return first
 
 
 def _asks_chain(node: object) -> bool:

@@ -91,7 +91,7 @@ def _admitted(guard: Guard, path: str, request: Any, context: Any, size: Size) -
     passage = guard.incoming(
         path,
         context.invocation_metadata(),
-        identities_of(context.auth_context()),
+        lambda: identities_of(context.auth_context()),
         lambda: size(request),
     )
     if passage.code:

@@ -12,6 +12,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
+from informer.policies.fields import rpc_text
+
 METADATA = "informer-chain-bin"
 MOST_RPCS = 32  # a chain that goes deeper is taken for a loop
 MOST_BYTES = 4_096  # gRPC takes 8 KiB of metadata unless told otherwise
@@ -35,6 +37,7 @@ class Trail:
 
     caller: str
     chain: tuple[str, ...]
+    onward: tuple[str, ...]  # and with the call itself, for those made while it is served
     time_s: int = 0
 
 
@@ -96,21 +99,28 @@ class Trails:
                 raise TrailError("bad_signature")
         elif kind == SIGNED:
             said = said[SIGNATURE:]  # ours is trusted without; whoever has the key may check it
-        return _parsed(said)
+        return _parsed(said, callee, method)
 
 
-def connected(trail: Trail, caller: str) -> bool:
-    """Whether each rpc was received by whoever made the next call, and the last by `caller`."""
+def trail_of(
+    caller: str, callee: str, method: str, chain: tuple[str, ...] = (), time_s: int = 0
+) -> Trail:
+    """The trail of a call."""
+    return Trail(caller, chain, (*chain, rpc_text(caller, callee, method)), time_s)
+
+
+def connected(trail: Trail) -> bool:
+    """Whether each rpc was received by whoever made the next call, down to the caller."""
     makers = [rpc.split(">", 1)[0] for rpc in trail.chain[1:]]
     return all(
-        f">{maker}:" in rpc for rpc, maker in zip(trail.chain, (*makers, caller), strict=True)
+        f">{maker}:" in rpc for rpc, maker in zip(trail.chain, (*makers, trail.caller), strict=True)
     )
 
 
-def _parsed(said: bytes) -> Trail:
+def _parsed(said: bytes, callee: str, method: str) -> Trail:
     try:
         time_s, caller, *chain = said.decode("utf-8").split("\n")
-        trail = Trail(caller, tuple(chain), int(time_s))
+        trail = trail_of(caller, callee, method, tuple(chain), int(time_s))
     except ValueError:
         raise TrailError("unreadable_token") from None
     if len(chain) > MOST_RPCS:
