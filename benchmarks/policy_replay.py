@@ -9,7 +9,7 @@ Prints one table and writes results/policy_replay.json.
 
 False denies: harmless calls that are denied, on clean days and on days with legitimate events.
 Lateral: calls of attackers over edges never seen. Rate: all other attacks. "Above 3x" are the calls
-that come on top of three times the usual of their rpc and step (its harmless calls in that hour).
+that come on top of three times the usual of their rpc (its harmless calls while the attack lasts).
 """
 
 import json
@@ -45,7 +45,7 @@ def main() -> None:
     for source in sources:
         began = time.perf_counter()
         with source.world(margin) as world:
-            found = stopped(world.parts[WHOLE], world.step_s)
+            found = stopped(world.parts[WHOLE])
             attacks += found
             rows.append(_row(world, found))
         print(json.dumps(rows[-1]), f"{time.perf_counter() - began:.0f} s", flush=True)

@@ -45,7 +45,6 @@ class World:
     """A policy learned from the days of training, and what it makes of other days."""
 
     name: str
-    step_s: int
     policy: Policy
     parts: dict[str, Replayed]
 
@@ -87,7 +86,7 @@ class Simulated:
                 )
                 for version in (WHOLE, ORDINARY, CLEAN)
             }
-            yield World(self.name, self.step_s, policy, parts)
+            yield World(self.name, policy, parts)
 
     def _simulate(self, folder: Path, version: str) -> None:
         scenario = folder / f"{version}.toml"
@@ -138,7 +137,7 @@ class Mesh:
                 labels=capture / "days" / "labels_a.csv",
                 malicious=malicious,
             )
-            yield World(self.name, self.step_s, policy, {WHOLE: whole, CLEAN: clean})
+            yield World(self.name, policy, {WHOLE: whole, CLEAN: clean})
 
 
 def _mesh_malicious(spans: Path, requests: Path) -> pa.Table:

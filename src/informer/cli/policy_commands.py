@@ -30,16 +30,16 @@ def margin_options(command: Command) -> Command:
         click.option(
             "--headroom",
             type=click.FloatRange(1, 100),
-            default=1.2,
+            default=1.4,
             show_default=True,
-            help="Limits: how many times the learned traffic may come.",
+            help="Limits: how many times the learned traffic may come for good.",
         ),
         click.option(
             "--quantile",
             type=click.FloatRange(0.5, 1, max_open=True),
-            default=0.9999,
+            default=0.99,
             show_default=True,
-            help="Limits: the share of clean intervals that stay below.",
+            help="Limits: the share of clean days on which none is reached.",
         ),
     ):
         command = option(command)

@@ -62,7 +62,7 @@ def learn_policy(
     Errors: InformerError when there is too little to tell what is regular.
     """
     known = [e for e in evidence if UNKNOWN not in e.edge]
-    calls = sum(e.calls for e in known)
+    calls = sum(e.met for e in known)
     if calls < LEAST_CALLS or learned.days < LEAST_DAYS:
         raise InformerError(
             f"a policy needs at least {LEAST_CALLS:,} calls and {LEAST_DAYS:g} day of covered "
@@ -96,7 +96,7 @@ def _edges(known: Sequence[Evidence], learned: Range) -> list[Edge]:
     for _, group in groupby(sorted(known, key=lambda e: (e.edge, e.method)), lambda e: e.edge):
         of_edge = list(group)
         days = max(e.days for e in of_edge)
-        level = confidence(sum(e.calls for e in of_edge), days, round(learned.days))
+        level = confidence(sum(e.met for e in of_edge), days, round(learned.days))
         found.append((level, of_edge))
     return sorted(
         found, key=lambda x: (LEVELS.index(x[0]), -sum(e.calls for e in x[1]), x[1][0].edge)
@@ -130,8 +130,6 @@ def _told(evidence: Sequence[Evidence], edges: Sequence[Edge]) -> list[str]:
         )
     if not any(of[0].caller == OUTSIDE for _, of in edges):
         told.append("no call came from outside: entries are not in this policy")
-    if all(e.counts is None for e in evidence):
-        told.append("there are no limits: traffic is sampled, or no counts of it were kept")
     return told
 
 
@@ -169,7 +167,7 @@ def _limit_rules(one: Evidence, margin: Margin, names: set[str]) -> list[Rule]:
     for kind in learn_limits(one.counts, margin):
         which = {None: "", True: "_weekend", False: "_workdays"}[kind.weekend]
         when = _on(kind, _pair(one, (one.method,)))
-        rules.append(Rule(_name(f"{stem}{which}", names), when, kind.limits, notes=notes))
+        rules.append(Rule(_name(f"{stem}{which}", names), when, (kind.limit,), notes=notes))
     return rules
 
 

@@ -10,40 +10,58 @@ HOURLY_NS = 3_600_000_000_000
 NO_KEY = ""  # calls without the header or attribute that a key is made of share one
 
 
-@dataclass(slots=True)
-class Counts:
-    """How much of a limit is used in the interval that is running."""
+class Buckets:
+    """What is left of a limit, for each key.
 
-    limit: Limit
-    interval: int = -1
-    used: dict[str, int | float] = field(default_factory=dict)
-    rest: int | float = 0  # of all keys that came when `keys` of them were there
+    All is counted in `per_ns`-ths of a call, so that whole amounts give whole numbers and two
+    readers of the same calls never differ by a rounding. A bucket that was not used for longest
+    makes room once it is full again: it is as good as new.
+    """
+
+    def __init__(self, limit: Limit) -> None:
+        self.limit = limit
+        self._full = limit.capacity * limit.per_ns
+        self._by_key: dict[str, tuple[int | float, int | float]] = {}  # left, and refilled until
+        self._rest: tuple[int | float, int | float] | None = None  # shared by keys without room
+        self._now: int | float = -1
 
     def take(self, now_ns: int, key: str, cost: int | float) -> bool:
-        """Whether it goes; what does not go uses nothing up.
-
-        A clock that goes back opens no interval anew.
-        """
-        interval = now_ns // self.limit.per_ns
-        if interval > self.interval:
-            self.interval, self.rest = interval, 0
-            self.used.clear()
-        amount = amount_in(self.limit, self.interval)
-        own = key in self.used or len(self.used) < self.limit.keys
-        used = self.used.get(key, 0) if own else self.rest
-        goes = used + cost <= amount
+        """Whether a call goes; one that does not takes nothing. A clock that goes back refills
+        nothing."""
+        self._now = now = max(self._now, self._refilled(now_ns))
+        own = key in self._by_key or self._has_room(now)
+        before = self._by_key.pop(key, None) if own else self._rest
+        left = self._full if before is None else min(self._full, before[0] + now - before[1])
+        wanted = cost * self.limit.per_ns
+        goes = left >= wanted
+        after = (left - wanted if goes else left, now)
         if own:
-            self.used[key] = used + cost if goes else used
-        elif goes:
-            self.rest = used + cost
+            self._by_key[key] = after
+        else:
+            self._rest = after
         return goes
 
+    def __len__(self) -> int:
+        return len(self._by_key)
 
-def amount_in(limit: Limit, interval: int) -> int | float:
-    """How much goes in an interval, by the hour it begins in."""
-    if len(limit.amounts) == 1:
-        return limit.amounts[0]
-    return limit.amounts[hour_of(interval * limit.per_ns)]
+    def _has_room(self, now: int | float) -> bool:
+        if len(self._by_key) < self.limit.keys:
+            return True
+        oldest = next(iter(self._by_key))
+        left, until = self._by_key[oldest]
+        if left + now - until < self._full:
+            return False
+        del self._by_key[oldest]
+        return True
+
+    def _refilled(self, ns: int) -> int | float:
+        """All that would have been refilled from 1970 to a moment."""
+        amounts = self.limit.amounts
+        if len(amounts) == 1:
+            return ns * amounts[0]
+        hours, rest = divmod(ns, HOURLY_NS)
+        days, hour = divmod(hours, 24)
+        return (days * sum(amounts) + sum(amounts[:hour])) * HOURLY_NS + rest * amounts[hour]
 
 
 def hour_of(ns: int) -> int:
@@ -87,7 +105,7 @@ class Memory:
     def __init__(self, policy: Policy) -> None:
         self.states = {state.name: Held(state) for state in policy.states}
         self.limits = {
-            (rule.name, place): Counts(limit)
+            (rule.name, place): Buckets(limit)
             for rule in policy.rules
             for place, limit in limits_of(rule.actions)
         }
