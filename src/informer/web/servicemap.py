@@ -7,7 +7,7 @@ from math import sqrt
 from informer.core.types import OUTSIDE
 from informer.web.graph import Drawing, draw
 from informer.web.views import Rpc
-from informer.web.words import number
+from informer.web.words import number, shown
 
 MOST_EDGES = 60  # more of them are a tangle
 
@@ -51,7 +51,7 @@ def service_map(
         for line, edge in zip(drawing.lines, kept, strict=True)
     )
     titled = tuple(
-        replace(box, full=f"{name}: {box.method}")
+        replace(box, full=f"{shown(name)}: {box.method}")
         for box, name in zip(drawing.boxes, names, strict=True)
     )
     return ServiceMap(
