@@ -19,6 +19,7 @@ from informer.spans.sayings import Received
 from informer.spans.scans import (
     TableFile,
     is_packed,
+    most_records,
     parquet_pieces,
     readable_part,
     records,
@@ -90,11 +91,11 @@ class TableSource:
                 number += 1
 
     def _survey(self, file: TableFile, spare: Path) -> tuple[Path, int]:
-        """The file, or what is readable of it, and how many records it holds below its header."""
+        """The file, or what is readable of it, and how many records it holds at most."""
         content = Content(file.path)
         held = 0
         if file.container == "csv":
-            held = records(content.chunks()) - 1
+            held = most_records(content.chunks()) - 1
         elif file.container == "json" and is_packed(file.path):
             for _ in content.chunks():
                 pass
@@ -103,7 +104,7 @@ class TableSource:
         self.rejected["damaged_file"] += 1
         self.notes.append(f"{file.path}: {content.damage}; what could be read before was used")
         readable_part(content, spare)
-        return spare, records(Content(spare).chunks()) - 1 if file.container == "csv" else 0
+        return spare, most_records(Content(spare).chunks()) - 1 if file.container == "csv" else 0
 
     def _look(self, engine: Engine, file: TableFile, path: Path) -> tuple[Types, Times]:
         """The column types of a Parquet file (elsewhere all is text), and how times are written."""
@@ -145,5 +146,7 @@ class TableSource:
         if asked != "true":
             count = engine.stream(f"select count(*) as rows from {self._scan(paths)}").read_all()
             rows = count["rows"][0].as_py()
-        if lines > rows:
-            self.rejected["unreadable_line"] += lines - rows
+        if lines > rows:  # some are part of others, blank, or lost
+            held = sum(records(Content(path).chunks()) - 1 for path in paths)
+            if held > rows:
+                self.rejected["unreadable_line"] += held - rows
