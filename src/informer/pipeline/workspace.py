@@ -92,7 +92,13 @@ class Workspace:
         Errors: InformerError when there is none, it is of another version, or it is in use.
         """
         if not (path / TABLES_FILE).exists():
-            raise InformerError(f"{path} is no workspace: `informer learn` makes one")
+            if (path / FIRST).is_dir():
+                raise InformerError(
+                    f"nothing was learned into {path} yet: `informer serve` gathers spans first"
+                )
+            raise InformerError(
+                f"{path} is no workspace: `informer learn` or `informer serve` makes one"
+            )
         settings = settings_in(path)
         engine = _engine(path, settings)
         workspace = cls(path, engine, settings)
