@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 from informer.policies import syntax as s
 from informer.policies.fields import FIELDS, REPLY_FIELDS
 
-TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=6)
+WORDS = st.sampled_from(["", "a", "b", "m", "a>b:m", "*", "a*", "*>b:*"])  # that streams have
+TEXTS = WORDS | st.text(st.characters(exclude_categories=["Cs"]), max_size=6)
 NAMES = st.text(string.ascii_lowercase, min_size=1, max_size=4).map(lambda n: f"n_{n}")
-NUMBERS = st.integers(0, 10**6) | st.floats(0, 1000).map(lambda f: round(f, 7))
+NUMBERS = st.integers(0, 4) | st.integers(0, 10**6) | st.floats(0, 1000).map(lambda f: round(f, 7))
 SPANS = st.integers(1, 10**15)
 STATUS = st.integers(400, 599)
 

@@ -23,7 +23,8 @@ MISTAKES = [
     ("rules 1 rule a {}", "1:14: the rule `a` must do something"),
     ("rules 1 rule a { allow log }", "1:24: a verdict ends the rule"),
     ("rules 1 rule a { dney 403 }", "an action or } must come here; did you mean `deny`?"),
-    ("rules 1 rule allow { allow }", "1:14: a rule must be a name"),
+    ("rules 1 rule default { allow }", "1:14: a rule must be a name"),
+    ("rules 1 state allow number", "1:15: a state must be a name"),
     (
         "rules 1 rule a { allow }\nrule a { allow }",
         "2:6: the rule `a` is there twice, first on line 1",

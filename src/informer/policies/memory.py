@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from informer.policies.syntax import Limit, Policy, State
 
 Remembered = int | float | str | None
+HOURLY_NS = 3_600_000_000_000
 NO_KEY = ""  # calls without the header or attribute that a key is made of share one
 
 
@@ -47,7 +48,7 @@ def amount_in(limit: Limit, interval: int) -> int | float:
 
 def hour_of(ns: int) -> int:
     """Hour of the day in UTC, 0..23."""
-    return ns // 3_600_000_000_000 % 24
+    return ns // HOURLY_NS % 24
 
 
 def weekday_of(ns: int) -> int:

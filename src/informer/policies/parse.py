@@ -1,6 +1,7 @@
 """Text of rules to the syntax tree, by recursive descent: every mistake has a line and a column."""
 
 from informer.policies.actions import VERBS, action
+from informer.policies.calls import DEFAULT
 from informer.policies.conditions import CALLED, Expressions
 from informer.policies.fields import (
     FIELDS,
@@ -131,7 +132,7 @@ def _state(words: Words, states: dict[str, State]) -> State:
 def _rule(words: Words, states: dict[str, State], rules: dict[str, Rule], line: int) -> Rule:
     """rule NAME [on reply] { notes [when CONDITION] actions }."""
     at = words.next
-    name = words.a_name("a rule", RESERVED)
+    name = words.a_name("a rule", (DEFAULT,))
     if name in rules:
         words.wrong(f"the rule `{name}` is there twice, first on line {rules[name].line}", at)
     on_reply = words.takes("on") is not None

@@ -71,7 +71,7 @@ class Words:
     def a_name(self, what: str, reserved: Iterable[str] = ()) -> str:
         """A name that is no reserved word."""
         if self.next.kind != NAME or self.next.text in reserved:
-            self.wrong(f"{what} must be a name of letters, digits and _, and no word of the rules")
+            self.wrong(f"{what} must be a name of letters, digits and _, and no reserved word")
         if len(self.next.text) > LONGEST_NAME:
             self.wrong(f"{what} must have at most {LONGEST_NAME} characters", self.next)
         return self.take().text

@@ -25,7 +25,8 @@ from informer.service.api.gate import Admission, by_socket, by_token, closed, on
 from informer.service.api.roles import ApiTokens
 from informer.service.api.status import status_of
 from informer.service.blindness import tell_blindness
-from informer.service.keeping import keep_small
+from informer.service.console.app import beside, console_app
+from informer.service.keeping import keep_small, roll_up_hours
 from informer.service.loop import Loop
 from informer.service.notices import keep_notices
 from informer.service.outbox import Outbox
@@ -75,7 +76,9 @@ async def _serve(home: Workspace, insecure: bool, ready: Callable[[Ports], None]
         servers = Servers(stack, files, parts.reception.received.refused)
         status, health = status_of(parts), health_routes(parts)
         await servers.begin_socket(api_app(parts.desk, by_socket, status), home.path)
-        web = api_app(parts.desk, _admission(settings, holders), status, health)
+        admission = _admission(settings, holders)
+        api = api_app(parts.desk, admission, status, health)
+        web = beside(api, console_app(parts, holders, admission, home.settings.console))
         ports = Ports(
             await servers.begin_grpc(parts.reception, tokens, settings.grpc),
             await servers.begin_web(
@@ -139,6 +142,7 @@ def _work_beside(parts: Parts, settings: ServeSettings) -> Iterator[Coroutine[An
     if settings.relearn_hours:
         yield learn_again(parts.loop, settings.relearn_hours)
     yield keep_small(parts)
+    yield roll_up_hours(parts)
     yield tell_blindness(parts, silent_s=settings.blind_after_s, watermark_s=settings.watermark_s)
 
 
