@@ -17,11 +17,18 @@ from real_parts import needed
 
 SHOP = """
 rules 1
-rule front { when caller = "outside" and callee = "web" and method in ("GET /", "POST /login") allow }
-rule limit_login { when caller = "web" and callee = "auth" and method = "POST /login" limit 3 per 1h }
+rule front {
+    when caller = "outside" and callee = "web" and method in ("GET /", "POST /login")
+    allow
+}
+rule limit_login {
+    when caller = "web" and callee = "auth" and method = "POST /login"
+    limit 3 per 1h
+}
 rule login { when caller = "web" and callee = "auth" and method = "POST /login" allow }
 rule carts {
-    when caller = "web" and callee = "cart" and method in ("GET /cart/{id}", "PUT /cart/{id}/items/{item}")
+    when caller = "web" and callee = "cart"
+        and method in ("GET /cart/{id}", "PUT /cart/{id}/items/{item}")
     allow
 }
 rule report { when caller = "batch" and callee = "cart" and method = "GET /cart/all" allow }
@@ -160,7 +167,8 @@ rule limit_charge {
     when caller = "web" and callee = "payment" and method = "shop.Payment/Charge" limit 2 per 1h
 }
 rule charge {
-    when caller = "web" and callee = "payment" and method in ("shop.Payment/Charge", "/shop.Payment/Get")
+    when caller = "web" and callee = "payment"
+        and method in ("shop.Payment/Charge", "/shop.Payment/Get")
     allow
 }
 default deny 403
@@ -205,7 +213,10 @@ LIMITS = """
 rules 1
 rule each { when callee = "web" limit 1 per 1h by header("x-client") keep 50 else deny 503 }
 rule all { when callee = "web" limit 10 per 1h }
-rule pages { when caller = "outside" and callee = "web" and method in ("GET /a", "GET /b") allow }
+rule pages {
+    when caller = "outside" and callee = "web" and method in ("GET /a", "GET /b")
+    allow
+}
 default deny 403
 """
 
@@ -227,9 +238,15 @@ def test_limits_count_apart_by_a_header_and_answer_with_their_status(tmp_path: P
 
 OPEN = """
 rules 1
-rule no_delete { when callee = "cart" and method = "DELETE /cart/{id}" and caller != "admin" deny 403 }
+rule no_delete {
+    when callee = "cart" and method = "DELETE /cart/{id}" and caller != "admin"
+    deny 403
+}
 rule no_agent { when callee = "cart" and header("user-agent") like "evil*" deny 403 }
-rule versions { when callee = "cart" and not header("x-version") in ("1", "2") and present(header("x-version")) deny 403 }
+rule versions {
+    when callee = "cart" and present(header("x-version")) and not header("x-version") in ("1", "2")
+    deny 403
+}
 rule banned { when callee = "cart" and caller = "toolbox" deny 403 }
 default allow
 """
@@ -251,8 +268,14 @@ def test_a_default_that_allows_refuses_what_rules_deny_and_no_more(tmp_path: Pat
 
 HOSTILE = r"""
 rules 1
-rule a { when caller = "%REQ(authorization)%" and callee = "a%b\n- x: 1" and method = "GET /x.y" allow }
-rule b { when caller = "1e3" and callee = "yes" and method in ("GET /{a}.json", "GET /$.(x)/{b}") allow }
+rule a {
+    when caller = "%REQ(authorization)%" and callee = "a%b\n- x: 1" and method = "GET /x.y"
+    allow
+}
+rule b {
+    when caller = "1e3" and callee = "yes" and method in ("GET /{a}.json", "GET /$.(x)/{b}")
+    allow
+}
 rule c { when caller = "\"}'" and callee = "\u202e" and method = "GET /\u0000" allow }
 default deny 403
 """

@@ -8,7 +8,7 @@ from informer.policies.targets.compiled import Compiled
 from informer.policies.targets.envoy import compile_envoy
 from informer.policies.targets.istio import compile_istio
 from informer.policies.targets.kubernetes import compile_kubernetes
-from informer.policies.targets.rules import compile_rules
+from informer.policies.targets.rules import compile_grpc, compile_rules
 from informer.policies.targets.workloads import Workloads
 
 Target = Callable[[Policy, Workloads, bool], Compiled]  # True: a shadow, which only counts
@@ -18,5 +18,5 @@ TARGETS: Mapping[str, Target] = {
     "istio": compile_istio,
     "cilium": compile_cilium,
     "envoy": compile_envoy,
-    "grpc": compile_rules,
+    "grpc": compile_grpc,
 }

@@ -11,7 +11,8 @@ from informer.policies.targets.partial import Leaf
 from informer.policies.targets.peers import Asker, Peer, is_open, peers, rpcs
 from informer.policies.targets.workloads import OUTSIDE, UNKNOWN, Workload, Workloads
 
-UNNAMED = "services that no rule names as callee stay open, among them"
+UNNAMED = "services that no rule names as callee stay open"
+ONLY_CALLERS = "these call, and no rule says who may call them, so they stay open"
 NOBODY = "no rule lets anybody in, so these stay open: write a rule that denies to close them"
 UNPLACED = (
     "anybody may make these calls: they come from outside, or their parent was lost, and the file "
@@ -52,7 +53,9 @@ def doors(
     names = service_names(policy.rules)
     left_out(policy, weak)
     if isinstance(policy.default, Deny):
-        weak.add(UNNAMED, *sorted(names["caller"] - names["callee"] - {OUTSIDE, UNKNOWN}))
+        weak.add(UNNAMED)
+        if only := names["caller"] - names["callee"] - {OUTSIDE, UNKNOWN}:
+            weak.add(ONLY_CALLERS, *sorted(only))
     by_callee = Index(policy.rules, "callee")
     for guard in guards(policy, workloads.services):
         ask = Asker(can, Weakenings())

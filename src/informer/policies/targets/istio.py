@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -32,7 +33,7 @@ FIRST = "AuthorizationPolicies out of rules: who may send which requests to a se
 MANAGED = {"app.kubernetes.io/managed-by": "informer"}
 WIDER = "a place that varies stands for a whole segment of the path, at"
 NOT_APART = "let pass, as Istio cannot leave these out of a wider path, at"
-NOT_REFUSED = "let pass, as Istio can only leave wider paths out of what is denied, at"
+NOT_REFUSED = "less is refused than rules deny, as Istio cannot tell the paths apart, at"
 DRY_RUN = {"istio.io/dry-run": "true"}
 
 
@@ -55,6 +56,19 @@ def compile_istio(policy: Policy, workloads: Workloads, shadow: bool = False) ->
         documents += _Policies(door, workloads, shadow).documents()
     text = head(FIRST, weak.lines()) + yaml_text(documents)
     return Compiled({FILE: text}, weak.lines())
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """Requests as Istio tells them: of a verb, to a path, none of these."""
+
+    verb: str | None = None
+    path: str | None = None
+    not_paths: tuple[str, ...] = ()
+    not_verbs: tuple[str, ...] = ()
+
+
+ANYTHING = Operation()
 
 
 class _Policies:
@@ -93,33 +107,48 @@ class _Policies:
         allowing: bool,
     ) -> None:
         for item in items:
-            operation = self._operation(item, allowing)
-            if operation is not None:
+            for operation in self._operations(item, allowing):
                 to.add(principals, tuple(map(_when, item.when)), operation)
 
-    def _operation(self, item: Item, allowing: bool) -> tuple[Any, ...] | None:
-        """Verb, path, and paths that are left out; None where it cannot be denied."""
+    def _operations(self, item: Item, allowing: bool) -> list[Operation]:
+        """None where it cannot be denied without denying more."""
         request = item.request
         if request is None:
-            return (None, None, ())
+            # What is left out of what is allowed is denied apart.
+            return [ANYTHING] if allowing else self._all_but(item.but_not)
         path, same = _path(request)
         if not same:
-            self.ask.weak.add(WIDER if allowing else NOT_APART, self.door.callee)
+            self.ask.weak.add(WIDER if allowing else NOT_REFUSED, self.door.callee)
             if not allowing:
-                return None
+                return []
         but_not = []
         for other in item.but_not:
             left_out, same = _path(other)
             exact = same and other.verb in (None, request.verb)
-            if left_out is None or not (exact or not allowing):
-                self.ask.weak.add(NOT_APART, self.door.callee)
+            if left_out is None or (allowing and not exact):
+                self.ask.weak.add(NOT_APART if allowing else NOT_REFUSED, self.door.callee)
                 if not allowing:
-                    return None
+                    return []
                 continue
             if not exact:
                 self.ask.weak.add(NOT_REFUSED, self.door.callee)
             but_not.append(left_out)
-        return request.verb, path, tuple(sorted(but_not))
+        return [Operation(request.verb, path, tuple(sorted(but_not)))]
+
+    def _all_but(self, left_out: Iterable[Request]) -> list[Operation]:
+        """Everything else: other verbs, and other paths with the same verbs."""
+        paths: dict[str | None, list[str | None]] = defaultdict(list)
+        for request in left_out:
+            path, same = _path(request)
+            if not same:
+                self.ask.weak.add(NOT_REFUSED, self.door.callee)
+            paths[request.verb].append(path)
+        always = paths.pop(None, [])
+        if None in always:
+            return []
+        kept = {verb: [*its, *always] for verb, its in paths.items() if None not in its}
+        others = Operation(None, None, _sorted(always), _sorted(paths))
+        return [others, *(Operation(verb, None, _sorted(its)) for verb, its in kept.items())]
 
     def _document(self, action: str, sources: "_Sources") -> dict[str, Any]:
         here = placed(self.workloads, self.door.callee)
@@ -146,9 +175,9 @@ class _Sources:
     """Rules of one policy: operations by who may send them, callers with the same ones together."""
 
     def __init__(self) -> None:
-        self.rules: dict[Any, dict[Any, None]] = defaultdict(dict)
+        self.rules: dict[Any, dict[Operation, None]] = defaultdict(dict)
 
-    def add(self, principals: Any, when: Sequence[Any], operation: tuple[Any, ...]) -> None:
+    def add(self, principals: Any, when: Sequence[Any], operation: Operation) -> None:
         """One operation."""
         self.rules[principals, tuple(when)][operation] = None
 
@@ -162,36 +191,41 @@ class _Sources:
 
 
 def _rule(
-    word: str | None, when: Any, operations: tuple[Any, ...], names: list[str]
+    word: str | None, when: Any, operations: tuple[Operation, ...], names: list[str]
 ) -> dict[str, Any]:
     rule: dict[str, Any] = {}
     if word is not None:
         rule["from"] = [{"source": {word: sorted(set(names))}}]
-    if (None, None, ()) not in operations:
+    if ANYTHING not in operations:
         rule["to"] = [{"operation": o} for o in _operations(operations)]
     if when:
         rule["when"] = [{"key": key, which: list(values)} for key, which, values in when]
     return rule
 
 
-def _operations(operations: Iterable[tuple[Any, ...]]) -> list[dict[str, Any]]:
-    """Paths with one verb together, and those apart that leave paths out."""
+def _operations(operations: Iterable[Operation]) -> list[dict[str, Any]]:
+    """Paths with one verb together, and those apart that leave something out."""
     plain: dict[str | None, list[str | None]] = defaultdict(list)
     found: list[dict[str, Any]] = []
-    for verb, path, but_not in operations:
-        if but_not:
-            paths = [] if path is None else [path]
-            found.append(_operation(verb, paths) | {"notPaths": list(but_not)})
+    for one in operations:
+        if one.not_paths or one.not_verbs:
+            apart = {"notMethods": list(one.not_verbs), "notPaths": list(one.not_paths)}
+            written = _operation(one.verb, [] if one.path is None else [one.path])
+            found.append(written | {key: value for key, value in apart.items() if value})
         else:
-            plain[verb].append(path)
+            plain[one.verb].append(one.path)
     for verb, paths in plain.items():
-        found.append(_operation(verb, [] if None in paths else sorted(filter(None, paths))))
+        found.append(_operation(verb, [] if None in paths else _sorted(paths)))
     return found
 
 
-def _operation(verb: str | None, paths: list[str]) -> dict[str, Any]:
+def _operation(verb: str | None, paths: Sequence[str]) -> dict[str, Any]:
     found: dict[str, Any] = {} if verb is None else {"methods": [verb]}
-    return found | ({"paths": paths} if paths else {})
+    return found | ({"paths": list(paths)} if paths else {})
+
+
+def _sorted(texts: Iterable[str | None]) -> tuple[str, ...]:
+    return tuple(sorted({text for text in texts if text is not None}))
 
 
 def _path(request: Request) -> tuple[str | None, bool]:

@@ -7,7 +7,7 @@ LABEL_VALUE = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 DNS_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 DNS_NAME = re.compile(rf"(?=.{{1,253}}\Z){DNS_LABEL.pattern}(?:\.{DNS_LABEL.pattern})*")
 LABEL_KEY = re.compile(r"(?:[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?/)?" + LABEL_VALUE.pattern)
-LONGEST = 40
+LONGEST = 36  # with what stands around it and the hash, no more than the 63 of a DNS label
 DIGITS = 12  # of the hash: 48 bits
 SPELT = re.compile(rf".*-[0-9a-f]{{{DIGITS}}}")
 
