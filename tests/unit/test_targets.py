@@ -64,6 +64,10 @@ def check(target: str, text: str) -> None:
             jsonschema.Draft202012Validator(schema).validate(document)
 
 
+def one_line(error: InformerError) -> None:
+    assert "\n" not in str(error)
+
+
 @pytest.mark.parametrize("target", ["kubernetes", "istio", "cilium"])
 @pytest.mark.parametrize("workloads", [Workloads(), PORTS])
 def test_files_are_what_the_target_takes(target: str, workloads: Workloads) -> None:
@@ -80,7 +84,7 @@ def test_any_policy_is_compiled_or_refused_in_one_line(target: str, policy: s.Po
     try:
         found = TARGETS[target](policy, Workloads(caller_header="x-caller"), False)
     except InformerError as error:
-        assert "\n" not in str(error)
+        one_line(error)
         return
     for text in found.files.values():
         check(target, text)
@@ -192,7 +196,7 @@ def test_names_that_can_be_no_label_are_told_in_one_line() -> None:
     rules = 'rules 1 rule a { when caller = "a b" and callee = "c\\nd" allow } default deny 403'
     with pytest.raises(InformerError, match=r'label app.*"a b", "c\\u000ad"'):
         compiled("kubernetes", rules)
-    with pytest.raises(InformerError, match="service account.*Web"):
+    with pytest.raises(InformerError, match=r"service account.*Web"):
         compiled(
             "istio",
             'rules 1 rule a { when caller = "Web" and callee = "c" allow } default deny 403',

@@ -137,7 +137,7 @@ def value_of(value: Value, at: Moment) -> Remembered:
             text = value_of(of, at)
             return stable_hash(text) if isinstance(text, str) else None
         case Arithmetic(sign, left, right):
-            return _calculate(sign, value_of(left, at), value_of(right, at))
+            return calculate(sign, value_of(left, at), value_of(right, at))
 
 
 def stable_hash(text: str) -> int:
@@ -151,7 +151,7 @@ def _compare(sign: str, left: Remembered, right: Remembered) -> bool:
     return left is not None and right is not None and COMPARED[sign](left, right)
 
 
-def _calculate(sign: str, left: Any, right: Any) -> Remembered:
+def calculate(sign: str, left: Any, right: Any) -> Remembered:
     """Nothing, where a side is nothing, a divisor is 0 or the outcome is out of all bounds."""
     if left is None or right is None:
         return None

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from informer.spans.attribute_texts import in_columns, slices
+from informer.spans.json_values import text_of
 from informer.spans.wire import Flags, Places, Text
 
 QUOTE, BACKSLASH = b'"\\'
@@ -141,6 +142,4 @@ def _plain(text: str) -> str | None:
         value = orjson.loads(text)
     except orjson.JSONDecodeError:
         return None
-    if isinstance(value, list | dict):
-        return None
-    return value if isinstance(value, str) else orjson.dumps(value).decode()
+    return None if isinstance(value, list | dict) else text_of(value)

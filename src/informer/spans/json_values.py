@@ -61,9 +61,9 @@ def row_of(span: dict[str, Any], service: Any, resource: bytes, scope: Any) -> R
 def attributes_of(pairs: Any) -> dict[str, str]:
     """Attributes by key; of two with one key the later counts. Errors: those in NO_SPAN."""
     return {
-        pair["key"]: value["stringValue"]
-        if "stringValue" in (value := pair.get("value") or {})
-        else _text_of(value)
+        pair["key"]: text
+        if isinstance(text := (value := pair.get("value") or {}).get("stringValue"), str)
+        else _of_other_kind(value)
         for pair in ([] if pairs is None else pairs)
     }
 
@@ -76,12 +76,19 @@ def in_hex(text: Any) -> Any:
         return text
 
 
-def _text_of(value: dict[str, Any]) -> str:
+def text_of(inner: Any) -> str:
+    """What a value holds, as text; null is the same as nothing, says protobuf's JSON."""
+    if inner is None:
+        return ""
+    return inner if isinstance(inner, str) else orjson.dumps(inner).decode()
+
+
+def _of_other_kind(value: dict[str, Any]) -> str:
     """A value that is no string, as text: numbers plainly, lists and maps as JSON."""
     for kind, inner in value.items():
         if kind in ("arrayValue", "kvlistValue"):
             return orjson.dumps(_plain(value)).decode()
-        return inner if isinstance(inner, str) else orjson.dumps(inner).decode()
+        return text_of(inner)
     return ""
 
 

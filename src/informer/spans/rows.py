@@ -20,7 +20,7 @@ from informer.spans.received import RECEIVED, Selection, Tally, stage_spans
 from informer.spans.sayings import Apart
 from informer.spans.unpack import Content
 
-BATCH_ROWS = 50_000
+BATCH_ROWS = 100_000
 BATCH_BYTES = 64 << 20
 GROUP_ROWS = 5_000  # how many are Python objects at a time
 GROUP_BYTES = 8 << 20

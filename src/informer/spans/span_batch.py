@@ -12,7 +12,7 @@ from informer.spans.received import Tally
 from informer.spans.rows import READ, Row, table_of
 from informer.spans.wire import Flags
 
-BATCH_SPANS = 8_000
+BATCH_SPANS = 2_000  # their bytes, and what is found in them, stay in the processor's cache
 BATCH_BYTES = 32 << 20
 MOST_AT_ONCE = 1_000
 REMEMBERED = 4_096  # origins; they come again with every message

@@ -94,12 +94,17 @@ def read_workloads(
 ) -> Workloads:
     """What a TOML file says; `namespace` and `label`, if given, stand above it."""
     data = {} if file is None else _read(file)
-    where = "workloads" if file is None else str(file)
     if namespace is not None:
         data["namespace"] = namespace
     if label is not None:
         data["label"] = label
-    envoy = _table(data, "envoy", where)
+    return workloads_of(data, "workloads" if file is None else str(file))
+
+
+def workloads_of(data: dict[str, Any], where: str) -> Workloads:
+    """What a file says, once it is read; `where` is its name, for mistakes in it."""
+    data = dict(data)
+    envoy = dict(_table(data, "envoy", where))
     made = Workloads(
         namespace=_text(data, "namespace", "default", where, DNS_LABEL),
         label=_text(data, "label", "app", where, LABEL_KEY),
