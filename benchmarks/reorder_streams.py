@@ -136,7 +136,7 @@ def traces(effects: tuple[Action, ...]) -> tuple[Any, ...]:
 def contents(memory: Memory) -> tuple[Any, ...]:
     """All that is remembered, and in which order it would be forgotten."""
     states = {name: list(held.values.items()) for name, held in memory.states.items()}
-    limits = {key: (c.interval, list(c.used.items()), c.rest) for key, c in memory.limits.items()}
+    limits = {key: (c.now, list(c.by_key.items()), c.rest) for key, c in memory.limits.items()}
     return states, limits
 
 

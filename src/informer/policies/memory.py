@@ -10,6 +10,7 @@ HOURLY_NS = 3_600_000_000_000
 NO_KEY = ""  # calls without the header or attribute that a key is made of share one
 
 
+@dataclass(slots=True)
 class Buckets:
     """What is left of a limit, for each key.
 
@@ -18,40 +19,39 @@ class Buckets:
     makes room once it is full again: it is as good as new.
     """
 
-    def __init__(self, limit: Limit) -> None:
-        self.limit = limit
-        self._full = limit.capacity * limit.per_ns
-        self._by_key: dict[str, tuple[int | float, int | float]] = {}  # left, and refilled until
-        self._rest: tuple[int | float, int | float] | None = None  # shared by keys without room
-        self._now: int | float = -1
+    limit: Limit
+    by_key: dict[str, tuple[int | float, int | float]] = field(default_factory=dict)
+    rest: tuple[int | float, int | float] | None = None  # shared by the keys without room
+    now: int | float = -1  # all that was refilled until the last call, as in the pairs above
 
     def take(self, now_ns: int, key: str, cost: int | float) -> bool:
         """Whether a call goes; one that does not takes nothing. A clock that goes back refills
         nothing."""
-        self._now = now = max(self._now, self._refilled(now_ns))
-        own = key in self._by_key or self._has_room(now)
-        before = self._by_key.pop(key, None) if own else self._rest
-        left = self._full if before is None else min(self._full, before[0] + now - before[1])
+        self.now = now = max(self.now, self._refilled(now_ns))
+        own = key in self.by_key or self._has_room(now)
+        before = self.by_key.pop(key, None) if own else self.rest
+        full = self.limit.capacity * self.limit.per_ns
+        left = full if before is None else min(full, before[0] + now - before[1])
         wanted = cost * self.limit.per_ns
         goes = left >= wanted
         after = (left - wanted if goes else left, now)
         if own:
-            self._by_key[key] = after
+            self.by_key[key] = after
         else:
-            self._rest = after
+            self.rest = after
         return goes
 
     def __len__(self) -> int:
-        return len(self._by_key)
+        return len(self.by_key)
 
     def _has_room(self, now: int | float) -> bool:
-        if len(self._by_key) < self.limit.keys:
+        if len(self.by_key) < self.limit.keys:
             return True
-        oldest = next(iter(self._by_key))
-        left, until = self._by_key[oldest]
-        if left + now - until < self._full:
+        oldest = next(iter(self.by_key))
+        left, until = self.by_key[oldest]
+        if left + now - until < self.limit.capacity * self.limit.per_ns:
             return False
-        del self._by_key[oldest]
+        del self.by_key[oldest]
         return True
 
     def _refilled(self, ns: int) -> int | float:

@@ -1,6 +1,6 @@
 """Limits as Envoy's local rate limit: a token bucket for each, chosen by descriptors.
 
-A bucket of Envoy holds and refills as the rules say, in whole calls: never less than these let pass.
+A bucket of Envoy holds and refills as the rules say, in whole calls, rounded up.
 """
 
 from collections import defaultdict
