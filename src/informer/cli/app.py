@@ -388,3 +388,17 @@ def policy_replay(
         malicious,
         json_out=json_out,
     )
+
+
+@policy.command("arrange")
+@click.argument("rules", type=click.Path(dir_okay=False, path_type=Path))
+@as_json
+def policy_arrange(rules: Path, json_out: bool) -> None:
+    """Propose the cheapest order and place of the rules on each edge.
+
+    Only what is proved to change no answer, for any stream of calls; and why the rest must stay.
+    It needs `pip install 'rpc-informer[arrange]'`.
+    """
+    from informer.cli.arrange import run_arrange
+
+    run_arrange(rules, json_out=json_out)
