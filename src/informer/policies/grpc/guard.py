@@ -19,6 +19,7 @@ from informer.policies.grpc.fit import rules_about, weakened
 from informer.policies.grpc.status import UNAVAILABLE, code_of, reply_of
 from informer.policies.grpc.trail import (
     METADATA,
+    MOST_KNOWN,
     SERVED,
     Trail,
     TrailError,
@@ -63,6 +64,17 @@ class Passage:
     timeout_s: float | None = None
     call: Call | None = None  # where rules on reply want to know
     decider: Decider | None = None  # that judged it, and is told of the reply
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What came of a call, and comes of all that are like it in that time: nothing else counts."""
+
+    installed: "Installed"
+    passage: Passage  # read by many, changed by none
+    verdict: tuple[str, str]
+    since_s: int
+    until_s: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +125,7 @@ class Guard:
         self._lock = threading.Lock()
         self._verdicts: Counter[tuple[str, str]] = Counter()
         self._metrics: Counter[str] = Counter()
+        self._known: dict[tuple[Any, ...], Known] = {}
         self._installed = self._ready(policy, mode)
 
     def swap(self, policy: Policy, mode: str) -> None:
@@ -137,16 +150,21 @@ class Guard:
     ) -> Passage:
         """Judge a call that this service is about to make."""
         installed, now_ns, chain = self._installed, self._clock_ns(), SERVED.get()
+        now_s, alike = now_ns // 1_000_000_000, (callee, path, chain)
+        if not sent and (again := self._again(alike, installed, now_s)):
+            return again
         own = tuple(pair for pair in sent if pair[0] != METADATA) if sent else ()
         passage = Passage(metadata=own)
         method = path[1:]
         try:
-            self._judge(installed, passage, self.service, callee, method, chain, size, now_ns)
+            verdict = self._judge(
+                installed, passage, self.service, callee, method, chain, size, now_ns
+            )
             if not passage.code:
-                token = self._trails.write(
-                    self.service, callee, method, chain, now_ns // 1_000_000_000
-                )
+                token = self._trails.write(self.service, callee, method, chain, now_s)
                 passage.metadata = (*passage.metadata, (METADATA, token))
+            if verdict and not sent:
+                self._keep(alike, Known(installed, passage, verdict, now_s, now_s))
         except Exception as error:  # noqa: BLE001  a guard must not fail the call unasked
             self._failed(installed, passage, error)
         return passage
@@ -160,14 +178,23 @@ class Guard:
     ) -> Passage:
         """Judge a call that came in."""
         installed, now_ns = self._installed, self._clock_ns()
+        now_s, method = now_ns // 1_000_000_000, path[1:]
         passage = Passage(metadata=tuple(received))
-        method = path[1:]
         try:
-            trail = self._trail(passage, method, identities, now_ns // 1_000_000_000)
+            peer = None if self._peers is None else _peer(self._peers, identities())
+            token = self._token(passage.metadata)
+            alike = (path, token, peer)
+            if again := self._again(alike, installed, now_s):
+                return again
+            trail = self._trail(token, peer, method, now_s)
             passage.chain = trail.onward
-            self._judge(
+            verdict = self._judge(
                 installed, passage, trail.caller, self.service, method, trail.chain, size, now_ns
             )
+            if verdict:
+                since_s, until_s = self._trails.good_for(trail)
+                kept = Passage(passage.code, passage.why, chain=trail.onward)
+                self._keep(alike, Known(installed, kept, verdict, since_s, until_s))
         except Exception as error:  # noqa: BLE001
             self._failed(installed, passage, error)
         return passage
@@ -191,19 +218,36 @@ class Guard:
             if isinstance(effect, Log):
                 logger.info("%s (%s)", effect.text, call.rpc)
 
-    def _trail(
-        self, passage: Passage, method: str, identities: Callable[[], Iterable[str]], now_s: int
-    ) -> Trail:
-        peer = None if self._peers is None else _peer(self._peers, identities())
-        trail = None
-        if self._believes:
-            tokens = [value for key, value in passage.metadata if key == METADATA]
-            if len(tokens) > 1:
-                raise TrailError("several_tokens")
-            for token in tokens:
-                trail = self._trails.read(token, self.service, method, now_s)
-        if trail is None:
+    def _again(self, alike: tuple[Any, ...], installed: Installed, now_s: int) -> Passage | None:
+        """What came of a call like this one, where only its kind decided."""
+        known = self._known.get(alike)
+        if (
+            known is None
+            or known.installed is not installed
+            or not known.since_s <= now_s <= known.until_s
+        ):
+            return None
+        with self._lock:
+            self._verdicts[known.verdict] += 1
+        return known.passage
+
+    def _keep(self, alike: tuple[Any, ...], known: Known) -> None:
+        if len(self._known) >= MOST_KNOWN:
+            self._known.clear()
+        self._known[alike] = known
+
+    def _token(self, metadata: Metadata) -> bytes | None:
+        if not self._believes:
+            return None
+        tokens = [value for key, value in metadata if key == METADATA]
+        if len(tokens) > 1:
+            raise TrailError("several_tokens")
+        return tokens[0] if tokens else None
+
+    def _trail(self, token: bytes | None, peer: str | None, method: str, now_s: int) -> Trail:
+        if token is None:
             return trail_of(OUTSIDE if peer is None else peer, self.service, method)
+        trail = self._trails.read(token, self.service, method, now_s)
         if peer is not None and trail.caller != peer:
             raise TrailError("caller_is_not_peer")
         if trail.chain and not connected(trail):
@@ -220,7 +264,8 @@ class Guard:
         chain: tuple[str, ...],
         size: Callable[[], int],
         now_ns: int,
-    ) -> None:
+    ) -> tuple[str, str] | None:
+        """Ask the rules; gives the verdict when all calls of this kind get the same."""
         decider = installed.decider
         with self._lock:
             rest = decider.rules_for(caller, callee, method)
@@ -241,13 +286,15 @@ class Guard:
                 decision = rest if isinstance(rest, Decision) else decider.ask(rest, call)
                 if installed.on_reply:
                     passage.call, passage.decider = call, decider
-            self._verdicts[decision.rule, "limit" if decision.limited else decision.verdict] += 1
+            verdict = (decision.rule, "limit" if decision.limited else decision.verdict)
+            self._verdicts[verdict] += 1
         if decision.effects:
             self._effects(installed, passage, decision, rpc_text(caller, callee, method))
         if decision.verdict == DENY and installed.mode == ENFORCE:
             passage.code = code_of(decision.status)
             passage.why = "over the limit of a policy" if decision.limited else "denied by policy"
             passage.call = None
+        return verdict if decision is rest and not installed.on_reply else None
 
     def _effects(
         self, installed: Installed, passage: Passage, decision: Decision, rpc: str
