@@ -10,8 +10,9 @@ from typing import Any
 
 import grpc
 
-from informer.policies.grpc.guard import Guard, Passage
+from informer.policies.grpc.guard import Guard
 from informer.policies.grpc.messages import code_named, no_size, size_of
+from informer.policies.grpc.passage import Passage
 
 
 class LateCall:
