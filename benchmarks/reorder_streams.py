@@ -26,7 +26,7 @@ from typing import Any
 from informer.policies.calls import ALLOW, Decision
 from informer.policies.decider import Decider
 from informer.policies.interpret import decide, on_reply
-from informer.policies.memory import Counts, Memory
+from informer.policies.memory import Buckets, Memory
 from informer.policies.order.prove import may_swap
 from informer.policies.parse import parse
 from informer.policies.syntax import Action, Count, Log, Policy
@@ -149,7 +149,7 @@ def forget(memory: Memory) -> None:
     for held in memory.states.values():
         held.values.clear()
     for counts in memory.limits.values():
-        fresh = Counts(counts.limit)
+        fresh = Buckets(counts.limit)
         for name in counts.__slots__:
             setattr(counts, name, getattr(fresh, name))
 
