@@ -58,7 +58,7 @@ class Served:
         found = re.search(rf"^{re.escape(name)} (\S+)", told, re.MULTILINE)
         return float(found[1]) if found else 0.0
 
-    def wait_for(self, name: str, least: float, *, within_s: float = SOON_S) -> None:
+    def wait_for(self, name: str, least: float, within_s: float = SOON_S) -> None:
         """Until a metric is so large."""
         ends = time.monotonic() + within_s
         while self.metric(name) < least:
