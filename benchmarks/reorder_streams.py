@@ -26,7 +26,7 @@ from typing import Any
 from informer.policies.calls import ALLOW, Decision
 from informer.policies.decider import Decider
 from informer.policies.interpret import decide, on_reply
-from informer.policies.memory import Buckets, Memory
+from informer.policies.memory import Memory
 from informer.policies.order.prove import may_swap
 from informer.policies.parse import parse
 from informer.policies.syntax import Action, Count, Log, Policy
@@ -148,10 +148,10 @@ def forget(memory: Memory) -> None:
     """Begin anew; what is compiled holds on to the very same states and limits."""
     for held in memory.states.values():
         held.values.clear()
-    for counts in memory.limits.values():
-        fresh = Buckets(counts.limit)
-        for name in counts.__slots__:
-            setattr(counts, name, getattr(fresh, name))
+    for limited in memory.limits.values():
+        fresh = type(limited)(limited.limit)
+        for name in limited.__slots__:
+            setattr(limited, name, getattr(fresh, name))
 
 
 def judged(name: str, streams: int) -> dict[str, Any]:
