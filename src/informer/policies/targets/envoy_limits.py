@@ -1,12 +1,12 @@
 """Limits as Envoy's local rate limit: a token bucket for each, chosen by descriptors.
 
-Rules count in intervals aligned to the epoch, a bucket fills as time goes by. It holds twice the
-amount, so that whatever the intervals let pass it lets pass as well.
+A bucket of Envoy holds and refills as the rules say, in whole calls, rounded up.
 """
 
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import ceil
 from typing import Any
 
 from informer.policies.syntax import Condition, Header, Limit
@@ -22,8 +22,8 @@ from informer.policies.targets.requests import spread
 
 LEAST_NS = 50_000_000  # between two fillings, by Envoy
 MOST_TOKENS = 2**31
+HALVES = 10  # intervals in which an amount with a decimal is a whole one
 OVER_LIMIT = "x-informer-over-limit"
-BUCKET = "up to three times the amount passes in one interval, as buckets fill as time goes by"
 PROXIES = "each proxy counts for itself: with N of them N times as much passes"
 HOURS = "the largest amount of the 24 hours holds at all of them, in rule"
 COST = "calls are not limited, as Envoy counts calls and nothing else, by rule"
@@ -140,16 +140,15 @@ def _is_possible(cap: Cap, ask: Asker) -> bool:
     ):
         ask.weak.add(KEY, cap.rule)
         return False
-    if max(limit.amounts) * 2 * _times(limit) >= MOST_TOKENS:
+    if max(limit.capacity, max(limit.amounts) * _times(limit)) >= MOST_TOKENS:
         ask.weak.add(LARGE, cap.rule)
         return False
-    ask.weak.add(BUCKET)
     ask.weak.add(PROXIES)
     if limit.key is not None:
         ask.weak.add(KEYS, cap.rule)
     if len(limit.amounts) > 1:
         ask.weak.add(HOURS, cap.rule)
-    if max(limit.amounts) < 1:
+    if min(max(limit.amounts) * _times(limit), limit.capacity) < 1:
         ask.weak.add(ZERO, cap.rule)
     return True
 
@@ -243,17 +242,17 @@ def _rate(name: str, headers: list[Config], by: str | None = None) -> Config:
 
 def _bucket(limit: Limit) -> dict[str, Any]:
     times = _times(limit)
-    tokens = max(1, int(max(limit.amounts))) * times
     return {
-        "max_tokens": 2 * tokens,
-        "tokens_per_fill": tokens,
+        "max_tokens": max(1, ceil(limit.capacity)),
+        "tokens_per_fill": max(1, ceil(max(limit.amounts) * times)),
         "fill_interval": _duration(limit.per_ns * times),
     }
 
 
 def _times(limit: Limit) -> int:
-    """How many intervals Envoy must take together."""
-    return -(-LEAST_NS // limit.per_ns)
+    """How many intervals Envoy must take together: it knows no short ones, and no half calls."""
+    halves = isinstance(max(limit.amounts), float)
+    return max(-(-LEAST_NS // limit.per_ns), HALVES if halves else 1)
 
 
 def _duration(ns: int) -> str:
