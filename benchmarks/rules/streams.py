@@ -83,13 +83,13 @@ def stream(pools: Pools, random: Random, length: int) -> Iterator[tuple[Call, Re
             dict(_some(pools.attributes, users, random)),
             int(min(random.choice(pools.numbers), MOST_SIZE)) + random.choice((-1, 0, 1)),
             f"{random.getrandbits(16):x}",
+            random.choice((1, 1, 2.5)),
         )
         status = int(random.choice((*pools.numbers, 200, 500)))
         failed = random.random() < 0.3
-        yield (
-            call,
-            Reply(status, failed, not failed and random.random() < 0.3, random.randrange(2 * S)),
-        )
+        refused = not failed and random.random() < 0.3
+        body = random.choice((None, *pools.everywhere))
+        yield call, Reply(status, failed, refused, random.randrange(2 * S), body)
 
 
 def _keyed(pools: Pools) -> list[tuple[str, list[str]]]:
@@ -113,7 +113,7 @@ def _value(pools: Pools, found: list[str], random: Random) -> str | None:
 
 def _text(pools: Pools, name: str, random: Random) -> str:
     found = pools.texts.get(name, [])
-    return random.choice(found if found and random.random() < 0.85 else pools.everywhere)
+    return random.choice(found if found and random.random() < 0.6 else pools.everywhere)
 
 
 def _beside(value: s.Value, other: s.Value, pools: Pools) -> None:

@@ -14,6 +14,7 @@ from informer.spans.clock import WORDS
 from informer.spans.columns import received_rows
 from informer.spans.condition import wanted
 from informer.spans.layouts import unit_of
+from informer.spans.meanings import named
 from informer.spans.received import Selection, Tally, stage_spans
 from informer.spans.sayings import Received
 from informer.spans.scans import (
@@ -124,7 +125,8 @@ class TableSource:
         if files[0].container == "parquet":
             yield from parquet_pieces([file.path for file in files], most)
             return
-        for rows in together(engine.stream(f"select * from {self._scan_of(files)}"), most):
+        used = ", ".join(named(column) for column in dict.fromkeys(self._columns.values()))
+        for rows in together(engine.stream(f"select {used} from {self._scan_of(files)}"), most):
             engine.append(WAITING, rows, passing=True)
             yield WAITING
             engine.run(f"drop table {WAITING}")
