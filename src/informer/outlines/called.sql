@@ -14,7 +14,7 @@ select
     round(c.lines_e6 * s.share) as calls_e6,
     round(c.failures_e6 * s.share) as failures_e6,
     round(c.refusals_e6 * s.share) as refusals_e6
-from outline_calls as c
+from outline_counts as c
 inner join link_shares as s on s.outline_id = c.outline_id and s.link_id = c.link_id
 inner join outline_shapes as o on o.outline_id = c.outline_id;
 create or replace view chain_steps as

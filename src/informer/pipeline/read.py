@@ -98,7 +98,13 @@ def read_outlines(
     and `chains` hold those that were kept whole, and `counts_as` how many each stands for.
     """
     mark, templates, sources = read_in_slices(
-        engine, opened, workspace.settings, progress, key=workspace.key, asked=asked
+        engine,
+        opened,
+        workspace.settings,
+        progress,
+        key=workspace.key,
+        spill=workspace.spill,
+        asked=asked,
     )
     operations = engine.query(ALL_OPERATIONS)
     engine.write("methods", templates.mapping(operations))
