@@ -10,7 +10,8 @@ is shed, and how many steps it takes to catch up.
 
 Prints and writes to results/receive_rate.json: spans taken, judged, late, rejected and still open
 (received = their sum, or it says what is missing), lag behind the newest steps in steps (median,
-99th percentile, most), memory after a minute and at most, CPU seconds of service and sender.
+99th percentile, most), memory in the first minute after the warming up, in the last, and at most,
+CPU seconds of service and sender, and the load of the machine by whatever else it does.
 """
 
 import argparse
@@ -63,6 +64,7 @@ class Watching:
             self.ports[what.split()[0]] = int(port)
             if len(self.ports) == 2:
                 break
+        self._before_s = _children_cpu_s()  # learning was a child as well
         self.rows: list[dict[str, float]] = []
         self._ends = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
@@ -78,15 +80,16 @@ class Watching:
             found[name] = found.get(name, 0.0) + float(value)
         return found
 
-    def end(self) -> float:
-        """Stop it; CPU seconds it took."""
+    def end(self) -> tuple[float, float]:
+        """Stop it; CPU seconds that it took, and that it took with all senders since it began."""
         self._ends.set()
         self._thread.join()
+        senders_s = _children_cpu_s() - self._before_s
         self.process.terminate()
         self.process.wait(120)
         self._said.close()
-        used = resource.getrusage(resource.RUSAGE_CHILDREN)
-        return used.ru_utime + used.ru_stime
+        all_s = _children_cpu_s() - self._before_s
+        return all_s - senders_s, all_s
 
     def _watch(self) -> None:
         while not self._ends.wait(1.0):
@@ -95,6 +98,12 @@ class Watching:
             row = self.metrics() | {"at": time.monotonic()}
             row["rss_mib"] = int(found[1]) / 1024 if found else 0.0
             self.rows.append(row)
+
+
+def _children_cpu_s() -> float:
+    """Of those that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def main() -> None:
@@ -114,7 +123,13 @@ def main() -> None:
             results["overload"] = phase(service, 2 * given.rate, 60)
             results["after"] = phase(service, given.rate, 60)
         results["accounts"] = accounts(service)
-        results["service_cpu_s"] = round(service.end(), 1)
+        results["load_after"] = round(os.getloadavg()[0], 1)
+        service_cpu_s, all_cpu_s = service.end()
+    received = results["accounts"]["received"]
+    results["cpu_us_a_span"] = {
+        "service": round(1e6 * service_cpu_s / received, 1),
+        "sender": round(1e6 * (all_cpu_s - service_cpu_s) / received, 1),
+    }
     results["cpus"] = os.cpu_count()
     print(json.dumps(results, indent=1))
     if not given.no_keep:
@@ -167,7 +182,11 @@ def phase(service: Watching, rate: float, seconds: float) -> Json:
             "p99": round(float(np.quantile(lags, 0.99)), 2),
             "most": round(float(lags.max()), 2),
         },
-        "rss_mib": {"warm": round(rss[0]), "most": round(rss.max()), "last": round(rss[-1])},
+        "rss_mib": {
+            "first_minute": round(float(np.median(rss[:60]))),  # after the warming up
+            "last_minute": round(float(np.median(rss[-60:]))),
+            "most": round(float(rss.max())),
+        },
         "spool_mib": round(max(row["informer_spool_bytes"] for row in rows) / 2**20),
         "look_s": round(float(np.median([row["informer_look_seconds"] for row in warm])), 2),
     }

@@ -146,7 +146,7 @@ def main() -> None:
     result = {
         "best_s": min(looks)[1],
         "epoch_s": float(np.mean(epoch_s)),
-        "epochs": epochs,
+        "best_epoch": 1 + min(range(epochs), key=lambda i: looks[i]),
         "wape": wape,
     }
     print(json.dumps(result))

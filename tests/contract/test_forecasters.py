@@ -16,9 +16,8 @@ from informer.forecasts.seasonal import Seasonal
 from informer.forecasts.store import load_model, save_model
 from informer.forecasts.training import Schedule
 
-QUICK = DcrnnSettings(
-    hidden=4, past=4, horizon=2, schedule=Schedule(batch=8, batches=8, epochs=3, patience=2)
-)
+SHORT = Schedule(batch=8, batches=8, epochs=3, patience=2, sampling_decay=60.0)
+QUICK = DcrnnSettings(hidden=4, layers=1, past=4, horizon=2, schedule=SHORT)
 FORECASTERS: list[Forecaster] = [Seasonal(), Dcrnn(QUICK), DiffusionGru()]
 DAY = 48  # steps of 30 minutes
 MONDAY_NS = 1_780_272_000 * 10**9

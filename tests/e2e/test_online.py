@@ -13,7 +13,7 @@ import pytest
 
 from command import done
 from informer.core.errors import InformerError
-from informer.core.types import Json
+from informer.core.types import NS_PER_S, Json
 from informer.forecasts.clock import learned_until_ns
 from informer.pipeline.decide import accept_pattern
 from informer.pipeline.look import list_incidents
@@ -22,7 +22,7 @@ from informer.pipeline.online import Closed, Online
 from informer.pipeline.read import sources_of
 from informer.pipeline.refresh import due_patterns, fit_one, take_up
 from informer.pipeline.workspace import Workspace
-from shop import Shop
+from shop import ATTACK, Shop
 from traffic_maker import DAY_STEPS, STEP_NS
 
 WATERMARK_S = 60
@@ -126,6 +126,20 @@ def test_a_restart_goes_on_where_it_was(
         other.online.shut()
         assert tables(home) == tables(feed.home)
         assert [i for i, _ in other.told] == [i for i, _ in feed.told]
+
+
+def test_an_attack_is_told_within_the_watermark_and_two_steps_of_stream_time(
+    shop: Shop, feed: Feed
+) -> None:
+    feed.give_day(0, ATTACK.first)
+    assert feed.told == []
+    step = ATTACK.first
+    while not feed.told:
+        feed.give(step, step + 1, batch=1_000 + step)
+        step += 1
+    began_ns = shop.day_ns + ATTACK.first * STEP_NS
+    assert feed.online.open.stream_ns <= began_ns + WATERMARK_S * NS_PER_S + 2 * STEP_NS
+    assert feed.home.table("incidents")["kind"].to_pylist() == ["refusal"]
 
 
 def test_a_step_is_told_of_once(feed: Feed) -> None:

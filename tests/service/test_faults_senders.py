@@ -243,6 +243,7 @@ def test_spans_without_ids_are_told_back_and_counted(shop: Shop, service: Path) 
             float(line.split()[-1])
             for line in served.get("/metrics")[1].decode().splitlines()
             if line.startswith("informer_spans_rejected_total{")
+            and "before_watching" not in line  # of the feed, when its first step comes in pieces
         ]
         assert sum(rejected) == len(ZERO_IDS)
 

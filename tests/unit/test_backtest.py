@@ -10,7 +10,8 @@ from informer.forecasts.seasonal import Seasonal
 from informer.forecasts.training import Schedule
 
 MONDAY_NS = 1_780_272_000 * 10**9
-QUICK = Dcrnn(DcrnnSettings(hidden=8, past=4, horizon=2, schedule=Schedule(epochs=12)))
+SHORT = Schedule(batch=32, batches=16, epochs=12, falls=(8,), sampling_decay=60.0)
+QUICK = Dcrnn(DcrnnSettings(hidden=8, layers=1, past=4, horizon=2, schedule=SHORT))
 
 
 def series_of(calls: Floats) -> Series:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from informer.service.blindness import CLEAR_S, LOOK_S, Blindness, Reading
 
-SILENT_S, STUCK_S = 900.0, 1_200.0
+SILENT_S, STUCK_S, STEPS_S = 900.0, 1_200.0, 1_260.0
 
 
 class Watched:
@@ -13,7 +13,9 @@ class Watched:
     def __init__(self, silent_s: float = SILENT_S, told: tuple[str, ...] = ()) -> None:
         self.now_s = 5_000.0
         self.reading = Reading()
-        self.blindness = Blindness(silent_s=silent_s, stuck_s=STUCK_S, now_s=self.now_s, told=told)
+        self.blindness = Blindness(
+            silent_s=silent_s, stuck_s=STUCK_S, steps_s=STEPS_S, now_s=self.now_s, told=told
+        )
         self.found: dict[str, tuple[float, str]] = {}
 
     def go(self, seconds: float, **each: int) -> set[str]:
@@ -105,6 +107,18 @@ def test_a_flood_of_useless_spans_is_told_and_a_few_of_them_are_not() -> None:
     assert watched.go(100, heard=100, spans=100, useless=60, closed_ns=1) == {"rejected"}
     assert watched.go(300, heard=100, spans=100, useless=1, closed_ns=1) == set()
     assert watched.go(300, heard=1, spans=1, useless=1, closed_ns=1) == set()
+
+
+def test_what_is_counted_once_a_step_is_held_against_all_that_came_in_steps() -> None:
+    watched = Watched()
+    for _ in range(5):
+        assert watched.go(600, heard=100, spans=100, messages=1, closed_ns=1) == set()
+        late = 6_000  # of 30,000 in ten minutes, all counted when the step is closed
+        watched.is_(late=watched.reading.late + late)
+        assert watched.go(LOOK_S, heard=100, spans=100, closed_ns=1) == set()
+    watched.go(600, heard=100, spans=100, closed_ns=1)
+    watched.is_(late=watched.reading.late + 60_000)
+    assert watched.go(LOOK_S, heard=100, spans=100, closed_ns=1) == {"rejected"}
 
 
 def test_messages_that_nobody_can_read_are_told() -> None:

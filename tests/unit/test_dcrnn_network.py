@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 
 from informer.core.types import Floats, PatternGraph
+from informer.forecasts.dcrnn import DcrnnSettings, _network
 from informer.forecasts.dcrnn_network import DcgruLayer, DcrnnNetwork
 from informer.forecasts.training import (
     Batch,
     Schedule,
     Surroundings,
+    _optimizer,
     _share_shown,
     loss,
     predict,
@@ -141,8 +143,9 @@ def test_a_forward_pass_is_the_published_one(layers: int, shown: list[bool]) -> 
         assert np.asarray(found[i]) == pytest.approx(wanted, rel=1e-5, abs=1e-5)
 
 
-def test_gradients_are_those_of_finite_differences() -> None:
-    network, around, batch = make(1)
+@pytest.mark.parametrize("layers", [1, 2])
+def test_gradients_are_those_of_finite_differences(layers: int) -> None:
+    network, around, batch = make(layers)
     shown = jnp.array([True, False, False])
     with jax.enable_x64(True):
         network, around, batch = jax.tree.map(
@@ -191,8 +194,49 @@ def test_padding_changes_no_real_rpc() -> None:
 def test_the_truth_is_shown_less_and_less() -> None:
     share = _share_shown(np.arange(0, 1_000), 60.0)[:, 0]
     assert share[0] > 0.95
+    assert share[60] == pytest.approx(60 / (60 + np.e))  # k / (k + exp(i / k))
     assert (np.diff(share) < 0).all()
     assert share[-1] < 0.01
+
+
+def test_the_preset_is_of_the_published_size() -> None:
+    s = DcrnnSettings()
+    assert (s.layers, s.hidden, s.diffusion_steps, s.past, s.horizon) == (2, 64, 2, 12, 12)
+    # An encoder cell reads a value and a calendar, a decoder cell the same; all begin alike.
+    shapes = {leaf.shape for leaf in jax.tree.leaves(_network(s, 0))}
+    assert {(64, 5, 128), (64, 5, 64), (64, 5, 192), (192,), (64,), ()} <= shapes
+
+
+def test_the_rate_falls_to_a_tenth_at_the_published_epochs() -> None:
+    schedule = Schedule()
+    slope = {"w": jnp.ones(1)}
+    optimizer = _optimizer(replace(schedule, falls=(1, 2)), 2)
+    state, moved = optimizer.init(slope), []
+    for _ in range(6):
+        change, state = optimizer.update(slope, state, slope)
+        moved.append(-float(change["w"][0]))
+    assert moved == pytest.approx([0.01] * 2 + [0.001] * 2 + [0.0001] * 2, rel=2e-3)
+
+
+def test_training_stops_when_the_tail_gains_no_more() -> None:
+    rng = np.random.default_rng(4)
+    steps = 120
+    windows = Windows(
+        rng.poisson(5.0, (steps, NODES)).astype(float),
+        np.ones((steps, NODES)),
+        np.zeros((steps, 2)),
+        PAST,
+        HORIZON,
+        np.arange(PAST, steps - HORIZON),
+    )
+    training, tail = windows.split(90)
+    looks: list[float] = []
+    network, around, _ = make(1)
+    schedule = Schedule(batch=8, batches=4, epochs=60, patience=3)
+    train(network, around, training, tail, schedule, seed=0, watch=looks.append)
+    best = int(np.argmin(looks))
+    assert len(looks) < 60
+    assert len(looks) - 1 - best >= 3
 
 
 def test_a_network_without_a_finite_gradient_comes_back_as_it_was() -> None:

@@ -143,25 +143,9 @@ def test_the_service_takes_spans_while_the_pod_is_not_ready() -> None:
     assert let_in == {port["name"] for port in service["ports"]}
 
 
-def test_the_script_before_the_service_waits_for_traces_and_learns_once(tmp_path: Path) -> None:
-    """Run as it is, with folders of its own and a command that says what it was asked."""
-    script = (KUBERNETES / "learn-once.sh").read_text()
-    workspace, config = tmp_path / "workspace", tmp_path / "config"
-    (workspace / "first").mkdir(parents=True)
-    config.mkdir()
-    shutil.copy(KUBERNETES / "informer.toml", config)
-    (workspace / "first/complete").touch()
-    asked = tmp_path / "asked"
-    command = tmp_path / "informer"
-    command.write_text(f'#!/bin/sh\necho "$@" >> {asked}\n')
-    command.chmod(0o755)
-    own = tmp_path / "learn-once.sh"
-    own.write_text(script.replace("/workspace", str(workspace)).replace("/config", str(config)))
-    path = f"{tmp_path}:{os.environ['PATH']}"
-    for _ in range(2):
-        subprocess.run(["sh", own], check=True, env={"PATH": path}, timeout=60)
-    assert asked.read_text() == f"learn {workspace}/first -w {workspace}\n"
-    assert read_settings(workspace / "informer.toml") == read_settings(config / "informer.toml")
+def test_settings_are_in_the_workspace_before_the_service_starts() -> None:
+    (before,) = documents()["StatefulSet"]["spec"]["template"]["spec"]["initContainers"]
+    assert before["command"] == ["cp", "/config/informer.toml", "/workspace/informer.toml"]
 
 
 def test_the_unit_is_one_that_systemd_takes_and_confines(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,14 @@ from informer.core.errors import InformerError
 from informer.core.types import Floats, Model, PatternGraph, Series
 from informer.forecasts.diffusion_gru import HELD_BLOCKS, HELD_SHARE, DiffusionGru
 from informer.forecasts.gru_gradient import correction, gradient, loss
-from informer.forecasts.gru_network import CHUNK, WALKS, Weights, log_correction, random_weights
+from informer.forecasts.gru_network import (
+    CHUNK,
+    HIDDEN,
+    WALKS,
+    Weights,
+    log_correction,
+    random_weights,
+)
 from informer.forecasts.gru_stretches import Lesson, Stretches, length_for, walks_of
 from informer.forecasts.gru_training import GruSchedule, train
 from informer.forecasts.noise import Noise, fit_noise
@@ -190,6 +198,20 @@ def test_two_hundred_rpcs_are_one_pattern_like_any_other() -> None:
     assert made.expected.shape == series.calls.shape
     assert np.isfinite(made.expected).all()
     assert np.isfinite(made.spread).all()
+
+
+def test_memory_grows_with_steps_and_rpcs_and_not_with_their_square() -> None:
+    """A fortnight of 200 rpcs in steps of five minutes stays below half a gigabyte."""
+    series = wandering(5, rpcs=200, rate=5.0)
+    tracemalloc.start()
+    try:
+        DiffusionGru().fit(series, seed=0)
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    of_a_chunk = 6 * 8 * CHUNK * 200 * 3 * HIDDEN  # what a forecast holds at once
+    assert most < of_a_chunk + 60 * series.calls.nbytes
+    assert of_a_chunk + 60 * 8 * 200 * 4_032 < 2**29
 
 
 def test_where_no_held_out_step_was_seen_it_says_what_the_clock_says() -> None:

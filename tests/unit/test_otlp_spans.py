@@ -15,12 +15,13 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
-from informer.spans.envelopes import Envelopes, Origin
+from informer.spans.envelopes import Envelopes
 from informer.spans.meanings import MEANT
 from informer.spans.otlp import read_frames
-from informer.spans.otlp_spans import SpanBatch, row_of
+from informer.spans.otlp_spans import PROTOBUF, row_of
 from informer.spans.received import Tally
 from informer.spans.rows import table_of
+from informer.spans.span_batch import Origin, SpanBatch
 from informer.spans.unpack import Content
 
 ORIGIN = Origin("shop", "{}", "sdk")
@@ -83,7 +84,7 @@ def rows_of(table: pa.Table) -> list[dict[str, Any]]:
 
 
 def batched(spans: list[bytes], tally: Tally) -> pa.Table:
-    batch = SpanBatch()
+    batch = SpanBatch(PROTOBUF)
     tables = [*batch.add([(ORIGIN, spans)], tally), *batch.rest(tally)]
     return pa.concat_tables(tables) if tables else table_of([]).slice(0)
 

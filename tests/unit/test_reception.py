@@ -210,7 +210,12 @@ def test_beyond_this_machine_tls_is_needed(address: str) -> None:
     [
         (Certificates("cert.pem"), "must be given together"),
         (Certificates("", "", "clients.pem"), "needs serve.tls_certificate"),
-        (Certificates("absent.pem", "absent.key"), "must be PEM files"),
+        (
+            Certificates("absent.pem", "absent.key"),
+            r"serve\.tls_certificate must be a readable file, ",
+        ),
+        (Certificates(__file__, "absent.key"), r"serve\.tls_key must be a readable file, got 'abs"),
+        (Certificates(__file__, __file__), "must be PEM files that belong together"),
     ],
 )
 def test_certificates_of_no_use_are_told(files: Certificates, words: str) -> None:

@@ -8,7 +8,7 @@ from importlib.resources import files
 
 import pytest
 
-from informer.web.report import render_report
+from informer.web.report import SCRIPTS, STYLES, render_report
 from informer.web.views import Attribute, Label, Report, Rpc
 from report_sample import quiet_report, sample_report
 
@@ -56,7 +56,7 @@ class Page(HTMLParser):
     def payload(self) -> list[dict[str, object]]:
         """The series that the charts draw."""
         at = [a for tag, a in self.elements if tag == "script"]
-        [data] = [t for t, a in zip(self.scripts, at, strict=True) if a.get("id") == "series"]
+        [data] = [t for t, a in zip(self.scripts, at, strict=True) if a.get("class") == "series"]
         series: list[dict[str, object]] = json.loads(data)
         return series
 
@@ -209,10 +209,9 @@ def test_every_link_has_its_target(html: str) -> None:
 
 
 def test_our_scripts_and_styles_can_stand_in_a_page() -> None:
-    for path in (files("informer.web") / "static").iterdir():
-        if path.name.endswith((".js", ".css")):
-            text = path.read_text(encoding="utf-8")
-            assert not re.search(r"</(script|style)|<!--|\r", text), path.name
+    for name in (*SCRIPTS, *STYLES):
+        text = (files("informer.web") / "static" / name).read_text(encoding="utf-8")
+        assert not re.search(r"</(script|style)|<!--|\r", text), name
 
 
 def test_two_renderings_of_one_report_are_equal(html: str) -> None:

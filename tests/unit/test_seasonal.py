@@ -93,6 +93,27 @@ def test_an_hourly_cycle_is_found_in_half_a_day() -> None:
     assert np.abs(made.expected[:, 0] / truth[7 * 60 :] - 1).mean() < 0.05
 
 
+def test_an_hour_that_is_plain_to_see_is_found_in_two() -> None:
+    t = np.arange(270)
+    truth = 300.0 * np.exp(0.6 * np.sin(2 * np.pi * t / 60))
+    series = series_of(np.random.default_rng(4).poisson(truth), step_s=60)
+    model, made = learn(series, 125)
+    assert model.settings["period_s"] == 3_600
+    assert np.abs(made.expected[:, 0] / truth[125:] - 1).mean() < 0.05
+    assert learn(series, 115)[0].settings["period_s"] == 60
+
+
+@pytest.mark.parametrize("step_s", [60, 300])
+def test_two_hours_of_a_level_that_wanders_have_no_hour(step_s: int) -> None:
+    rng = np.random.default_rng(5)
+    for _ in range(12):
+        level = np.zeros(9_000 // step_s)
+        for t in range(1, len(level)):
+            level[t] = 0.93 ** (step_s / 60) * level[t - 1] + 0.1 * rng.normal()
+        series = series_of(rng.poisson(100.0 * np.exp(level)[:, None] * np.ones(3)), step_s=step_s)
+        assert SEASONAL.fit(series, seed=0).settings["period_s"] != 3_600
+
+
 def test_a_period_that_is_on_no_clock_is_found() -> None:
     t = np.arange(1_200)
     truth = 80.0 * np.exp(0.8 * np.sin(2 * np.pi * t / 50))

@@ -16,7 +16,7 @@ from informer.core.errors import InformerError
 from informer.engines.duckdb import DuckDBEngine
 from informer.spans.files import files_of
 from informer.spans.open import open_sources
-from informer.spans.scans import records
+from informer.spans.scans import most_records, records
 from span_reading import T0, TRACE, read, request, span, written
 
 CSV = "trace_id,span_id,service,start_ns,duration_ns\n"
@@ -184,6 +184,16 @@ def test_records_are_counted_past_quotes_and_blank_lines(content: bytes, count: 
     for size in (1, 3, 100):
         chunks = [content[i : i + size] for i in range(0, len(content), size)]
         assert records(chunks) == count
+        assert count <= most_records(chunks) <= content.count(b"\n") + 1
+
+
+def test_of_two_names_of_a_field_the_first_that_says_something_counts(tmp_path: Path) -> None:
+    line = {"time": "2026-06-01T00:00:00Z", "method": "GET", "path": "/", "flags": "UF"}
+    said = {"user_agent": "-", "ua": "curl", "response_flags": "NR", "request_id": ["x"]}
+    row = read(written(tmp_path / "a-v1.log", orjson.dumps(line | said))).row
+    told = orjson.loads(row["attributes"])
+    assert (told["user_agent"], told["response_flags"]) == ("curl", "NR")
+    assert "x-request-id" not in told
 
 
 def test_trace_ids_are_kept_as_they_are(tmp_path: Path) -> None:

@@ -86,7 +86,9 @@ def test_a_folder_below_a_file_cannot_be_made(tmp_path: Path) -> None:
 
 
 def test_what_was_never_learned_is_no_workspace(tmp_path: Path) -> None:
-    assert "is no workspace: `informer learn` makes one" in complaint(Workspace.open, tmp_path)
+    assert "is no workspace: `informer learn` or `informer serve` makes one" in complaint(
+        Workspace.open, tmp_path
+    )
 
 
 def test_a_foreign_database_is_no_workspace(tmp_path: Path) -> None:

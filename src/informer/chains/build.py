@@ -43,7 +43,9 @@ class Chains:
     remote_entries: Pairs  # called from where nobody exports spans; sorted
 
 
-def build_chains(engine: Engine, *, key: bytes, remote_entries: Pairs | None = None) -> Chains:
+def build_chains(
+    engine: Engine, *, key: bytes, remote_entries: Pairs | None = None, parents: bool = False
+) -> Chains:
     """Make `calls`, `rpcs`, `trace_signatures`, `chains`, `signature_shapes` and `shapes`.
 
     Reads `spans`, `methods` (service, operation, method; what is missing keeps its operation) and,
@@ -54,6 +56,8 @@ def build_chains(engine: Engine, *, key: bytes, remote_entries: Pairs | None = N
 
     Without `remote_entries` they are learned from the spans. Those given are taken as they are: a
     range with many lost spans must not make entries of what lies behind them.
+
+    With `parents` the table `call_parents`, of all chains, stays.
     """
     _make(engine, "counts_as")
     for table in ("repeated_ids", "twin_spans", "distinct_spans", "shared_parents", "linked_spans"):
@@ -91,10 +95,13 @@ def build_chains(engine: Engine, *, key: bytes, remote_entries: Pairs | None = N
         remote_entries=tuple((entry["service"], entry["method"]) for entry in entries),
         **_counts(engine),
     )
+    if parents:
+        climb(engine, "trace_signatures")
     for view in VIEWS:
         engine.run(f"drop view {view}")
     for table in SCAFFOLD:
-        engine.run(f"drop table {table}")
+        if not (parents and table == "call_parents"):
+            engine.run(f"drop table {table}")
     return found
 
 

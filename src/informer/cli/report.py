@@ -12,15 +12,16 @@ import pyarrow.compute as pc
 
 from informer.config.load import settings_in
 from informer.core.types import Floats, Grid
+from informer.pipeline.band import BAND, band
 from informer.pipeline.detect import DetectResult
 from informer.pipeline.documents import incident_document
 from informer.pipeline.look import list_patterns, list_reasons
 from informer.web import views
+from informer.web.documents import incident_of, pattern_of
 from informer.web.report import render_report
 
 Cell: TypeAlias = tuple[str, str, str]  # pattern, rpc, signal
 BESIDE_CALLS = ("failures", "refusals", "latency")  # signals that are drawn where irregular
-BAND = 2.58  # standard deviations: 99 in 100 regular steps lie inside
 
 
 def write_report(
@@ -35,7 +36,7 @@ def write_report(
 ) -> None:
     """Write the report of a detection to one HTML file."""
     incidents = tuple(
-        _incident(incident_document(row, evidence=True)) for row in result.incidents.to_pylist()
+        incident_of(incident_document(row, evidence=True)) for row in result.incidents.to_pylist()
     )
     series = _series(result)
     budget_per_day = settings_in(workspace).alerts.budget_per_day
@@ -56,9 +57,7 @@ def write_report(
         patterns=tuple(
             _pattern(p, series, reasons.get(p["id"], ""), result) for p in list_patterns(workspace)
         ),
-        incidents=tuple(
-            _incident(incident_document(row, evidence=True)) for row in result.incidents.to_pylist()
-        ),
+        incidents=incidents,
         labels=tuple(labels),
         budget_per_day=budget_per_day,
     )
@@ -72,52 +71,14 @@ def _pattern(
     result: DetectResult,
 ) -> views.Pattern:
     ids = {(r["caller"], r["callee"], r["method"]): r["rpc_id"] for r in result.rpcs.to_pylist()}
-    rpcs = tuple(
-        views.Rpc(ids[r["caller"], r["callee"], r["method"]], r["caller"], r["callee"], r["method"])
-        for r in document["rpcs"]
-    )
-    return views.Pattern(
-        pattern_id=document["id"],
-        label=document["label"],
-        entry=document["entry"],
-        chains=document["chains"],
-        share=document["share"],
-        critical=document["critical"],
-        state=document["state"],
-        forecaster=document["forecaster"],
-        reason=reason,
-        rpcs=rpcs,
-        edges=tuple((a, b, w) for a, b, w in document["edges"]),
-        series=tuple(
-            series[cell]
-            for signal in ("calls", *BESIDE_CALLS)
-            for r in rpcs
-            if (cell := (document["id"], r.rpc_id, signal)) in series
-        ),
-    )
-
-
-def _incident(document: dict[str, Any]) -> views.Incident:
-    return views.Incident(
-        incident_id=document["id"],
-        kind=document["kind"],
-        severity=document["severity"],
-        title=document["title"],
-        opened_ns=document["opened_ns"],
-        resolved_ns=document["resolved_ns"],
-        score=document["score"],
-        patterns=tuple(views.PatternRef(p["id"], p["label"]) for p in document["patterns"]),
-        rpcs=tuple(views.GuiltyRpc(**rpc) for rpc in document["rpcs"]),
-        examples=tuple(document["examples"]),
-        attributes=tuple(views.Attribute(**a) for a in document["attributes"]),
-        changes=tuple(document["changes"]),
-        similar=tuple(document["similar"]),
-        detections=tuple(
-            views.Detection(**{k: d[k] for k in views.Detection.__slots__})
-            for d in document["detections"]
-        ),
-        explanation=tuple(document["explanation"]),
-    )
+    rpc_ids = [ids[r["caller"], r["callee"], r["method"]] for r in document["rpcs"]]
+    found = [
+        series[cell]
+        for signal in ("calls", *BESIDE_CALLS)
+        for rpc_id in rpc_ids
+        if (cell := (document["id"], rpc_id, signal)) in series
+    ]
+    return pattern_of(document, rpc_ids, reason, found)
 
 
 def _series(result: DetectResult) -> dict[Cell, views.RpcSeries]:
@@ -177,15 +138,15 @@ def _drawn(
     score: Floats,
     threshold: Floats,
 ) -> views.RpcSeries:
-    deviation = BAND * np.sqrt(variance)
+    low, high = band(expected, variance)
     return views.RpcSeries(
         rpc_id=cell[1],
         signal=cell[2],
         step_start_ns=grid.starts_ns(),
         observed=np.where(grid.seen, observed, np.nan),
         expected=expected,
-        low=np.maximum(expected - deviation, 0),
-        high=expected + deviation,
+        low=low,
+        high=high,
         score=score,
         threshold=threshold,
     )

@@ -1,6 +1,7 @@
 """`informer serve`."""
 
 import logging
+import os
 from pathlib import Path
 
 from informer.cli.reach import refuse_served
@@ -11,6 +12,8 @@ from informer.core.errors import InformerError
 def run_serve(workspace: Path, *, insecure: bool) -> None:
     """Serve until a signal ends it."""
     refuse_served(workspace, "stop it first")
+    # What gRPC itself would print of a port that is taken is told in a line of ours.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     try:
         from informer.service.serve import serve
         from informer.service.servers import Ports

@@ -78,6 +78,13 @@ class ServeSettings:
         "must be > 0 and finite",
         lambda v: 0 < v < math.inf,
     )
+    first_hours: float = setting(
+        24.0,
+        "Where nothing was learned yet, spans are gathered for so long and then learned; sooner "
+        "when they fill the room of `spool`, packed. 0 = learn yourself.",
+        "must be >= 0 and finite",
+        lambda v: 0 <= v < math.inf,
+    )
     relearn_hours: int = setting(
         24,
         "A pattern learns again when its model knows nothing of the last hours; 0 = never.",

@@ -5,6 +5,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from informer.config.console import ConsoleSettings
 from informer.config.retention import RetentionSettings
 from informer.config.rules import SIZE, setting
 from informer.config.serve import ServeSettings
@@ -147,6 +148,7 @@ class Settings:
     serve: ServeSettings = field(default_factory=ServeSettings)
     kafka: KafkaSettings = field(default_factory=KafkaSettings)
     tail: TailSettings = field(default_factory=TailSettings)
+    console: ConsoleSettings = field(default_factory=ConsoleSettings)
     retention: RetentionSettings = field(default_factory=RetentionSettings)
     alertmanager: AlertmanagerSettings = field(default_factory=AlertmanagerSettings)
     webhook: WebhookSettings = field(default_factory=WebhookSettings)

@@ -148,6 +148,23 @@ TRAFFIC = TableSpec(
     ),
 )
 
+HOURS = TableSpec(
+    "hours",
+    "pattern x rpc x hour, to draw long ranges",
+    (
+        Column("pattern_id", TEXT, "the pattern"),
+        Column("rpc_id", TEXT, "the rpc"),
+        Column("hour_start_ns", INT, "start of the hour"),
+        Column("steps", REAL, "covered steps in it"),
+        Column("calls", REAL, "sum over these steps"),
+        Column("failures", REAL, "sum over these steps"),
+        Column("refusals", REAL, "sum over these steps"),
+        Column("latency_mean_ms", REAL, "mean of the steps' means", nullable=True),
+        Column("expected", REAL, "calls that were expected in these steps", nullable=True),
+        Column("variance", REAL, "sum of the variances of these steps", nullable=True),
+    ),
+)
+
 STEPS = TableSpec(
     "steps",
     "a step of a range that was looked at",
@@ -334,6 +351,7 @@ TABLES: dict[str, TableSpec] = {
         MEMBERS,
         PATTERN_EDGES,
         TRAFFIC,
+        HOURS,
         STEPS,
         IRREGULAR_STEPS,
         WORKLOADS,

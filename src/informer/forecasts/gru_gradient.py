@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from informer.forecasts.gru_network import FURTHEST, HIDDEN, SAID, WALKS
-from informer.forecasts.gru_stretches import Array, Stretches
+from informer.forecasts.gru_stretches import Array, Stretches, walked
 
 Params = dict[str, Array]
 
@@ -60,7 +60,7 @@ def gradient(params: Params, walks: list[Array], of: Stretches) -> tuple[float, 
     filters = params["diffuse"].reshape(HIDDEN, WALKS, SAID)
     of_filters, of_states = np.empty_like(filters), np.zeros_like(states)
     for m in range(WALKS):
-        moved = of_hidden if m == 0 else of_hidden @ walks[m - 1].T
+        moved = of_hidden if m == 0 else walked(of_hidden, walks[m - 1].T)
         moved = moved.reshape(len(states), SAID, -1)
         of_filters[:, m] = _summed(states, moved)
         of_states += filters[:, m] @ moved
@@ -71,8 +71,8 @@ def gradient(params: Params, walks: list[Array], of: Stretches) -> tuple[float, 
     found["candidate"] = _summed(tape.reset * earlier, drive[:, 2 * HIDDEN :])
     found["bias"] = drive.sum(axis=(0, 2))
     of_read = _summed(_flat(of.read), drive)
-    walked = len(params["read"])
-    found["read"], found["read_known"] = of_read[:walked], of_read[walked:]
+    own = len(params["read"])
+    found["read"], found["read_known"] = of_read[:own], of_read[own:]
     return told, found
 
 
@@ -102,7 +102,7 @@ def _forward(params: Params, walks: list[Array], of: Stretches) -> _Tape:
     hidden = np.zeros((steps, SAID, b, n), drive.dtype)
     for m in range(WALKS):
         filtered = (filters[:, m].T @ states[1:]).reshape(hidden.shape)
-        hidden += filtered if m == 0 else filtered @ walks[m - 1]
+        hidden += filtered if m == 0 else walked(filtered, walks[m - 1])
     hidden += params["diffuse_bias"][:, None, None]
     np.tanh(hidden, out=hidden)
     made = np.einsum("o,tobn->tbn", params["say"], hidden)

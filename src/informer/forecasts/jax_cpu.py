@@ -5,7 +5,7 @@ import os
 import jax
 
 SINGLE_THREAD = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
-SMALLEST_NODES = 8
+NODES_APART = 4
 
 # XLA reads its flags when the first array is made, so an import of this file is early enough.
 if "xla_cpu_multi_thread_eigen" not in os.environ.get("XLA_FLAGS", ""):
@@ -20,5 +20,5 @@ _configure("jax_platforms", "cpu")
 
 
 def padded_nodes(nodes: int) -> int:
-    """The next of few sizes (8, 16, 32, ...): patterns of alike size share compiled programs."""
-    return max(SMALLEST_NODES, 1 << max(nodes - 1, 0).bit_length())
+    """The next of some sizes (4, 8, 12, ...): patterns of alike size share compiled programs."""
+    return max(1, -(-nodes // NODES_APART)) * NODES_APART

@@ -114,6 +114,9 @@ class _Network:
         return expected, self._told.spread_at(expected) + doubt
 
     def learn(self, calls: Floats | None, base: Floats) -> None:
-        off = None if calls is None else scaled(calls, base, self._read, self._usual_log)[0]
-        self._memory.learn(off)
+        if calls is None:
+            off = np.zeros_like(base)
+        else:
+            off = scaled(calls, base, self._read, self._usual_log)[0]
+        self._memory.learn(off, np.full(len(base), calls is not None))
         self._seen = calls is not None

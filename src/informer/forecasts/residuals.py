@@ -3,6 +3,7 @@
 Everything at step t is known before it. Axes: t step, n rpc, f own input, q shared input.
 """
 
+from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass
 
@@ -37,16 +38,30 @@ def inputs_of(
 
     `base` [t, n] is what the clock expects, `usual_log` [n] the mean of its logarithm.
     """
+    return views_of(series, [seen], base, noise, usual_log, covered_s)[0]
+
+
+def views_of(
+    series: Series,
+    seen: Sequence[Bools],
+    base: Floats,
+    noise: Noise,
+    usual_log: Floats,
+    covered_s: int,
+) -> list[Inputs]:
+    """As `inputs_of`, once for each `seen`."""
     off, unit, static = scaled(series.calls, base, noise, usual_log)
-    off *= seen[:, None]
-    before = np.concatenate([np.zeros(min(1, len(seen))), seen[:-1]])
     calendar = waves(starts_s(series), series.step_s, covered_s)
-    return Inputs(
-        _memories(off, seen),
-        static,
-        np.concatenate([calendar, before[:, None]], axis=1),
-        unit,
-    )
+    steps, rpcs = off.shape
+    # Side by side, as though the rpcs of each view were others.
+    side = np.repeat(np.stack(seen, axis=1), rpcs, axis=1)  # [t, v * n]
+    own = _memories(np.tile(off, len(seen)) * side, side).reshape(steps, len(seen), rpcs, OWN)
+    found = []
+    for i, mask in enumerate(seen):
+        before = np.concatenate([np.zeros(min(1, steps)), mask[:-1]])
+        shared = np.concatenate([calendar, before[:, None]], axis=1)
+        found.append(Inputs(own[:, i], static, shared, unit))
+    return found
 
 
 def scaled(
@@ -66,7 +81,7 @@ class Memory:
     def __init__(self, rpcs: int) -> None:
         self._decay = 0.5 ** (1.0 / np.array(HALF_LIVES))[:, None]
         self._last = np.zeros((1, rpcs))
-        self._total, self._weight = np.zeros((len(HALF_LIVES), rpcs)), np.zeros_like(self._decay)
+        self._total, self._weight = np.zeros((2, len(HALF_LIVES), rpcs))
 
     def copy(self) -> "Memory":
         """The same, to go on by itself from here."""
@@ -81,22 +96,20 @@ class Memory:
         """
         return np.concatenate([self._last, self._total / (self._weight + 1.0)])
 
-    def learn(self, off: Floats | None) -> None:
-        """That step is over; one that was not seen (None) only forgets."""
+    def learn(self, off: Floats, seen: Bools) -> None:
+        """That step is over, [n] each; an rpc that was not seen has 0 and only forgets."""
         self._total *= self._decay
         self._weight *= self._decay
-        self._last = np.zeros_like(self._last)
-        if off is not None:
-            self._total += off
-            self._weight += 1.0
-            self._last = off[None]
+        self._total += off
+        self._weight += seen
+        self._last = off[None]
 
 
 def _memories(off: Floats, seen: Bools) -> Floats:
     """What is remembered before every step, [t, n, f]."""
     steps, rpcs = off.shape
-    found, memory = np.zeros((steps, OWN, rpcs)), Memory(rpcs)
+    found, memory = np.empty((steps, rpcs, OWN)), Memory(rpcs)
     for t in range(steps):
-        found[t] = memory.read()
-        memory.learn(off[t] if seen[t] else None)
-    return np.moveaxis(found, 1, 2)
+        found[t] = memory.read().T
+        memory.learn(off[t], seen[t])
+    return found

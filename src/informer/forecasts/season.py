@@ -26,6 +26,8 @@ LEAST_GAIN = 3.0  # nats per rpc by which a season must be likelier than none
 LEAST_GAIN_FOUND = 10.0  # the same for a period that was looked for in the data themselves
 FEWEST_CYCLES = 3.0  # of an hour, a week or what the autocorrelation says; a day needs fewer
 FEWEST_DAYS = 1.5
+FEWEST_HOURS = 2.0  # of a season of an hour that is plain to see
+PLAIN_SHARE = 2 / 3  # of what differs between steps, told by an hour that was left out
 LEARNING_REACH_SD = 2.5  # a day of a few must not be bent by one burst
 
 
@@ -124,26 +126,41 @@ def log_poisson(counts: Floats, expected: Floats) -> Floats:
 
 
 def _likeliest(data: _Data, *, with_weekend: bool) -> _Fit:
-    fits = [_fit_period(data, data.step_s, with_weekend=with_weekend)]
+    flat = _fit_period(data, data.step_s, with_weekend=with_weekend)
+    fits, differs = [flat], _most_likely(data) - flat.likely
     for period_s, least_gain in _periods(data):
         fit = _fit_period(data, period_s, with_weekend=with_weekend)
+        few = period_s == HOUR_S and _covered_s(data) < FEWEST_CYCLES * HOUR_S
+        if few and fit.likely - flat.likely < PLAIN_SHARE * differs:
+            continue  # two hours of a level that wanders may look alike by chance
         fits.append(replace(fit, likely=fit.likely - least_gain * data.counts.shape[1]))
     return max(fits, key=lambda fit: fit.likely)
+
+
+def _most_likely(data: _Data) -> float:
+    """How likely counts would be if each were expected just as it came."""
+    return float(log_poisson(data.counts, data.counts).sum())
+
+
+def _covered_s(data: _Data) -> int:
+    return len(data.starts) * data.step_s
 
 
 def _periods(data: _Data) -> Iterator[tuple[int, float]]:
     """Seasons that the data are long enough for, in seconds, and the gain they must show."""
     offered = {
         DAY_S: (FEWEST_DAYS, LEAST_GAIN),
-        HOUR_S: (FEWEST_CYCLES, LEAST_GAIN),
+        HOUR_S: (FEWEST_HOURS, LEAST_GAIN),
         WEEK_S: (FEWEST_CYCLES, LEAST_GAIN),
     }
     found_steps = repeating_period_steps(data.counts, data.seen[:, 0] > 0)
     if found_steps is not None:
         offered.setdefault(found_steps * data.step_s, (FEWEST_CYCLES, LEAST_GAIN_FOUND))
     for period_s, (fewest, least_gain) in offered.items():
-        covered_s = len(data.starts) * data.step_s
-        if covered_s >= fewest * period_s and slot_count(period_s, data.step_s) >= FEWEST_SLOTS:
+        if (
+            _covered_s(data) >= fewest * period_s
+            and slot_count(period_s, data.step_s) >= FEWEST_SLOTS
+        ):
             yield period_s, least_gain
 
 

@@ -10,6 +10,7 @@ from informer.core.tables import TABLES
 from informer.core.types import Floats, Grid, PatternGraph, PatternTraffic, Series
 from informer.detections.calibrate import SECONDS_A_DAY
 from informer.pipeline.accepts import Accept, accepts_in, levelled
+from informer.pipeline.hours import forget_hours
 from informer.pipeline.teaching import barred_steps, since_birth, unseen
 from informer.pipeline.workspace import Workspace
 from informer.traffic.series import to_series
@@ -20,6 +21,7 @@ LONGEST_GAP_DAYS = 60  # beyond it, what was before says nothing about now
 
 def keep_range(home: Workspace, grid: Grid, traffic: pa.Table, workloads: pa.Table) -> None:
     """Add a range to the history; its steps replace those kept before."""
+    forget_hours(home, grid.start_ns)
     bounds = {"first": grid.start_ns, "end": grid.end_ns}
     steps = pa.table({"step_start_ns": grid.starts_ns(), "seen": grid.seen})
     for name, rows in (("traffic", traffic), ("workloads", workloads), ("steps", steps)):
@@ -32,6 +34,7 @@ def keep_range(home: Workspace, grid: Grid, traffic: pa.Table, workloads: pa.Tab
 def forget_other_steps(home: Workspace, step_s: int) -> None:
     """Drop what was kept in steps of another length: counts of the two are not alike."""
     if home.get("trained").get("step_s", step_s) != step_s:
+        forget_hours(home, 0)
         for name in ("traffic", "workloads", "steps", "irregular_steps"):
             home.engine.run(f'delete from "{name}"')
 

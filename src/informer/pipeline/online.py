@@ -65,6 +65,7 @@ class Closed:
     strangers: int  # names that were too many, and share one
     orphan_share: float  # spans whose parent is lost, of all
     scores: dict[str, float]  # by pattern: the highest of the last step over its threshold
+    rpc_scores: dict[tuple[str, str], float]  # the same by pattern and rpc
     learned_until_ns: dict[str, int]  # by pattern: its model knows nothing of later
 
 
@@ -153,7 +154,7 @@ class Online:
             told.incidents,
             strangers,
             chains.orphans / max(chains.spans, 1),
-            _over_threshold(judged.found.scores, grid.end_ns - self.step_ns),
+            *_over_threshold(judged.found.scores, grid.end_ns - self.step_ns),
             {pattern_id: learned_until_ns(model) for pattern_id, model in models.items()},
         )
 
@@ -231,12 +232,21 @@ class Online:
         return Watch(gathered, barred_steps(home, grid, accepts, undecided=False), models)
 
 
-def _over_threshold(scores: pa.Table, step_start_ns: int) -> dict[str, float]:
-    """By pattern: its highest score over the threshold, in a step."""
+def _over_threshold(
+    scores: pa.Table, step_start_ns: int
+) -> tuple[dict[str, float], dict[tuple[str, str], float]]:
+    """By pattern, and by pattern and rpc: the highest score over the threshold, in a step."""
     newest = scores.filter(pc.equal(scores["step_start_ns"], step_start_ns))
-    over = pc.divide(newest["score"], newest["threshold"])
-    highest = newest.append_column("over", over).group_by("pattern_id").aggregate([("over", "max")])
-    return dict(zip(*(highest[name].to_pylist() for name in highest.column_names), strict=True))
+    over = newest.append_column("over", pc.divide(newest["score"], newest["threshold"]))
+    highest = over.group_by(["pattern_id", "rpc_id"]).aggregate([("over", "max")])
+    columns = (highest[name].to_pylist() for name in ("pattern_id", "rpc_id", "over_max"))
+    by_rpc = {
+        (pattern_id, rpc_id): value for pattern_id, rpc_id, value in zip(*columns, strict=True)
+    }
+    by_pattern: dict[str, float] = {}
+    for (pattern_id, _), value in by_rpc.items():
+        by_pattern[pattern_id] = max(value, by_pattern.get(pattern_id, value))
+    return by_pattern, by_rpc
 
 
 def _on(

@@ -12,8 +12,11 @@ from informer.engines.duckdb import DuckDBEngine
 NEWEST = 0.999  # a few spans from the future must not close what is open
 FUTURE_S = 600  # a span that says it starts so long after now has no time to go by
 
-NEWEST_START = """
-select quantile_disc(start_ns, $newest) as ns from staged_spans where start_ns <= $most
+STARTS = """
+select count(*) as spans, min(start_ns) as first_ns,
+    quantile_disc(start_ns, $newest) filter (start_ns <= $most) as newest_ns,
+    count(*) filter (start_ns > $most) as ahead
+from {table}
 """
 # A trace belongs to the step in which it began, with all of it that came so far.
 TAKE = """
@@ -24,9 +27,15 @@ create or replace table spans as
 select s.* exclude (batch) from open_spans as s
 inner join begun_traces as b on b.trace_id = s.trace_id
 where b.start_ns >= $from_ns;
-create or replace temp table left_spans as
+"""
+# Spans that stay are copied here; until then each batch lies in the table that it was read into.
+LEAVE = """
+create or replace temp table still_open as
 select s.* from open_spans as s
 anti join begun_traces as b on b.trace_id = s.trace_id;
+drop table begun_traces;
+drop table left_spans;
+alter table still_open rename to left_spans
 """
 TOO_LATE = """
 select
@@ -64,43 +73,48 @@ class OpenSpans:
         self.stream_ns = 0
         self.first_ns = 0  # the first span of all
         self.rejected: Counter[str] = Counter()
+        self._apart: list[int] = []  # batches that came since steps were closed
         self._begin()
 
     def _begin(self) -> None:
         columns = ", ".join(SPANS.names)
-        self._scratch.append("staged_spans", SPANS.empty(), passing=True)
+        self._scratch.append("no_spans", SPANS.empty(), passing=True)
         self._scratch.run(
-            f"create temp table open_spans as select {columns}, 0::bigint as batch "
-            "from staged_spans limit 0"
+            f"create temp table left_spans as select {columns}, 0::bigint as batch from no_spans;"
+            "drop table no_spans"
         )
+        self._see()
+
+    def _see(self) -> None:
+        columns = ", ".join(SPANS.names)
+        parts = [f"select {columns}, batch from left_spans"]
+        parts += [f"select {columns}, {n}::bigint as batch from batch_{n}" for n in self._apart]
+        self._scratch.run(f"create or replace temp view open_spans as {' union all '.join(parts)}")
 
     def add(self, sources: Sequence[Source], batch: int, *, now_ns: int) -> Came:
         """Take in the spans of a batch; batches are told apart by number.
 
         Spans that start long after `now_ns` are rejected.
         """
-        scratch, most = self._scratch, now_ns + FUTURE_S * NS_PER_S
-        scratch.run("delete from staged_spans")
-        came = sum(spans for source in sources for spans in source.stage(scratch, "staged_spans"))
+        scratch, most, table = self._scratch, now_ns + FUTURE_S * NS_PER_S, f"batch_{batch}"
+        came = sum(spans for source in sources for spans in source.stage(scratch, table))
         self.rejected += sum((source.rejected for source in sources), Counter())
-        kept = _number(
-            scratch, "select count(*) from staged_spans where start_ns <= $most", most=most
-        )
-        if came > kept:
-            self.rejected["from_the_future"] += came - kept
-        if kept == 0:
+        if came == 0:
+            scratch.run(f"drop table if exists {table}")
             return Came(0, 0)
-        scratch.run(
-            "insert into open_spans by name select *, cast($batch as bigint) as batch "
-            "from staged_spans where start_ns <= $most",
-            batch=batch,
-            most=most,
-        )
-        newest_ns = _number(scratch, NEWEST_START, newest=NEWEST, most=most)
-        self.stream_ns = max(self.stream_ns, min(newest_ns, now_ns))
-        first_ns = _number(scratch, "select min(start_ns) from staged_spans")
-        self.first_ns = self.first_ns or first_ns
-        return Came(kept, first_ns)
+        starts = scratch.query(STARTS.format(table=table), newest=NEWEST, most=most).to_pylist()[0]
+        if starts["ahead"]:
+            self.rejected["from_the_future"] += starts["ahead"]
+            scratch.run(f"delete from {table} where start_ns > $most", most=most)
+        kept = starts["spans"] - starts["ahead"]
+        if kept == 0:
+            scratch.run(f"drop table {table}")
+            return Came(0, 0)
+        self._apart.append(batch)
+        self._see()
+        self.stream_ns = max(self.stream_ns, min(starts["newest_ns"], now_ns))
+        self.first_ns = self.first_ns or starts["first_ns"]
+        return Came(kept, starts["first_ns"])
 
     def take(self, from_ns: int, until_ns: int, *, began_ns: int) -> Taken:
         """Make `spans` of the traces that began in [from_ns, until_ns).
@@ -114,10 +128,11 @@ class OpenSpans:
         ).to_pylist()
         if gone["before"]:
             self.rejected["before_watching"] += gone["before"]
-        self._scratch.run(
-            "create or replace temp table open_spans as select * from left_spans;"
-            "drop table left_spans; drop table begun_traces"
-        )
+        self._scratch.run(LEAVE)
+        for number in self._apart:
+            self._scratch.run(f"drop table batch_{number}")
+        self._apart.clear()
+        self._see()
         return Taken(taken, gone["late"])
 
     def count(self) -> int:

@@ -53,7 +53,11 @@ def prune(
     """
     engine = home.engine
     tables = ("traffic", "workloads", "steps", "irregular_steps", "forecasts", "detections")
-    kept = [t for t in (*tables, "incidents", "notices", "deliveries", "audit") if engine.has(t)]
+    kept = [
+        t
+        for t in (*tables, "hours", "incidents", "notices", "deliveries", "audit")
+        if engine.has(t)
+    ]
     before = {table: _rows(home, table) for table in kept}
     last_ns = engine.query("select max(step_start_ns) as t from steps")["t"][0].as_py()
     with engine.transaction():
@@ -61,6 +65,10 @@ def prune(
             before_ns = last_ns - settings.traffic_days * DAY_NS
             for table in tables[:4]:
                 engine.run(BY_STEP.format(table=table), before_ns=before_ns)
+            if "hours" in before:
+                engine.run(
+                    "delete from hours where hour_start_ns < $before_ns", before_ns=before_ns
+                )
         if settings.forecasts_days and last_ns is not None:
             before_ns = last_ns - settings.forecasts_days * DAY_NS
             for table in tables[4:]:

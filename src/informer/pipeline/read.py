@@ -132,8 +132,10 @@ def read_chains(
     sources: Sequence[Source],
     templates: Templates,
     progress: Progress,
+    *,
+    parents: bool = False,
 ) -> Read:
-    """Make `calls`, `chains`, `rpcs` and `shapes` from sources.
+    """Make `calls`, `chains`, `rpcs` and `shapes` from sources; and `call_parents` if asked for.
 
     Method templates and remote entries are those that the workspace remembers.
     """
@@ -144,7 +146,7 @@ def read_chains(
     progress("building chains", 0, None)
     known = workspace.get("remote_entries").get("pairs", [])
     entries = tuple((service, method) for service, method in known)
-    chains = build_chains(engine, key=workspace.key, remote_entries=entries)
+    chains = build_chains(engine, key=workspace.key, remote_entries=entries, parents=parents)
     rejected = sum((s.rejected for s in sources), Counter())
     return _told(sources, chains, templates, rejected)
 

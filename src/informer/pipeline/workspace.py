@@ -22,8 +22,36 @@ FORMAT = 5
 TABLES_FILE = "workspace.duckdb"
 READING_FILE = "reading.duckdb"
 SPILL = "tmp"
+SPOOL = "spool"  # messages that came, until their steps are closed
+FIRST = "first"  # spans to learn from for the first time
+OURS = (
+    SETTINGS_FILE,
+    SPOOL,
+    FIRST,
+    "lost+found",
+)  # may lie in the folder before anything is learned
 BLIND = "blind"  # the kind of incidents that looks know nothing of
 DRIFTED = "drifted"  # true in the evidence of an incident that learning opened as a question
+
+
+def make_folder(path: Path, settings: Settings | None = None) -> None:
+    """Make the folder of a workspace to be; settings are written where it has none.
+
+    Errors: InformerError when it cannot be made, or holds something else.
+    """
+    if path.exists() and not path.is_dir():
+        raise InformerError(f"workspace {path} must be a folder, it is a file")
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        strangers = [p.name for p in path.iterdir() if p.name not in OURS]
+        if settings is not None and not strangers and not (path / SETTINGS_FILE).exists():
+            write_settings(settings, path / SETTINGS_FILE)
+    except OSError as error:
+        raise InformerError(f"workspace {path} cannot be made: {error.strerror}") from error
+    if strangers:
+        raise InformerError(
+            f"workspace {path} must be absent, empty or a workspace, it holds {strangers[0]!r}"
+        )
 
 
 class Workspace:
@@ -46,19 +74,7 @@ class Workspace:
             if settings is not None:
                 workspace.settings = settings
             return workspace
-        if path.exists() and not path.is_dir():
-            raise InformerError(f"workspace {path} must be a folder, it is a file")
-        strangers = (
-            [p.name for p in path.iterdir() if p.name != SETTINGS_FILE] if path.exists() else []
-        )
-        if strangers:
-            raise InformerError(
-                f"workspace {path} must be absent, empty or a workspace, it holds {strangers[0]!r}"
-            )
-        try:
-            path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise InformerError(f"workspace {path} cannot be made: {error.strerror}") from error
+        make_folder(path)
         if settings is None:
             settings = settings_in(path)
         workspace = cls(path, _engine(path, settings), settings)
@@ -76,7 +92,13 @@ class Workspace:
         Errors: InformerError when there is none, it is of another version, or it is in use.
         """
         if not (path / TABLES_FILE).exists():
-            raise InformerError(f"{path} is no workspace: `informer learn` makes one")
+            if (path / FIRST).is_dir():
+                raise InformerError(
+                    f"nothing was learned into {path} yet: `informer serve` gathers spans first"
+                )
+            raise InformerError(
+                f"{path} is no workspace: `informer learn` or `informer serve` makes one"
+            )
         settings = settings_in(path)
         engine = _engine(path, settings)
         workspace = cls(path, engine, settings)

@@ -2,6 +2,7 @@
 
 import hmac
 import ipaddress
+import os
 import ssl
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,7 +26,9 @@ class Tokens:
         try:
             lines = Path(path).read_text(encoding="utf-8").splitlines()
         except (OSError, UnicodeDecodeError) as error:
-            raise InformerError(f"{path} must be a readable file of tokens") from error
+            raise InformerError(
+                f"serve.tokens_file must be a readable file of tokens, got {path!r}"
+            ) from error
         found = tuple(line.strip().encode() for line in lines if line.strip())
         if not found:
             raise InformerError(f"{path} must hold at least one token, one a line")
@@ -63,6 +66,10 @@ class Certificates:
             raise InformerError("serve.tls_clients needs serve.tls_certificate and serve.tls_key")
         if not self.given:
             return
+        for name in ("certificate", "key", "clients"):
+            path = getattr(self, name)
+            if path and not os.access(path, os.R_OK):
+                raise InformerError(f"serve.tls_{name} must be a readable file, got {path!r}")
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         try:
             context.load_cert_chain(self.certificate, self.key)

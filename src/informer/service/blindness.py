@@ -19,6 +19,7 @@ LOOK_S = 2.0
 LEAST_STUCK_S = 300.0
 CLEAR_S = 60.0  # a reason has to be gone for so long: it does not open and close all the time
 WINDOW_S = 60.0  # in which what comes is held against what of it is of use
+NOT_USELESS = "before_watching"  # spans of the half step with which listening begins
 USELESS = 0.5  # share of what comes
 FEWEST_SPANS, FEWEST_MESSAGES = 100, 20  # in the window, to say anything of shares
 UNREADABLE = ("malformed", "too_large", "other_type", "other_packing")  # why messages are refused
@@ -31,7 +32,8 @@ class Reading:
 
     heard: int = 0  # of anything that came in: when it moves, somebody sends
     spans: int = 0  # of use or not
-    useless: int = 0  # spans that were rejected, or too late
+    useless: int = 0  # spans that were rejected when they came
+    late: int = 0  # spans that were too late, counted when a step is closed
     messages: int = 0
     unreadable: int = 0  # messages
     closed_ns: int = 0
@@ -43,12 +45,13 @@ class Reading:
 def reading_of(parts: Parts) -> Reading:
     """What the parts say of themselves."""
     received, figures = parts.received, parts.loop.figures
-    rejected = sum(figures.rejected.values())
+    rejected = sum(n for reason, n in figures.rejected.items() if reason != NOT_USELESS)
     unreadable = sum(received.refused[reason] for reason in UNREADABLE)
     return Reading(
         heard=received.spans + figures.spans + rejected,
         spans=figures.spans + rejected,
-        useless=rejected + figures.late,
+        useless=rejected,
+        late=figures.late,
         messages=received.messages + unreadable,
         unreadable=unreadable,
         closed_ns=figures.closed_ns,
@@ -62,13 +65,20 @@ class Blindness:
     """Says of readings why nothing is watched, and since when; times are those of one clock, s."""
 
     def __init__(
-        self, *, silent_s: float, stuck_s: float, now_s: float, told: Collection[str] = ()
+        self,
+        *,
+        silent_s: float,
+        stuck_s: float,
+        steps_s: float,
+        now_s: float,
+        told: Collection[str] = (),
     ) -> None:
         """Without spans for `silent_s` it is blind (0 = never), and so it is when spans come and
-        no step is closed for `stuck_s`. `told` are reasons that were open when it began: that it
-        was started again is not the end of them.
+        no step is closed for `stuck_s`. Late spans are held against what came in `steps_s`, which
+        holds two steps. `told` are reasons that were open when it began: that it was started again
+        is not the end of them.
         """
-        self._silent_s, self._stuck_s = silent_s, stuck_s
+        self._silent_s, self._stuck_s, self._steps_s = silent_s, stuck_s, steps_s
         self._before = Reading()
         self._heard_s = self._closed_s = self._began_s = now_s
         self._silent = "no_spans" in told and silent_s > 0
@@ -87,7 +97,7 @@ class Blindness:
             self._closed_s = now_s
         self._before = now
         self._window.append((now_s, now))
-        while now_s - self._window[0][0] > WINDOW_S:
+        while now_s - self._window[0][0] > self._steps_s:
             self._window.popleft()
         reasons = self._reasons(now, now_s)
         for reason, words in reasons.items():
@@ -117,11 +127,15 @@ class Blindness:
             found["steps"] = f"Steps cannot be closed: {now.error}"
         elif self._heard_s > self._closed_s and self._heard_s - self._closed_s >= self._stuck_s:
             found["steps"] = "Spans come, but their times do not go on: no step comes to its end."
-        first = self._window[0][1]
+        first = next(reading for at_s, reading in self._window if now_s - at_s <= WINDOW_S)
         spans, useless = now.spans - first.spans, now.useless - first.useless
         messages, unreadable = now.messages - first.messages, now.unreadable - first.unreadable
+        before = self._window[0][1]
+        since, late = now.spans - before.spans, now.late - before.late
         if spans >= FEWEST_SPANS and useless >= USELESS * spans:
-            found["rejected"] = f"{useless:,} of {spans:,} spans were rejected, or came too late."
+            found["rejected"] = f"{useless:,} of {spans:,} spans were rejected."
+        elif since >= FEWEST_SPANS and late >= USELESS * since:
+            found["rejected"] = f"{late:,} of {since:,} spans came too late."
         elif messages >= FEWEST_MESSAGES and unreadable >= USELESS * messages:
             found["rejected"] = f"{unreadable:,} of {messages:,} messages could not be read."
         return found
@@ -133,6 +147,7 @@ async def tell_blindness(parts: Parts, *, silent_s: float, watermark_s: float) -
     blindness = Blindness(
         silent_s=silent_s,
         stuck_s=max(silent_s, LEAST_STUCK_S) + watermark_s + 2 * step_s,
+        steps_s=max(WINDOW_S, watermark_s + 2 * step_s),
         now_s=time.monotonic(),
         told=told,
     )

@@ -1,9 +1,10 @@
-"""Keeps the workspace from growing for ever: what is too old goes, once an hour."""
+"""Keeps the workspace in order: what is too old goes, and hours that are over are rolled up."""
 
 import asyncio
 import logging
 import time
 
+from informer.pipeline.hours import HOUR_NS, roll_up
 from informer.pipeline.prune import prune
 from informer.pipeline.workspace import Workspace
 from informer.service.loop import asked
@@ -11,6 +12,7 @@ from informer.service.parts import Parts
 
 EVERY_S = 3_600.0
 FIRST_S = 60.0  # the start has enough to do
+ROLL_S, BETWEEN_S = 20.0, 0.05
 log = logging.getLogger(__name__)
 
 
@@ -25,6 +27,20 @@ async def keep_small(parts: Parts) -> None:
         except Exception as error:  # noqa: BLE001 (it is tried again)
             log.error("what is too old could not be pruned: %s", error)
         await asyncio.sleep(EVERY_S)
+
+
+async def roll_up_hours(parts: Parts) -> None:
+    """Roll up the hours that are over for ever, some at a time: steps come between."""
+    rolled = -1  # hours, up to which nothing is left to do
+    while True:
+        hour, more = parts.loop.figures.closed_ns // HOUR_NS, False
+        if hour != rolled:
+            try:
+                more = await asked(parts.loop, roll_up)
+                rolled = rolled if more else hour
+            except Exception as error:  # noqa: BLE001 (it is tried again)
+                log.error("hours could not be rolled up: %s", error)
+        await asyncio.sleep(BETWEEN_S if more else ROLL_S)
 
 
 def _pruned(home: Workspace, parts: Parts) -> dict[str, int]:

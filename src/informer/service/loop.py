@@ -46,7 +46,9 @@ class Figures:
     look_s: float = 0.0  # what the last one took
     orphan_share: float = 0.0  # of the spans that were judged last
     scores: dict[str, float] = field(default_factory=dict)  # see Closed
+    rpc_scores: dict[tuple[str, str], float] = field(default_factory=dict)
     learned_until_ns: dict[str, int] = field(default_factory=dict)
+    answered: int = 0  # works that were asked for: what the workspace holds may be another
     failures: int = 0  # of looks, in a row
     error: str = ""
     rejected: Counter[str] = field(default_factory=Counter)
@@ -181,6 +183,7 @@ class Loop:
         figures.strangers += closed.strangers
         figures.closed_ns = closed.grid.end_ns
         figures.orphan_share, figures.scores = closed.orphan_share, closed.scores
+        figures.rpc_scores = closed.rpc_scores
         figures.learned_until_ns = closed.learned_until_ns
         figures.failures, figures.error = 0, ""
 
@@ -196,6 +199,7 @@ class Loop:
                 answer.set_result(work(self._home))
             except Exception as error:  # noqa: BLE001 (it belongs to who asked)
                 answer.set_exception(error)
+            self.figures.answered += 1
 
 
 async def asked(loop: Loop, work: Callable[[Workspace], T]) -> T:

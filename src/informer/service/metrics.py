@@ -8,8 +8,27 @@ from prometheus_client.registry import Collector
 
 from informer.service.outbox import HOW
 from informer.service.parts import Parts
+from informer.service.reception import Received
+from informer.service.spool import Spool
 
 NS = 1e9
+
+
+class Intake(Collector):
+    """What comes in, whatever becomes of it."""
+
+    def __init__(self, received: Received, spool: Spool) -> None:
+        self._received, self._spool = received, spool
+
+    def collect(self) -> Iterator[Metric]:
+        """All metrics of it."""
+        received = self._received
+        yield _counter("informer_messages_received", "OTLP messages taken.", received.messages)
+        yield _counter("informer_spans_received", "Spans in messages taken.", received.spans)
+        yield _by_reason(
+            "informer_messages_refused", "Messages that were not taken.", received.refused
+        )
+        yield _gauge("informer_spool_bytes", "Bytes that wait on disk.", self._spool.size)
 
 
 class Figures(Collector):
@@ -21,11 +40,7 @@ class Figures(Collector):
     def collect(self) -> Iterator[Metric]:
         """All metrics."""
         received, loop = self._parts.received, self._parts.loop.figures
-        yield _counter("informer_messages_received", "OTLP messages taken.", received.messages)
-        yield _counter("informer_spans_received", "Spans in messages taken.", received.spans)
-        yield _by_reason(
-            "informer_messages_refused", "Messages that were not taken.", received.refused
-        )
+        yield from Intake(received, self._parts.spool).collect()
         rejected = loop.rejected
         yield _by_reason("informer_spans_rejected", "Spans of no use, left out.", rejected)
         yield _counter(
@@ -40,7 +55,6 @@ class Figures(Collector):
             loop.strangers,
         )
         yield _gauge("informer_spans_open", "Spans of steps not closed.", loop.open_spans)
-        yield _gauge("informer_spool_bytes", "Bytes that wait on disk.", self._parts.spool.size)
         open_s = (loop.stream_ns - loop.closed_ns) / NS if loop.closed_ns else 0.0
         yield _gauge(
             "informer_lag_seconds",
@@ -95,10 +109,10 @@ class Figures(Collector):
         yield errors
 
 
-def exposition(parts: Parts) -> bytes:
+def exposition(metrics: Figures | Intake) -> bytes:
     """The text that Prometheus reads."""
     registry = CollectorRegistry()
-    registry.register(Figures(parts))
+    registry.register(metrics)
     return generate_latest(registry)
 
 

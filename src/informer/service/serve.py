@@ -14,10 +14,10 @@ import pyarrow as pa
 
 from informer.config.rules import bytes_of
 from informer.config.serve import ServeSettings
-from informer.core.errors import InformerError
+from informer.config.settings import Settings
 from informer.core.types import Json
 from informer.pipeline.online import Online
-from informer.pipeline.workspace import Workspace
+from informer.pipeline.workspace import SPOOL, TABLES_FILE, Workspace
 from informer.service.access import Certificates, Tokens, check_address, is_loopback
 from informer.service.api.app import api_app
 from informer.service.api.desk import Desk
@@ -25,7 +25,9 @@ from informer.service.api.gate import Admission, by_socket, by_token, closed, on
 from informer.service.api.roles import ApiTokens
 from informer.service.api.status import status_of
 from informer.service.blindness import tell_blindness
-from informer.service.keeping import keep_small
+from informer.service.console.app import beside, console_app
+from informer.service.gathering import Gathering, gather, prepared
+from informer.service.keeping import keep_small, roll_up_hours
 from informer.service.loop import Loop
 from informer.service.notices import keep_notices
 from informer.service.outbox import Outbox
@@ -36,9 +38,8 @@ from informer.service.servers import Ports, Servers
 from informer.service.spool import Spool
 from informer.service.streams import Streams, streams_of
 from informer.service.tellers import sinks_of
-from informer.service.web import health_routes, traces_app
+from informer.service.web import gathering_app, health_routes, traces_app
 
-SPOOL = "spool"
 log = logging.getLogger(__name__)
 
 
@@ -52,30 +53,26 @@ def serve(
 
     Errors: InformerError for what the user can mend before it starts.
     """
+    if not _has_learned(workspace):
+        settings = prepared(workspace)
+        learned = asyncio.run(_gather(workspace, settings, insecure, ready))
+        if not learned:
+            return
     with Workspace.open(workspace) as home:
-        if home.table("runs").num_rows == 0:
-            raise InformerError(f"nothing was learned into {workspace} yet: run `informer learn`")
         asyncio.run(_serve(home, insecure, ready))
 
 
 async def _serve(home: Workspace, insecure: bool, ready: Callable[[Ports], None]) -> None:
     settings = home.settings.serve
     tokens, holders = Tokens.read(settings.tokens_file), ApiTokens.read(settings.api_tokens_file)
-    files = Certificates(settings.tls_certificate, settings.tls_key, settings.tls_clients)
-    files.check()
-    for name in ("grpc", "http", "web"):
-        if getattr(settings, name):
-            safe = insecure or files.given
-            check_address(f"serve.{name}", getattr(settings, name), safe=safe)
-    stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        with contextlib.suppress(NotImplementedError, ValueError):  # not the main thread
-            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    files, stop = _certificates(settings, insecure), _stopped_by_signals()
     async with _working(home, stop) as parts, contextlib.AsyncExitStack() as stack:
         servers = Servers(stack, files, parts.reception.received.refused)
         status, health = status_of(parts), health_routes(parts)
         await servers.begin_socket(api_app(parts.desk, by_socket, status), home.path)
-        web = api_app(parts.desk, _admission(settings, holders), status, health)
+        admission = _admission(settings, holders)
+        api = api_app(parts.desk, admission, status, health)
+        web = beside(api, console_app(parts, holders, admission, home.settings.console))
         ports = Ports(
             await servers.begin_grpc(parts.reception, tokens, settings.grpc),
             await servers.begin_web(
@@ -87,6 +84,54 @@ async def _serve(home: Workspace, insecure: bool, ready: Callable[[Ports], None]
             stack.callback(asyncio.create_task(_heard(work)).cancel)
         ready(ports)
         await stop.wait()
+
+
+async def _gather(
+    workspace: Path, settings: Settings, insecure: bool, ready: Callable[[Ports], None]
+) -> bool:
+    """Listen, gather and learn; whether something was learned. Nothing is watched yet."""
+    serve = settings.serve
+    tokens = Tokens.read(serve.tokens_file)
+    ApiTokens.read(serve.api_tokens_file), sinks_of(settings)  # what is wrong is told at the start
+    files, stop = _certificates(serve, insecure), _stopped_by_signals()
+    gathering = Gathering(workspace, serve)
+    reception = gathering.reception
+    async with contextlib.AsyncExitStack() as stack:
+        stack.callback(gathering.spool.close)
+        servers = Servers(stack, files, reception.received.refused)
+        ports = Ports(
+            await servers.begin_grpc(reception, tokens, serve.grpc),
+            await servers.begin_web("serve.http", traces_app(reception, tokens), serve.http),
+            await servers.begin_web("serve.web", gathering_app(gathering), serve.web),
+        )
+        ready(ports)
+        return await gather(gathering, stop)
+
+
+def _has_learned(workspace: Path) -> bool:
+    if not (workspace / TABLES_FILE).exists():
+        return False
+    with Workspace.open(workspace) as home:
+        return bool(home.table("runs").num_rows)
+
+
+def _certificates(settings: ServeSettings, insecure: bool) -> Certificates:
+    """Errors: InformerError for files of no use, or where something would listen unsafely."""
+    files = Certificates(settings.tls_certificate, settings.tls_key, settings.tls_clients)
+    files.check()
+    for name in ("grpc", "http", "web"):
+        if getattr(settings, name):
+            safe = insecure or files.given
+            check_address(f"serve.{name}", getattr(settings, name), safe=safe)
+    return files
+
+
+def _stopped_by_signals() -> asyncio.Event:
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with contextlib.suppress(NotImplementedError, ValueError):  # not the main thread
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop
 
 
 @contextlib.asynccontextmanager
@@ -139,6 +184,7 @@ def _work_beside(parts: Parts, settings: ServeSettings) -> Iterator[Coroutine[An
     if settings.relearn_hours:
         yield learn_again(parts.loop, settings.relearn_hours)
     yield keep_small(parts)
+    yield roll_up_hours(parts)
     yield tell_blindness(parts, silent_s=settings.blind_after_s, watermark_s=settings.watermark_s)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import grpc
 import uvicorn
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from informer.core.errors import InformerError
 from informer.service.access import Certificates, Tokens, check_address
@@ -51,7 +51,7 @@ class Servers:
         self._stack.push_async_callback(server.stop, GRACE_S)
         return port
 
-    async def begin_web(self, name: str, app: Starlette, address: str) -> int | None:
+    async def begin_web(self, name: str, app: ASGIApp, address: str) -> int | None:
         """Serve an app by HTTP; the port. `name` is that of the setting.
 
         Errors: InformerError when it cannot listen there.
@@ -76,7 +76,7 @@ class Servers:
         bound: int = server.servers[0].sockets[0].getsockname()[1]
         return bound
 
-    async def begin_socket(self, app: Starlette, workspace: Path) -> None:
+    async def begin_socket(self, app: ASGIApp, workspace: Path) -> None:
         """Serve an app to the user of this process alone. Errors: InformerError."""
         place = LocalSocket(workspace)
         self._stack.callback(place.close)
@@ -108,7 +108,7 @@ class _Server(uvicorn.Server):
         yield
 
 
-def _config(app: Starlette, **other: object) -> uvicorn.Config:
+def _config(app: ASGIApp, **other: object) -> uvicorn.Config:
     given: dict[str, object] = {
         "log_level": "warning",
         "access_log": False,

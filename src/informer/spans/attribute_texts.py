@@ -24,8 +24,14 @@ def attribute_texts(text: Text, pairs: Fields, many: int) -> tuple[dict[str, pa.
     Errors: pa.ArrowInvalid where a text is no UTF-8.
     """
     order = np.argsort(pairs.start, kind="stable")
-    owner = pairs.owner[order]
     keys, values, odd_pairs = _keys_and_values(text, pairs.start[order], pairs.end[order])
+    return in_columns(keys, values, pairs.owner[order], odd_pairs, many)
+
+
+def in_columns(
+    keys: pa.DictionaryArray, values: pa.Array, owner: Places, odd_pairs: Flags, many: int
+) -> tuple[dict[str, pa.Array], Flags]:
+    """The same of keys and values as texts; those of one span lie side by side, in order."""
     names, ids = keys.dictionary.to_pylist(), keys.indices.to_numpy()
     odd = np.zeros(many, bool)
     odd[owner[odd_pairs | _again(owner, ids, len(names))]] = True

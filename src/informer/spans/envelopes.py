@@ -5,7 +5,7 @@ the wire. So requests are opened at its speed, and spans are left to who reads m
 """
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 from google.protobuf.descriptor_pb2 import FieldDescriptorProto, FileDescriptorProto
@@ -15,51 +15,26 @@ from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
 from informer.spans.otlp_values import attributes_of
+from informer.spans.span_batch import Origin, Origins
 
-REMEMBERED = 4_096  # origins; they come again with every message
-LONGEST_REMEMBERED = 4_096  # bytes
 MOST_OF_RESOURCE = 1_000  # attributes that are read
-
-
-class Origin(NamedTuple):
-    """What a group of spans shares."""
-
-    service: str | None
-    resource: str  # a JSON object
-    scope: str
 
 
 class Envelopes:
     """Opens requests."""
 
     def __init__(self) -> None:
-        self._origins: dict[tuple[bytes, bytes], Origin] = {}
+        self._origins = Origins(_origin)
 
     def open(self, request: bytes) -> Iterator[tuple[Origin, list[bytes]]]:
         """Groups of spans. Errors: DecodeError before the first when the request is none."""
         opened: Any = Request.FromString(request)
         groups = [
-            (self._origin(group.resource, part.scope), list(part.spans))
+            (self._origins.of(group.resource, part.scope), list(part.spans))
             for group in opened.resource_spans
             for part in group.scope_spans
         ]
         yield from groups
-
-    def _origin(self, resource: bytes, scope: bytes) -> Origin:
-        key = (resource, scope)
-        known = self._origins.get(key)
-        if known is None:
-            attributes = attributes_of(Resource.FromString(resource).attributes[:MOST_OF_RESOURCE])
-            known = Origin(
-                attributes.get("service.name"),
-                orjson.dumps(attributes).decode(),
-                InstrumentationScope.FromString(scope).name,
-            )
-            if len(resource) + len(scope) <= LONGEST_REMEMBERED:
-                if len(self._origins) >= REMEMBERED:
-                    self._origins.clear()
-                self._origins[key] = known
-        return known
 
 
 def pieces_of(request: bytes, most: int) -> int:
@@ -75,6 +50,15 @@ def pieces_of(request: bytes, most: int) -> int:
             break
         pieces += sum(len(part.spans) for part in group.scope_spans)
     return pieces
+
+
+def _origin(resource: bytes, scope: bytes) -> Origin:
+    attributes = attributes_of(Resource.FromString(resource).attributes[:MOST_OF_RESOURCE])
+    return Origin(
+        attributes.get("service.name"),
+        orjson.dumps(attributes).decode(),
+        InstrumentationScope.FromString(scope).name,
+    )
 
 
 def _described() -> FileDescriptorProto:

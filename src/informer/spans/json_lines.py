@@ -11,24 +11,27 @@ from informer.spans.unpack import BOM, Content
 
 
 def values(content: Content, tally: Tally) -> Iterator[Any]:
-    """Every value; a line that is no JSON is counted. One document over many lines is read whole.
+    """Every value; a line that is no JSON is counted. Errors: as `texts`."""
+    for text in texts(content):
+        try:
+            yield orjson.loads(text)
+        except orjson.JSONDecodeError:
+            tally.rejected["not_json"] += 1
+
+
+def texts(content: Content) -> Iterator[bytes]:
+    """What ought to be a value each. One document over many lines is read whole.
 
     Errors: InformerError for a document too large to be read whole.
     """
     first, second, *_ = *islice(content.lines(), 2), b"", b""
     if first.strip() in (b"[", b"{") or not (is_json(first) or is_json(second)):
-        try:
-            document = orjson.loads(content.whole().removeprefix(BOM))
-        except orjson.JSONDecodeError:
-            pass  # lines after all, the first two of them broken
-        else:
+        document = content.whole().removeprefix(BOM)
+        if is_json(document):
             yield document
             return
-    for line in content.lines():
-        try:
-            yield orjson.loads(line)
-        except orjson.JSONDecodeError:
-            tally.rejected["not_json"] += 1
+        del document  # lines after all, the first two of them broken
+    yield from content.lines()
 
 
 def is_json(line: bytes) -> bool:

@@ -17,7 +17,7 @@ from informer.spans.tables import TableSource
 
 # How the files of a format are read, and in which unit its times are.
 READERS: dict[tuple[str, str], tuple[TableReader, str]] = {
-    ("otlp", "lines"): (in_tables(otlp_json.read), "ns"),
+    ("otlp", "lines"): (otlp_json.read, "ns"),
     ("otlp", "frames"): (otlp.read_frames, "ns"),
     ("otlp", "message"): (otlp.read_message, "ns"),
     ("jaeger", "lines"): (in_tables(jaeger.read), "us"),

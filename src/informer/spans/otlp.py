@@ -2,37 +2,36 @@
 
 from collections.abc import Iterator
 
-import orjson
 import pyarrow as pa
 from google.protobuf.message import DecodeError
 
 from informer.spans.envelopes import Envelopes
-from informer.spans.otlp_json import rows_of
-from informer.spans.otlp_spans import SpanBatch
+from informer.spans.otlp_json import JsonRequests
+from informer.spans.otlp_spans import PROTOBUF
 from informer.spans.received import Tally
-from informer.spans.rows import table_of
+from informer.spans.span_batch import SpanBatch
 from informer.spans.unpack import Content, unpacked
 
 
 def read_frames(content: Content, tally: Tally) -> Iterator[pa.Table]:
     """Spans of messages that each follow their length, protobuf or JSON, perhaps packed alone."""
-    envelopes, batch = Envelopes(), SpanBatch()
+    envelopes, batch, requests = Envelopes(), SpanBatch(PROTOBUF), JsonRequests()
     for frame in content.frames():
         try:
             message = unpacked(frame)
             if message[:1] == b"{":
-                rows = list(rows_of(orjson.loads(message), tally))
-                yield from [table_of(rows)] if rows else []
+                yield from requests.add(message, tally)
             else:
                 yield from batch.add(envelopes.open(message), tally)
         except (DecodeError, OSError, ValueError):
             tally.rejected["unreadable_message"] += 1
     yield from batch.rest(tally)
+    yield from requests.rest(tally)
 
 
 def read_message(content: Content, tally: Tally) -> Iterator[pa.Table]:
     """Spans of a file that is one protobuf message."""
-    batch = SpanBatch()
+    batch = SpanBatch(PROTOBUF)
     try:
         yield from batch.add(Envelopes().open(content.whole()), tally)
     except DecodeError:

@@ -1,6 +1,6 @@
 """What Python readers read, on its way into the engine: bounded batches, times in nanoseconds."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,7 +21,7 @@ from informer.spans.received import RECEIVED, Selection, Tally, lines_apart, sta
 from informer.spans.sayings import Apart
 from informer.spans.unpack import Content
 
-BATCH_ROWS = 50_000
+BATCH_ROWS = 100_000
 BATCH_BYTES = 64 << 20
 GROUP_ROWS = 5_000  # how many are Python objects at a time
 GROUP_BYTES = 8 << 20
@@ -71,20 +71,35 @@ RowReader = Callable[[Content, Tally], Iterator[Row]]
 TableReader = Callable[[Content, Tally], Iterator[pa.Table]]
 
 
+class RowGroups:
+    """Rows that wait until they are as many as become a table at once."""
+
+    def __init__(self) -> None:
+        self._rows: list[Row] = []
+        self._size = 0
+
+    def add(self, rows: Iterable[Row]) -> Iterator[pa.Table]:
+        """Take in rows; gives tables as they are full, in the form of a TableReader."""
+        for row in rows:
+            self._rows.append(row)
+            self._size += len(row.attributes)
+            if len(self._rows) >= GROUP_ROWS or self._size >= GROUP_BYTES:
+                yield from self.rest()
+
+    def rest(self) -> Iterator[pa.Table]:
+        """What was taken in since."""
+        rows, self._rows, self._size = self._rows, [], 0
+        if rows:
+            yield table_of(rows)
+
+
 def in_tables(read: RowReader) -> TableReader:
     """A reader of rows as one of tables."""
 
     def tables(content: Content, tally: Tally) -> Iterator[pa.Table]:
-        rows: list[Row] = []
-        size = 0
-        for row in read(content, tally):
-            rows.append(row)
-            size += len(row.attributes)
-            if len(rows) >= GROUP_ROWS or size >= GROUP_BYTES:
-                yield table_of(rows)
-                rows, size = [], 0
-        if rows:
-            yield table_of(rows)
+        groups = RowGroups()
+        yield from groups.add(read(content, tally))
+        yield from groups.rest()
 
     return tables
 

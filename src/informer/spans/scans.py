@@ -115,6 +115,15 @@ def is_packed(path: Path) -> bool:
         return file.read(4).startswith((GZIP, ZSTD))
 
 
+def most_records(chunks: Iterable[bytes]) -> int:
+    """At most so many CSV records are in the bytes: quicker than how many there are."""
+    lines, last = 0, b"\n"
+    for chunk in chunks:
+        lines += chunk.count(b"\n")
+        last = chunk[-1:] or last
+    return lines + (last != b"\n")
+
+
 def records(chunks: Iterable[bytes]) -> int:
     """How many CSV records the bytes hold: line ends outside quotes, blank lines left out.
 

@@ -15,11 +15,13 @@ from informer.spans.clock import WORDS
 from informer.spans.columns import received_rows
 from informer.spans.condition import wanted
 from informer.spans.layouts import unit_of
+from informer.spans.meanings import named
 from informer.spans.received import Selection, Tally, lines_apart, stage_spans
 from informer.spans.sayings import Received
 from informer.spans.scans import (
     TableFile,
     is_packed,
+    most_records,
     parquet_pieces,
     readable_part,
     records,
@@ -127,11 +129,11 @@ class TableSource:
                 number += 1
 
     def _survey(self, file: TableFile, spare: Path) -> tuple[Path, int]:
-        """The file, or what is readable of it, and how many records it holds below its header."""
+        """The file, or what is readable of it, and how many records it holds at most."""
         content = Content(file.path)
         held = 0
         if file.container == "csv":
-            held = records(content.chunks()) - 1
+            held = most_records(content.chunks()) - 1
         elif file.container == "json" and is_packed(file.path):
             for _ in content.chunks():
                 pass
@@ -140,7 +142,7 @@ class TableSource:
         self.rejected["damaged_file"] += 1
         self.notes.append(f"{file.path}: {content.damage}; what could be read before was used")
         readable_part(content, spare)
-        return spare, records(Content(spare).chunks()) - 1 if file.container == "csv" else 0
+        return spare, most_records(Content(spare).chunks()) - 1 if file.container == "csv" else 0
 
     def _look(self, engine: Engine, file: TableFile, path: Path) -> tuple[Types, Times]:
         """The column types of a Parquet file (elsewhere all is text), and how times are written."""
@@ -160,7 +162,8 @@ class TableSource:
         if files[0].container == "parquet":
             yield from parquet_pieces([file.path for file in files], most)
             return
-        for rows in together(engine.stream(f"select * from {self._scan_of(files)}"), most):
+        used = ", ".join(named(column) for column in dict.fromkeys(self._columns.values()))
+        for rows in together(engine.stream(f"select {used} from {self._scan_of(files)}"), most):
             engine.append(WAITING, rows, passing=True)
             yield WAITING
             engine.run(f"drop table {WAITING}")
@@ -182,5 +185,7 @@ class TableSource:
         if asked != "true":
             count = engine.stream(f"select count(*) as rows from {self._scan(paths)}").read_all()
             rows = count["rows"][0].as_py()
-        if lines > rows:
-            self.rejected["unreadable_line"] += lines - rows
+        if lines > rows:  # some are part of others, blank, or lost
+            held = sum(records(Content(path).chunks()) - 1 for path in paths)
+            if held > rows:
+                self.rejected["unreadable_line"] += held - rows

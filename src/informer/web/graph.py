@@ -6,7 +6,7 @@ a row each and a parent lies in the middle of its children, so boxes cannot over
 call tree has few leaves, and a row each reads better than a compact drawing.)
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from informer.core.types import OUTSIDE
@@ -15,6 +15,7 @@ from informer.web.words import cut, percent, shown
 
 BOX_W, BOX_H = 196, 40  # px
 GAP_X, GAP_Y, MARGIN = 68, 14, 10
+WARM = 0.5  # of its threshold
 NAME_CHARS = 27  # what fits a box
 
 
@@ -29,6 +30,8 @@ class Box:
     full: str
     marked: bool
     new: bool
+    heat: str = ""  # calm, warm or hot, by its score now; empty = it is not known
+    score: float | None = None  # over its threshold
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +62,13 @@ def draw(
     edges: Sequence[tuple[int, int, float]],
     marked: Collection[str] = (),
     new: Sequence[Rpc] = (),
+    scores: Mapping[str, float] | None = None,
 ) -> Drawing:
-    """Lay out a graph; `marked` rpc ids stand out, `new` rpcs are added below their callers."""
+    """Lay out a graph; `marked` rpc ids stand out, `new` rpcs are added below their callers.
+
+    `scores` are those of rpcs now, over their thresholds.
+    """
+    scores = scores or {}
     nodes = [*rpcs, *new]
     links = [*edges, *_edges_to_new(rpcs, new)]
     parent = _heaviest_parent(len(nodes), links)
@@ -81,6 +89,8 @@ def draw(
             full=f"{shown(rpc.caller)} → {shown(rpc.callee)} {shown(rpc.method)}",
             marked=rpc.rpc_id in marked,
             new=i >= len(rpcs),
+            heat=_heat(scores.get(rpc.rpc_id)),
+            score=scores.get(rpc.rpc_id),
         )
         for i, rpc in enumerate(nodes)
     )
@@ -92,6 +102,12 @@ def draw(
     # a loop and an edge that leads back dip below the boxes
     dips = any(parent[b] != a for a, b, _ in links)
     return Drawing(width, height + (GAP_Y if dips else 0), boxes, lines)
+
+
+def _heat(score: float | None) -> str:
+    if score is None:
+        return ""
+    return "hot" if score >= 1 else "warm" if score >= WARM else "calm"
 
 
 def _edges_to_new(rpcs: Sequence[Rpc], new: Sequence[Rpc]) -> list[tuple[int, int, float]]:

@@ -3,21 +3,20 @@
 import base64
 import hashlib
 from collections import Counter
-from importlib.resources import files
 from typing import Any
 
-import jinja2
 from markupsafe import Markup
 
 from informer.core.types import NS_PER_S
 from informer.web import words
 from informer.web.cards import Cards
 from informer.web.charts import script_safe
+from informer.web.drawing import static, templates
 from informer.web.timeline import timeline
 from informer.web.views import Report
 
 SCRIPTS = ("uplot-1.6.32.min.js", "charts.js", "page.js")
-STYLES = ("uplot-1.6.32.min.css", "report.css")
+STYLES = ("uplot-1.6.32.min.css", "shared.css")
 LICENCES = ("uplot-1.6.32.LICENSE",)
 
 
@@ -28,10 +27,10 @@ def render_report(report: Report) -> str:
     name that smuggles markup past the escaping would still do nothing.
     """
     cards = Cards(report)
-    scripts = [_static(name) for name in SCRIPTS]
-    styles = [_static(name) for name in STYLES]
+    scripts = [static(name) for name in SCRIPTS]
+    styles = [static(name) for name in STYLES]
     return (
-        _templates()
+        templates()
         .get_template("report.html")
         .render(
             report=report,
@@ -43,7 +42,7 @@ def render_report(report: Report) -> str:
             policy=_policy(scripts, styles),
             scripts=[Markup(s) for s in scripts],
             styles=[Markup(s) for s in styles],
-            licences=[Markup(_static(name)) for name in LICENCES],
+            licences=[Markup(static(name)) for name in LICENCES],
             payload=Markup(script_safe(cards.payload)),
         )
     )
@@ -70,39 +69,6 @@ def _facts(report: Report) -> dict[str, Any]:
         "not_ready": sum(p.state != "ready" for p in report.patterns),
         "chains": sum(p.chains for p in report.patterns),
     }
-
-
-def _templates() -> jinja2.Environment:
-    templates = jinja2.Environment(
-        loader=jinja2.PackageLoader("informer.web", "templates"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    for word in (
-        words.shown,
-        words.unit,
-        words.measure,
-        words.number,
-        words.percent,
-        words.multiple,
-        words.odds,
-        words.lasting,
-        words.when,
-        words.dated,
-        words.span,
-        words.count,
-    ):
-        templates.filters[word.__name__] = word
-    templates.globals["kinds"] = words.KINDS
-    return templates
-
-
-def _static(name: str) -> str:
-    """A file of ours or a vendored one, without the banner that names its home page."""
-    text = (files("informer.web") / "static" / name).read_text(encoding="utf-8")
-    return text.split("*/", 1)[1].lstrip("\n") if text.startswith("/*!") else text
 
 
 def _policy(scripts: list[str], styles: list[str]) -> str:

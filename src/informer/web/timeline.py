@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from urllib.parse import quote
 
 from informer.core.types import NS_PER_S
 from informer.web.views import Incident, Label, Report
@@ -11,6 +12,7 @@ TICK_S = (60, 300, 600, 1800, 3600, 7200, 10800, 21600, 43200, 86400)
 DAY_S = 86400
 MOST_TICKS = 8
 ROOM, LABEL_ROOM = 6.0, 11.0  # percent that a name beside its bar needs, on a phone too
+PAGE_ROOM = 0.6  # that a bar without a name needs
 MOST_LANES = 8
 
 
@@ -34,6 +36,7 @@ class Tick:
 
     x: float
     name: str
+    at_s: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,27 +61,35 @@ class Timeline:
 def timeline(report: Report, ranked: Sequence[Incident]) -> Timeline:
     """Place everything; `ranked` are the incidents in the order of their numbers, from 1."""
     numbered = sorted(enumerate(ranked, start=1), key=lambda pair: pair[1].opened_ns)
+    over = (report.from_ns, report.until_ns)
     return Timeline(
         ticks=_ticks(report.from_ns, report.until_ns),
-        incidents=_lanes([_incident_bar(report, n, i) for n, i in numbered], ROOM),
+        incidents=_lanes(
+            [_incident_bar(over, str(n), i, f"#incident-{n}") for n, i in numbered], ROOM
+        ),
         labels=_lanes([_label_bar(report, label) for label in report.labels], LABEL_ROOM),
     )
 
 
-def _incident_bar(report: Report, n: int, incident: Incident) -> Bar:
-    end_ns = report.until_ns if incident.resolved_ns is None else incident.resolved_ns
-    x, width = _place(report, incident.opened_ns, end_ns)
+def strip_of(from_ns: int, until_ns: int, incidents: Sequence[Incident]) -> Timeline:
+    """Incidents in order of opening, each a link to its page."""
+    over = (from_ns, until_ns)
+    bars = [_incident_bar(over, "", i, f"/incidents/{quote(i.incident_id)}") for i in incidents]
+    return Timeline(_ticks(from_ns, until_ns), _lanes(bars, PAGE_ROOM), ())
+
+
+def _incident_bar(over: tuple[int, int], name: str, incident: Incident, href: str) -> Bar:
+    end_ns = over[1] if incident.resolved_ns is None else incident.resolved_ns
+    x, width = _place(over, incident.opened_ns, end_ns)
     says = (
-        f"Incident {n}: {incident.severity} {incident.kind}, {shown(incident.title)}, "
+        f"Incident {name}: {incident.severity} {incident.kind}, {shown(incident.title)}, "
         f"{span(incident.opened_ns, incident.resolved_ns)}"
-    )
-    return Bar(
-        x, width, 0, str(n), says, incident.severity, f"#incident-{n}", _flip(x, width, ROOM)
-    )
+    ).replace("Incident :", "Incident:")
+    return Bar(x, width, 0, name, says, incident.severity, href, _flip(x, width, ROOM))
 
 
 def _label_bar(report: Report, label: Label) -> Bar:
-    x, width = _place(report, label.start_ns, label.end_ns)
+    x, width = _place((report.from_ns, report.until_ns), label.start_ns, label.end_ns)
     lasted = lasting((label.end_ns - label.start_ns) / NS_PER_S)
     says = (
         f"{shown(label.event)}: {label.flag}, {shown(label.kind)}, "
@@ -89,10 +100,10 @@ def _label_bar(report: Report, label: Label) -> Bar:
     )
 
 
-def _place(report: Report, from_ns: int, until_ns: int) -> tuple[float, float]:
-    whole = max(report.until_ns - report.from_ns, 1)
-    x = min(max((from_ns - report.from_ns) / whole, 0.0), 1.0)
-    end = min(max((until_ns - report.from_ns) / whole, x), 1.0)
+def _place(over: tuple[int, int], from_ns: int, until_ns: int) -> tuple[float, float]:
+    whole = max(over[1] - over[0], 1)
+    x = min(max((from_ns - over[0]) / whole, 0.0), 1.0)
+    end = min(max((until_ns - over[0]) / whole, x), 1.0)
     return round(100 * x, 3), round(100 * (end - x), 3)
 
 
@@ -124,7 +135,7 @@ def _ticks(from_ns: int, until_ns: int) -> tuple[Tick, ...]:
     steps = [s for s in TICK_S if length / s <= MOST_TICKS]
     step = steps[0] if steps else DAY_S * -(-length // (MOST_TICKS * DAY_S))
     starts = range(-(-first_s // step) * step, last_s, step)
-    return tuple(Tick(round(100 * (s - first_s) / length, 3), _tick_name(s)) for s in starts)
+    return tuple(Tick(round(100 * (s - first_s) / length, 3), _tick_name(s), s) for s in starts)
 
 
 def _tick_name(start_s: int) -> str:

@@ -155,6 +155,11 @@ def when(time_ns: int, exact: bool = True) -> str:
     return f"{DAYS[t.weekday()]} {t.day} {MONTHS[t.month - 1]} {clock}"
 
 
+def iso(time_ns: int) -> str:
+    """A time for programs."""
+    return moment(time_ns).isoformat()
+
+
 def dated(time_ns: int) -> str:
     """A time with its year, such as `Wed 17 Jun 2026 10:40`."""
     day, clock = when(time_ns, exact=False).rsplit(" ", 1)

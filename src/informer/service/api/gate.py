@@ -44,7 +44,7 @@ def on_loopback(scope: Scope, headers: Headers) -> Holder:
     if not is_loopback(_host(f"//{headers.get('host', '')}")):
         raise RefusedError(403, "without tokens, Host must be localhost or a loopback address")
     origin = headers.get("origin")
-    if origin is not None and _netloc(origin) != headers.get("host"):
+    if origin is not None and netloc(origin) != headers.get("host"):
         raise RefusedError(403, "without tokens, requests of other sites are not answered")
     if headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
         raise RefusedError(403, "without tokens, requests of other sites are not answered")
@@ -79,11 +79,11 @@ class Gate:
         try:
             if scope["path"] != OPEN:
                 scope.setdefault("state", {})[HOLDER] = self._admitted(scope)
-            body = await _body(receive)
+            body = await bounded_body(receive)
         except RefusedError as refused:
             await refused.response()(scope, receive, send)
             return
-        await self._app(scope, _replayed(body, receive), send)
+        await self._app(scope, replayed(body, receive), send)
 
     def _admitted(self, scope: Scope) -> Holder:
         headers = Headers(scope=scope)
@@ -109,7 +109,8 @@ def _guarded(send: Send) -> Send:
     return sent
 
 
-async def _body(receive: Receive) -> bytes:
+async def bounded_body(receive: Receive) -> bytes:
+    """All of a body. Errors: RefusedError when it is too large, or takes too long."""
     held = bytearray()
     try:
         async with asyncio.timeout(BODY_S):
@@ -126,7 +127,8 @@ async def _body(receive: Receive) -> bytes:
         raise RefusedError(408, "the body took too long") from None
 
 
-def _replayed(body: bytes, receive: Receive) -> Receive:
+def replayed(body: bytes, receive: Receive) -> Receive:
+    """Lets the app receive a body that was read before."""
     waiting: list[dict[str, Any]] = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def received() -> Message:
@@ -142,7 +144,7 @@ def _host(url: str) -> str:
         return ""
 
 
-def _netloc(origin: str) -> str:
+def netloc(origin: str) -> str:
     """The host and port of an origin; empty for `null` and what is none."""
     try:
         return urlsplit(origin).netloc

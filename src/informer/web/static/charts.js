@@ -1,22 +1,34 @@
 // Draws every figure.chart with uPlot: the regular range as a band, expected, observed, and what
-// passed its threshold. Counts belong to whole steps, so lines are stairs. Times are UTC.
+// passed its threshold. Counts belong to whole steps, so lines are stairs. Times are UTC, or of the
+// zone that the page has in `data-zone`.
 "use strict";
 (() => {
   const DAYS = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
   const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
   const HEIGHTS = { large: 250, small: 150, score: 92 };
   const AXIS_W = 46;
-  const series = JSON.parse(document.getElementById("series").textContent);
-  const figures = new Map(); // figure -> its plots
+  const stores = new WeakMap(); // the numbers of a part of the page -> its series
+  const figures = new Map(); // figure -> its plots and what watches its size
+  const zooms = new Map(); // of figures that were exchanged: the range that a person chose
   let paint = palette();
 
   function palette() {
-    const css = getComputedStyle(document.documentElement);
-    const colour = (name) => css.getPropertyValue(`--${name}`).trim();
+    const probe = document.body.appendChild(document.createElement("i"));
+    const colour = (name) => {
+      probe.style.color = `var(--${name})`; // a canvas knows no variables and no light-dark()
+      return getComputedStyle(probe).color;
+    };
+    queueMicrotask(() => probe.remove());
     return {
       ink: colour("ink"), muted: colour("muted"), grid: colour("grid"), band: colour("band"),
       expected: colour("expected"), hot: colour("hot"), wash: colour("wash"), gap: colour("gap"),
     };
+  }
+
+  function seriesOf(node) {
+    const numbers = node.closest("[data-charts]").querySelector("script.series");
+    if (!stores.has(numbers)) stores.set(numbers, JSON.parse(numbers.textContent));
+    return stores.get(numbers)[Number(node.dataset.series)];
   }
 
   // Rows as uPlot wants them; a last row ends the last step.
@@ -35,11 +47,12 @@
   }
 
   const two = (n) => String(n).padStart(2, "0");
-  const clock = (t) => `${two(t.getUTCHours())}:${two(t.getUTCMinutes())}`;
-  const date = (s) => new Date(s * 1000);
+  const clock = (t) => `${two(t.getHours())}:${two(t.getMinutes())}`;
+  const zone = () => document.documentElement.dataset.zone || "UTC";
+  const date = (s) => uPlot.tzDate(new Date(s * 1000), zone()); // its own clock shows that zone
 
   function day(t) {
-    return `${DAYS[t.getUTCDay()]} ${t.getUTCDate()}`;
+    return `${DAYS[t.getDay()]} ${t.getDate()}`;
   }
 
   function figure(v) {
@@ -53,7 +66,7 @@
     return splits.map((s) => {
       if (u.valToPos(s, "x") > u.over.clientWidth - 16) return "";
       const t = date(s);
-      return step >= 86400 || s % 86400 === 0 ? day(t) : clock(t);
+      return step >= 86400 || clock(t) === "00:00" ? day(t) : clock(t);
     });
   }
 
@@ -116,7 +129,7 @@
       }
       const [x, low, high, expected, observed, score, limit] = rows.map((column) => column[i]);
       const t = date(x);
-      const at = `${DAYS[t.getUTCDay()]} ${t.getUTCDate()} ${MONTHS[t.getUTCMonth()]} ${clock(t)}`;
+      const at = `${day(t)} ${MONTHS[t.getMonth()]} ${clock(t)}`;
       readout.textContent = observed === null
         ? `${at}: no data`
         : `${at}: observed ${figure(observed)}, expected ${figure(expected)} ` +
@@ -135,7 +148,7 @@
     return {
       width: node.clientWidth,
       height,
-      tzDate: (s) => uPlot.tzDate(date(s), "Etc/UTC"),
+      tzDate: date,
       legend: { show: false },
       padding: [10, 10, foot ? 0 : 4, 0],
       scales: { x: { time: true }, y: { range: (u, min, max) => [0, top(max)] } },
@@ -166,9 +179,10 @@
 
   function draw(node) {
     if (figures.has(node)) return;
-    const rows = decode(series[Number(node.dataset.series)]);
+    const rows = decode(seriesOf(node));
     const target = node.querySelector(".plot");
     const large = node.classList.contains("large");
+    const scored = large && rows[5].filter((v) => v !== null).length > rows[5].length / 2;
     const main = options(
       target, rows, HEIGHTS[large ? "large" : "small"],
       [
@@ -183,21 +197,41 @@
         draw: [marks(rows, large ? 3.5 : 2.75)],
         setCursor: [read(node, rows)],
       },
-      !large,
+      !scored,
     );
     main.bands = [{ series: [2, 1], fill: () => paint.band }];
     const plots = [new uPlot(main, rows.slice(0, 5), target)];
-    if (large) plots.push(scoreStrip(node, target, rows));
+    if (scored) plots.push(scoreStrip(node, target, rows));
     const [from, until] = [Number(node.dataset.from), Number(node.dataset.until)];
     link(plots, rows);
-    for (const plot of plots) plot.setScale("x", { min: from, max: until });
-    figures.set(node, plots);
+    const range = zooms.get(node.dataset.series) || { min: from, max: until };
+    for (const plot of plots) plot.setScale("x", range);
     keys(target, plots[0], rows);
-    new ResizeObserver(() => {
+    const watched = new ResizeObserver(() => {
       for (const plot of plots) {
         if (target.clientWidth) plot.setSize({ width: target.clientWidth, height: plot.height });
       }
-    }).observe(target);
+    });
+    watched.observe(target);
+    figures.set(node, { plots, watched });
+  }
+
+  // Before a part of the page is exchanged: what a person zoomed into stays so.
+  function leave(part) {
+    for (const [node, { plots, watched }] of figures) {
+      if (!part.contains(node)) continue;
+      const { min, max } = plots[0].scales.x;
+      const [from, until] = [Number(node.dataset.from), Number(node.dataset.until)];
+      if (min > from || max < until) zooms.set(node.dataset.series, { min, max });
+      else zooms.delete(node.dataset.series);
+      watched.disconnect();
+      for (const plot of plots) plot.destroy();
+      figures.delete(node);
+    }
+  }
+
+  function watch(part) {
+    for (const node of part.querySelectorAll("figure.chart")) watcher.observe(node);
   }
 
   function scoreStrip(node, target, rows) {
@@ -267,7 +301,7 @@
 
   function repaint() {
     paint = palette();
-    for (const plots of figures.values()) for (const plot of plots) plot.redraw(false);
+    for (const { plots } of figures.values()) for (const plot of plots) plot.redraw(false, true);
   }
 
   const watcher = new IntersectionObserver(
@@ -280,8 +314,8 @@
     },
     { rootMargin: "300px" },
   );
-  for (const node of document.querySelectorAll("figure.chart")) watcher.observe(node);
+  watch(document);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", repaint);
 
-  window.informer = { draw, repaint };
+  window.informer = { draw, leave, repaint, watch };
 })();

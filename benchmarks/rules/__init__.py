@@ -1,0 +1,1 @@
+"""Policies and streams of calls to try them on."""

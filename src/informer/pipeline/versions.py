@@ -1,0 +1,115 @@
+"""Versions of a pattern's model: what each was learned from, and what each expects of a day."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+
+from informer.core.errors import UnknownError
+from informer.core.types import NS_PER_S, PatternGraph, Series
+from informer.forecasts.clock import learned_days, learned_until_ns
+from informer.forecasts.select import forecast_with
+from informer.forecasts.store import load_model, versions
+from informer.pipeline.accepts import accepts_in
+from informer.pipeline.band import band
+from informer.pipeline.curves import Curve, curves, step_ns_of
+from informer.pipeline.memory import versions_in_force
+from informer.pipeline.sampled import counted_in
+from informer.pipeline.workspace import Workspace
+
+MOST = 8  # of the newest
+WARM_S, SHOWN_S = 86_400, 86_400  # before what is shown, so that levels are warm; and what is shown
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One of them."""
+
+    version: str
+    in_force: bool
+    made_ns: int
+    forecaster: str
+    days: float  # of traffic that it learned from
+    until_ns: int  # end of that traffic
+    incidents: tuple[str, ...]  # whose accept it came of
+
+
+def versions_of(home: Workspace, pattern_id: str) -> list[Version]:
+    """The newest first."""
+    folder = home.models / pattern_id
+    now = versions_in_force(home)[1].get(pattern_id, "")
+    came_of = {a.version: a.incidents for a in accepts_in(home) if a.pattern_id == pattern_id}
+    found = []
+    for name in reversed(versions(folder)[-MOST:] if folder.exists() else []):
+        model = load_model(folder, name)
+        found.append(
+            Version(
+                name,
+                name == now,
+                round((folder / name).stat().st_mtime * NS_PER_S),
+                model.forecaster,
+                learned_days(model),
+                learned_until_ns(model),
+                came_of.get(name, ()),
+            )
+        )
+    return found
+
+
+def made(home: Workspace, pattern_id: str, version: str) -> datetime | None:
+    """When a version was made; None where it is not there."""
+    try:
+        return datetime.fromtimestamp((home.models / pattern_id / version).stat().st_mtime, UTC)
+    except OSError:
+        return None
+
+
+def as_expected_by(
+    home: Workspace, pattern_id: str, version: str, until_ns: int, rpc_ids: Sequence[str]
+) -> list[Curve]:
+    """The last day of some rpcs beside what a version of the model would have expected of it.
+
+    Nothing is written. Errors: UnknownError for a version that is not there.
+    """
+    folder = home.models / pattern_id
+    if not folder.exists() or version not in versions(folder):
+        raise UnknownError(f"pattern {pattern_id!r} has no version {version!r}")
+    model, step_ns = load_model(folder, version), step_ns_of(home)
+    nodes = tuple(str(r) for r in model.settings["rpcs"])
+    from_ns = until_ns - (WARM_S + SHOWN_S) * NS_PER_S
+    from_ns -= from_ns % step_ns
+    seen = curves(home, [(pattern_id, r) for r in nodes], from_ns, until_ns, exact=True)
+    if not seen or not len(seen[0].starts_ns):
+        return []
+    first = int(seen[0].starts_ns[0])
+    steps = (seen[0].starts_ns - first) // step_ns
+    each = counted_in(model)
+    calls = np.full((int(steps[-1]) + 1, len(nodes)), np.nan)
+    calls[steps] = np.stack([curve.observed for curve in seen], axis=1) / each  # [t, n]
+    graph = PatternGraph(pattern_id, nodes, np.zeros((2, 0), np.int64), np.zeros(0))
+    is_seen = ~np.isnan(calls).any(axis=1)
+    series = Series(
+        graph, first, step_ns // NS_PER_S, np.nan_to_num(calls), is_seen, stands_for=each
+    )
+    forecast = forecast_with(model, series)
+    shown = seen[0].starts_ns >= until_ns - SHOWN_S * NS_PER_S
+    found = []
+    for curve, node in zip(seen, nodes, strict=True):
+        if node not in rpc_ids:
+            continue
+        n = nodes.index(node)
+        expected, spread = forecast.expected[steps, n] * each, forecast.spread[steps, n]
+        low, high = band(expected, expected * each + spread * expected**2)
+        found.append(
+            Curve(
+                curve.pattern_id,
+                curve.rpc_id,
+                curve.signal,
+                curve.starts_ns[shown],
+                curve.every_s,
+                *(x[shown] for x in (curve.observed, expected, low, high)),
+                *(x[shown] for x in (curve.score, curve.threshold)),
+            )
+        )
+    return found

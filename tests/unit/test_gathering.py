@@ -1,0 +1,125 @@
+"""Spans are gathered once each, packed, and it is enough when the hours or the room are over."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from informer.config.serve import ServeSettings
+from informer.config.settings import Settings
+from informer.core.errors import InformerError
+from informer.pipeline.workspace import FIRST, SPOOL, make_folder
+from informer.service.gathering import PACKED_S, Gathering, prepared
+from informer.spans.unpack import Content
+from otlp_messages import message
+
+SETTINGS = ServeSettings(first_hours=2.0)
+MESSAGES = {number: message(f"call {number}") for number in range(1, 8)}
+
+
+def gathered(folder: Path) -> list[bytes]:
+    """Messages of all files, in order."""
+    return [f for path in sorted((folder / FIRST).glob("*.zst")) for f in Content(path).frames()]
+
+
+def began(folder: Path, later_s: float = 0.0, **settings: str) -> Gathering:
+    """A gathering whose clock is so far ahead of that of the files."""
+    clock: Callable[[], float] = lambda: newest(folder) + later_s  # noqa: E731
+    return Gathering(folder, replace(SETTINGS, **settings), clock=clock)
+
+
+def newest(folder: Path) -> float:
+    return max((p.stat().st_mtime for p in folder.rglob("*.otlp*")), default=0.0)
+
+
+def give(gathering: Gathering, *numbers: int) -> None:
+    """One segment of these messages."""
+    for number in numbers:
+        gathering.reception.take(MESSAGES[number])
+    gathering.spool.close()
+
+
+def test_segments_are_packed_together_when_they_are_old_or_it_is_enough(tmp_path: Path) -> None:
+    gathering = began(tmp_path)
+    give(gathering, 1, 2)
+    give(gathering, 3)
+    gathering.take_over()
+    assert gathered(tmp_path) == []
+    gathering.take_over(rest=True)
+    assert gathered(tmp_path) == [MESSAGES[n] for n in (1, 2, 3)]
+    assert gathering.spool.sealed() == []
+    later = began(tmp_path, PACKED_S)
+    give(later, 4)
+    later.take_over()
+    assert gathered(tmp_path) == [MESSAGES[n] for n in (1, 2, 3, 4)]
+
+
+def test_a_kill_between_packing_and_forgetting_gathers_nothing_twice(tmp_path: Path) -> None:
+    gathering = began(tmp_path)
+    give(gathering, 1, 2)
+    (segment,) = gathering.spool.sealed()
+    held = segment.path.read_bytes()
+    gathering.take_over(rest=True)
+    segment.path.write_bytes(held)  # what is there when the kill came before it was forgotten
+    again = began(tmp_path)
+    give(again, 3)
+    again.take_over(rest=True)
+    assert gathered(tmp_path) == [MESSAGES[n] for n in (1, 2, 3)]
+
+
+def test_it_is_enough_when_the_hours_since_the_first_span_are_over(tmp_path: Path) -> None:
+    empty = began(tmp_path, 1e9)
+    assert not empty.is_enough
+    assert "no spans have come" in empty.words()
+    give(empty, 1)
+    assert not began(tmp_path, 7_199.0).is_enough
+    assert began(tmp_path, 7_200.0).is_enough
+    empty.take_over(rest=True)
+    assert not began(tmp_path, 7_199.0).is_enough
+    assert began(tmp_path, 7_200.0).is_enough
+
+
+def test_it_is_enough_when_the_room_is_used_up(tmp_path: Path) -> None:
+    gathering = began(tmp_path, spool="0.5KiB")
+    give(gathering, 1)
+    gathering.take_over(rest=True)
+    assert not gathering.is_enough
+    for number in range(2, 8):
+        give(gathering, number)
+        gathering.take_over(rest=True)
+    assert gathering.is_enough
+
+
+def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "letters").mkdir()
+    with pytest.raises(InformerError, match="holds 'letters'"):
+        prepared(tmp_path)
+    assert [p.name for p in tmp_path.iterdir()] == ["letters"]
+
+
+def test_a_new_folder_gets_settings_to_look_at(tmp_path: Path) -> None:
+    assert prepared(tmp_path / "new") == Settings()
+    assert "first_hours" in (tmp_path / "new" / "informer.toml").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ("[serve]\nfirst_hours = 0\n", "serve.first_hours"),
+        ('[tail]\npaths = ["/var/log/access.log"]\n', "run `informer learn` on the logs"),
+        ('[kafka]\nbrokers = ["localhost:9092"]\n', "a file of the topic's messages"),
+    ],
+)
+def test_where_nothing_is_gathered_it_says_what_to_do(
+    tmp_path: Path, settings: str, said: str
+) -> None:
+    (tmp_path / "informer.toml").write_text(settings, encoding="utf-8")
+    with pytest.raises(InformerError, match=said):
+        prepared(tmp_path)
+
+
+def test_the_folders_of_the_service_are_no_strangers(tmp_path: Path) -> None:
+    for name in (FIRST, SPOOL, "lost+found"):
+        (tmp_path / name).mkdir()
+    make_folder(tmp_path)
