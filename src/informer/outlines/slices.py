@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -66,7 +67,7 @@ class Slice:
         """What goes into the next slice, part by part."""
         is_open = ~self.closed[self.number]
         bounds = self._bounds()
-        places = [np.flatnonzero(is_open[a:b]) for a, b in zip(bounds, bounds[1:], strict=False)]
+        places = [np.flatnonzero(is_open[a:b]) for a, b in pairwise(bounds)]
         taken = zip(self.parts, places, strict=True)
         return [part.take(p) if len(p) < len(part) else part for part, p in taken]
 

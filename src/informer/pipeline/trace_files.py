@@ -1,6 +1,7 @@
 """Lines set apart on disk by their traces, for sources whose lines are in no order of time."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
@@ -30,7 +31,7 @@ class TraceFiles:
         file = lines.trace % FILES
         order = np.argsort(file, kind="stable")
         cuts = np.searchsorted(file[order], np.arange(FILES + 1))
-        for number, (low, high) in enumerate(zip(cuts, cuts[1:], strict=False)):
+        for number, (low, high) in enumerate(pairwise(cuts)):
             if high > low:
                 self._write(number, lines.take(order[low:high]))
 

@@ -35,11 +35,10 @@ RECEIVED = pa.schema(
         ("resource", pa.string()),  # a JSON object
     ]
 )
-FATE = """
-select reason, count(*) as rows, count(*) filter (reason is null and backwards) as backwards
-from told_spans
-group by reason
-"""
+FATES = (
+    "select reason, count(*) as rows, count(*) filter (reason is null and backwards) as backwards"
+)
+FATE = f"{FATES} from told_spans group by reason"
 
 
 @dataclass(frozen=True, slots=True)
