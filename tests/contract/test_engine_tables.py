@@ -25,6 +25,12 @@ Rows = list[tuple[str, ...]]
 Found = dict[str, Rows]
 
 CHAINS = ("calls", "chains", "rpcs", "shapes", "signature_shapes")
+CALLED = """
+    select k.shape_id, k.rpc_id, k.version, c.step_start_ns, c.bucket, sum(c.calls_e6) as calls_e6,
+        sum(c.failures_e6) as failures_e6, sum(c.refusals_e6) as refusals_e6
+    from called_counts as c inner join call_kinds as k on k.call_kind = c.call_kind
+    group by k.shape_id, k.rpc_id, k.version, c.step_start_ns, c.bucket
+"""
 TRAFFIC = ("called", "chain_steps", "traffic", "workloads", "steps")
 # What is asked of the tables, by the names of the questions.
 QUESTIONS = {
@@ -76,8 +82,9 @@ BY_CONTENT = {
         inner join links as k on k.link_id = s.link_id
     """,
     "shape_weights": "select * from shape_weights",
+    "called": CALLED,
 }
-OUTLINED = (*BY_CONTENT, "rpcs", "shapes", "called", "chain_steps", "traffic", "workloads")
+OUTLINED = (*BY_CONTENT, "rpcs", "shapes", "chain_steps", "traffic", "workloads")
 
 
 def by_chains(engine: Engine) -> Found:
@@ -96,7 +103,10 @@ def by_chains(engine: Engine) -> Found:
         name: rows_of(engine.query(read_sql(package, name), **values))
         for name, (package, values) in QUESTIONS.items()
     }
-    made = {table: rows_of(engine.query(f"select * from {table}")) for table in CHAINS + TRAFFIC}
+    made = {
+        table: rows_of(engine.query(CALLED if table == "called" else f"select * from {table}"))
+        for table in CHAINS + TRAFFIC
+    }
     return {
         **made,
         **asked,

@@ -19,11 +19,11 @@ KEY = b"a key of the workspace"
 STEP_S = 60
 METHODS = [{"service": s, "operation": "get /1", "method": "get /{id}"} for s in ("A", "B")]
 CALLED = """
-select rpc_id, version, bucket, sum(calls_e6) as calls, sum(failures_e6) as failures,
-    sum(refusals_e6) as refusals
-from called
+select k.rpc_id, k.version, c.bucket, sum(c.calls_e6) as calls, sum(c.failures_e6) as failures,
+    sum(c.refusals_e6) as refusals
+from called_counts as c join call_kinds as k on k.call_kind = c.call_kind
 group by all
-having sum(calls_e6) > 0
+having sum(c.calls_e6) > 0
 order by all
 """
 # Whether a span is a call, and so whether its failure makes a failed chain, is known of the one

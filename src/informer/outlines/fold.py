@@ -73,7 +73,10 @@ def unfold(engine: Engine) -> None:
 
 
 def count_called(engine: Engine, *, key: bytes) -> None:
-    """Make `called` and `chain_steps`, from what was folded and the `calls` of the kept traces."""
+    """Make `called_counts`, `call_kinds` and `chain_steps`.
+
+    Reads what was folded, and the `calls` of the kept traces.
+    """
     _make(engine, "link_shares", salt=salt_of(key))
     _make(engine, "called")
 

@@ -15,11 +15,14 @@ from informer.core.types import NS_PER_S, Bools, Ints
 from informer.outlines.examples import Examples
 from informer.outlines.fold import begin, salt_of
 from informer.outlines.forms import Forms
+from informer.outlines.keys import Keys
 from informer.outlines.loops import BUCKET_BITS, Small, cells_of, counted, sums_of
 from informer.outlines.pairs import Kind, Pairs, said_in
 from informer.outlines.slices import Slice
 
-KINDS = "select link_id, version, failed, refused, weight_e6 from cell_kinds order by kind"
+KINDS = "select link_id, version, failed, refused, weight_e6 from line_kinds order by line_kind"
+CELLS = "select outline_id, line_kind from cells order by cell"
+OUTLINE_BIT = 31  # above the kind of a cell
 
 Groups: TypeAlias = tuple[Ints, Ints, Ints]
 
@@ -42,6 +45,10 @@ class Folding:
         told = engine.query(KINDS).to_pylist()
         self.pairs.know([Kind(**row) for row in told])
         self._kinds = len(told)
+        held = engine.query(CELLS)
+        outline, kind = (held[n].to_numpy().astype(np.int64) for n in held.column_names)
+        self._known_cells = held.num_rows
+        self._cells = Keys((outline << OUTLINE_BIT) | kind)
 
     def fold(self, lines: Slice, present: Bools) -> None:
         """Add the closed traces of a slice to what is kept.
@@ -111,23 +118,30 @@ class Folding:
         places = cells >> (bits + BUCKET_BITS)
         kind = (cells >> BUCKET_BITS) & ((1 << bits) - 1)
         bucket = cells & ((1 << BUCKET_BITS) - 1)
+        numbers, new = self._cells.number((outline[places] << OUTLINE_BIT) | kind)
         table = {
-            "outline_id": outline[places].astype(np.int32),
-            "kind": kind.astype(np.int32),
+            "cell": numbers,
             "step_start_ns": step_start_ns[places],
             "bucket": bucket.astype(np.int16),
             "lines": counts[:made],
         }
-        self._engine.append("outline_cells", pa.table(table))
+        self._engine.append("cell_counts", pa.table(table))
+        held = {
+            "cell": np.arange(self._known_cells, self._known_cells + len(new), dtype=np.int32),
+            "outline_id": (new >> OUTLINE_BIT).astype(np.int32),
+            "line_kind": (new & ((1 << OUTLINE_BIT) - 1)).astype(np.int32),
+        }
+        self._engine.append("cells", pa.table(held))
+        self._known_cells += len(new)
         self._keep_kinds()
 
     def _keep_kinds(self) -> None:
         new = self.pairs.kinds[self._kinds :]
         rows = [
-            {"kind": n, "link_id": k.link_id, "version": k.version, "failed": k.failed}
+            {"line_kind": n, "link_id": k.link_id, "version": k.version, "failed": k.failed}
             | {"refused": k.refused, "weight_e6": k.weight_e6}
             for n, k in enumerate(new, self._kinds)
         ]
         if rows:
-            self._engine.append("cell_kinds", pa.Table.from_pylist(rows))
+            self._engine.append("line_kinds", pa.Table.from_pylist(rows))
             self._kinds += len(rows)

@@ -119,7 +119,7 @@ def pairs_of(
     outcome: Small,
     pairs: Ints,
 ) -> None:
-    """The pair of every line of a closed trace, trace by trace; [n].
+    """The pair of every line, trace by trace; [n], -1 = its trace is open.
 
     `name`, `least` and `outcome` are by saying: its names as a number, the least saying with these
     names, and 1 = failed + 2 = refused. An id that comes more than once in its trace is that of
@@ -135,6 +135,8 @@ def pairs_of(
     for t in range(len(begins) - 1):
         begin, end = begins[t], begins[t + 1]
         if not closed[t]:
+            for n in range(begin, end):
+                pairs[n] = -1
             continue
         lines, bits = end - begin, 1
         if lines > FEW:
@@ -190,32 +192,24 @@ def _among(key: int, spans: Ints, slots: Slots, bits: int) -> int:
 
 @compiled
 def number_keys(
-    asked: Ints,
-    begin: int,
-    begins: Ints,
-    closed: Bools,
-    keys: Ints,
-    known: int,
-    slots: Slots,
-    bits: int,
-    numbers: Small,
+    asked: Ints, begin: int, keys: Ints, known: int, slots: Slots, bits: int, numbers: Small
 ) -> tuple[int, int]:
-    """Number the keys of closed traces from one on; those that are new get the next numbers.
+    """Number keys from one on; those that are new get the next numbers, and what is no key 0.
 
     Gives how far it came until there was no room for a new key, and how many are known then.
     """
-    for t in range(begin, len(begins) - 1):
-        if not closed[t]:
+    for n in range(begin, len(asked)):
+        if asked[n] < 0:
+            numbers[n] = 0
             continue
-        for n in range(begins[t], begins[t + 1]):
-            slot = find(asked[n], keys, slots, 64 - bits)
-            if slots[slot] < 0:
-                if known == len(keys):
-                    return t, known
-                slots[slot], keys[known] = known, asked[n]
-                known += 1
-            numbers[n] = slots[slot]
-    return len(begins) - 1, known
+        slot = find(asked[n], keys, slots, 64 - bits)
+        if slots[slot] < 0:
+            if known == len(keys):
+                return n, known
+            slots[slot], keys[known] = known, asked[n]
+            known += 1
+        numbers[n] = slots[slot]
+    return len(asked), known
 
 
 @compiled

@@ -4,7 +4,7 @@ select outline_id, link_id, version, step_start_ns, bucket, lines_e6, failures_e
 from outline_calls
 union all
 select
-    c.outline_id,
+    e.outline_id,
     k.link_id,
     k.version,
     c.step_start_ns,
@@ -12,5 +12,6 @@ select
     c.lines * k.weight_e6,
     case when k.failed then c.lines * k.weight_e6 else 0 end,
     case when k.refused then c.lines * k.weight_e6 else 0 end
-from outline_cells as c
-inner join cell_kinds as k on k.kind = c.kind
+from cell_counts as c
+inner join cells as e on e.cell = c.cell
+inner join line_kinds as k on k.line_kind = e.line_kind

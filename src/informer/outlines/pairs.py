@@ -9,17 +9,15 @@ from informer.core.ports import Engine
 from informer.core.sql import read_sql
 from informer.core.types import Bools, Ints
 from informer.outlines.fold import append_new_links
+from informer.outlines.keys import Keys
 from informer.outlines.loops import (
     AGAIN_BIT,
     OUTCOME_BITS,
     SAYING_BIT,
     UP_BIT,
     UP_BITS,
-    Slots,
     Small,
-    number_keys,
     pairs_of,
-    placed,
 )
 from informer.outlines.slices import Slice
 
@@ -70,9 +68,7 @@ class Pairs:
 
     def forget(self) -> None:
         """Begin anew, as after sayings went whose numbers will be those of others."""
-        self._keys, self._known = np.empty(1 << 12, np.int64), 0
-        self._bits = 13
-        self._slots: Slots = np.full(1 << self._bits, -1, np.int32)
+        self._keys = Keys()
         self._methods: dict[int, str] = {}
         self.code, self.link, self.weight_e6 = (np.empty(0, np.int64) for _ in range(3))
         self.top, self.failed = np.empty(0, bool), np.empty(0, bool)
@@ -99,23 +95,10 @@ class Pairs:
             said.outcome,
             pairs,
         )
-        before = self._known
-        numbers, done = np.zeros(len(pairs), np.int32), 0
-        while done < len(lines.traces):
-            table = self._keys, self._known, self._slots, self._bits
-            done, self._known = number_keys(
-                pairs, done, lines.begins, lines.closed, *table, numbers
-            )
-            if self._known == len(self._keys):
-                self._grow()
-        if self._known > before:
-            self._learn(self._keys[before : self._known])
+        numbers, new = self._keys.number(pairs)
+        if len(new):
+            self._learn(new)
         return numbers
-
-    def _grow(self) -> None:
-        self._keys = np.append(self._keys, np.empty_like(self._keys))
-        self._bits += 1
-        self._slots = placed(self._keys[: self._known], self._bits)
 
     def _changed(self, said: "Said") -> bool:
         known = self._methods
