@@ -4,8 +4,8 @@ usage: lines_per_second.py [--lines N]... [--seed S] [--runs R] [--no-peers] [--
 
 Writes N simulated lines of the `paper` scenario (1,200 services, as many lines a second as 7
 billion in two weeks), then measures, each in a process of its own: the floor (DuckDB scans the
-columns that phase 1 needs) and phase 1, R times in turn, of which the medians are told; and the peers
-(Polars, PySpark on two cores, pandas), which do its counting part alone: see peers/counting.py.
+columns that phase 1 needs) and phase 1, R times in turn, of which the medians are told; and the
+peers (Polars, PySpark on two cores, pandas), which do its counting part: see peers/counting.py.
 Polars and PySpark get at most 20 M lines, pandas 2 M; INFORMER_PEERS names a Python that has
 what this one lacks. `--stages` prints where phase 1 spends its time. Every size goes into
 results/lines_per_second.json unless --no-keep.
