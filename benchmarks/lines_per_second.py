@@ -134,15 +134,8 @@ def measured(path: Path, lines: int, runs: int, *, stages: bool) -> Json:
 def _measure_peers(rates: Json, path: Path, lines: int) -> None:
     """Lines a second of each peer; those of a larger file are those of the last one in reach."""
     for name, most in PEER_LINES.items():
-        if name not in rates or lines <= most or name == "pandas":
-            rates[name] = (
-                _peer_rate(name, path, min(lines, most)) if _reaches(name, lines) else None
-            )
-
-
-def _reaches(name: str, lines: int) -> bool:
-    """PySpark reads all of a file: one that is too large is none for it."""
-    return name != "pyspark" or lines <= PEER_LINES[name]
+        if lines <= most or name == "pandas":
+            rates[name] = _peer_rate(name, path, min(lines, most))
 
 
 def _peer_rate(name: str, path: Path, lines: int) -> float | None:

@@ -1,8 +1,8 @@
 """The counting part of phase 1 in Polars, pandas and PySpark: each gives traces and counts.
 
-Every line is joined to its parent; both their names make a link; the sum of its links' hashes is what
-a trace looks like; lines are counted by that, the step in which the trace began, link and bucket of
-latency. The hashes are the tool's own. What phase 1 does beyond is left out: templates of methods,
+Every line is joined to its parent; both their names make a link; the sum of its links' hashes is
+what a trace looks like; lines are counted by that, the step in which the trace began, link and
+bucket of latency. The hashes are the tool's own. What phase 1 does beyond is left out: templates of methods,
 sayings out of attributes, failures, weights and versions, ids that come twice, traces kept whole,
 chains, shapes, patterns and traffic, bounded memory, going on after a stop.
 """
@@ -24,14 +24,12 @@ def polars_counts(path: Path, most: int) -> tuple[int, int]:
 
     lines = pl.scan_parquet(path).select(LINE + NAMES).head(most)
     parents = lines.select("trace_id", pl.col("span_id").alias("parent_span_id"), *_renamed(pl))
+    scaled = pl.col("duration_ns").clip(1000) / 1000
     linked = lines.join(parents, on=["trace_id", "parent_span_id"], how="left").select(
         "trace_id",
         "start_ns",
         pl.struct(NAMES + UP).hash().alias("link"),
-        ((pl.col("duration_ns").clip(1000) / 1000).log(2) * 8)
-        .floor()
-        .cast(pl.Int32)
-        .alias("bucket"),
+        (scaled.log(2) * 8).floor().cast(pl.Int32).alias("bucket"),
     )
     linked = linked.collect(engine="streaming").lazy()  # it is wanted twice
     traces = linked.group_by("trace_id").agg(
@@ -69,7 +67,7 @@ def pandas_counts(path: Path, most: int) -> tuple[int, int]:
 
 
 def spark_counts(path: Path, most: int) -> tuple[int, int]:
-    """PySpark on two cores of this machine; `most` is not looked at: give it a file of that size."""
+    """PySpark on two cores of this machine; all of the file is read."""
     from pyspark.sql import SparkSession
     from pyspark.sql import functions as f
 

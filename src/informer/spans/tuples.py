@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from informer.core.compiled import compiled
 from informer.core.types import Ints
@@ -32,7 +33,7 @@ class Column:
     def codes(self, values: pa.Array, into: Small) -> None:
         """Write the number of what each row holds; [n]."""
         if not pa.types.is_dictionary(values.type):
-            values = values.dictionary_encode()
+            values = _encoded(values)
         held = values.dictionary
         told = held.to_pylist()
         new = [place for place, value in enumerate(told) if value not in self._codes]
@@ -43,8 +44,13 @@ class Column:
             code = self._meant.setdefault(meaning, len(self._meant) + 1)
             self._codes[told[place]] = code
         codes = np.array([*(self._codes[value] for value in told), 0], np.int32)
-        indices = values.indices.fill_null(len(told)).to_numpy()
-        np.take(codes, indices, out=into, mode="clip")
+        indices = values.indices
+        if indices.null_count:
+            indices = indices.fill_null(len(told))
+        if len(told) == 1 and not values.indices.null_count:
+            into.fill(codes[0])
+        else:
+            np.take(codes, indices.to_numpy(), out=into, mode="clip")
 
 
 class Tuples:
@@ -88,6 +94,16 @@ class Tuples:
         _place(self._tuples, self.known, self._slots, self._bits)
 
 
+def _encoded(values: pa.Array) -> pa.Array:
+    """Values as a dictionary; most columns of numbers hold one and the same."""
+    if len(values) and not values.null_count and not pa.types.is_string(values.type):
+        ends = pc.min_max(values)
+        if ends["min"] == ends["max"]:
+            indices = pa.array(np.zeros(len(values), np.int32))
+            return pa.DictionaryArray.from_arrays(indices, values.slice(0, 1))
+    return values.dictionary_encode()
+
+
 @compiled
 def _number(
     codes: Small,
@@ -127,10 +143,11 @@ def _place(tuples: Small, known: int, slots: Small, bits: int) -> None:
 @compiled
 def _find(row: Small, tuples: Small, slots: Small, bits: int) -> int:
     """The slot in which the place of a row is, or would be."""
-    mixed = np.uint64(0)
+    mixed, spread = np.uint64(0), ODD
     for c in range(len(row)):
-        mixed = (mixed ^ np.uint64(row[c])) * ODD
-        mixed ^= mixed >> np.uint64(32)
+        mixed += np.uint64(row[c]) * spread
+        spread *= ODD
+    mixed ^= mixed >> np.uint64(32)
     slot = np.int64((mixed * ODD) >> np.uint64(64 - bits))
     while slots[slot] >= 0:
         same, place = True, slots[slot]
