@@ -2,9 +2,9 @@
 
 Every line is joined to its parent; both their names make a link; the sum of its links' hashes is
 what a trace looks like; lines are counted by that, the step in which the trace began, link and
-bucket of latency. The hashes are the tool's own. What phase 1 does beyond is left out: templates of methods,
-sayings out of attributes, failures, weights and versions, ids that come twice, traces kept whole,
-chains, shapes, patterns and traffic, bounded memory, going on after a stop.
+bucket of latency. The hashes are the tool's own. What phase 1 does beyond is left out: templates of
+methods, sayings out of attributes, failures, weights and versions, ids that come twice, traces kept
+whole, chains, shapes, patterns and traffic, bounded memory, going on after a stop.
 """
 
 import json
