@@ -39,7 +39,8 @@ def _cells() -> tuple[int, "np.ndarray", "np.ndarray"]:
     begins = (np.arange(first, last + 2, dtype=np.int64) << FINE).view(np.float64)
     begins[0] = LEAST_NS
     low = np.array([_bucket(begin) for begin in begins[:-1]], np.int16)
-    return first, low, np.array([float(_least(int(bucket) + 1)) for bucket in low])
+    least = {bucket: float(_least(bucket + 1)) for bucket in set(low.tolist())}
+    return first, low, np.array([least[bucket] for bucket in low.tolist()])
 
 
 _FIRST, _LOW, _NEXT = _cells()

@@ -35,6 +35,7 @@ Place: TypeAlias = tuple[int, int]  # the number of a source, and of a piece of 
 
 WATERMARK_S = 120  # a trace is closed when no line of it began for so long
 MOST_LATE = 0.01  # of a slice; with more, the sources are not in order of time
+SLICE_BYTES = 512 << 20  # of rows; where attributes are long, a slice has fewer lines
 MOST_SAYINGS = 200_000  # that are remembered from slice to slice
 NEWEST = 0.999  # lines from the future must not close what is open
 
@@ -103,7 +104,7 @@ class Reading:
         reached = (self.mark.source, self.mark.pieces)
         since = self._open_since()
         start = min(since.values(), default=reached)
-        waiting = 0
+        waiting = size = 0
         most = min(PIECE_ROWS, slice_lines)
         for number, source in enumerate(sources):
             if number < start[0]:
@@ -121,11 +122,12 @@ class Reading:
                 self.parts.append(lines)
                 self.places.append((number, piece))
                 waiting += len(lines)
+                size += lines.rows.nbytes
                 self.progress("reading spans", self.mark.lines + waiting, None)
-                if waiting >= slice_lines:
+                if waiting >= slice_lines or size >= SLICE_BYTES:
                     self._reach((number, piece + 1), before + _rejected(sources))
                     self._fold(waiting, last=False)
-                    waiting = 0
+                    waiting = size = 0
         self._reach((len(sources), 0), before + _rejected(sources))
         self._fold(waiting, last=True)
 

@@ -51,7 +51,7 @@ def _numbers(texts: pa.Array, secrets: Words, *, parents: bool = False) -> tuple
     """A number >= 0 for each text, -1 for null; and for parents, which are soft."""
     if pa.types.is_dictionary(texts.type):
         number, soft = _numbers(texts.dictionary, secrets, parents=parents)
-        places = texts.indices.fill_null(len(number)).to_numpy()
+        places = texts.indices.cast(pa.int32()).fill_null(len(number)).to_numpy()
         return np.append(number, -1)[places], np.append(soft, False)[places]
     offsets, data = _bytes_of(texts)
     number, soft = _number_texts(offsets, data, secrets, parents)

@@ -44,7 +44,7 @@ class Column:
             code = self._meant.setdefault(meaning, len(self._meant) + 1)
             self._codes[told[place]] = code
         codes = np.array([*(self._codes[value] for value in told), 0], np.int32)
-        indices = values.indices
+        indices = values.indices.cast(pa.int32())
         if indices.null_count:
             indices = indices.fill_null(len(told))
         if len(told) == 1 and not values.indices.null_count:
