@@ -135,17 +135,23 @@ def traces(effects: tuple[Action, ...]) -> tuple[Any, ...]:
 
 def contents(memory: Memory) -> tuple[Any, ...]:
     """All that is remembered, and in which order it would be forgotten."""
-    states = {name: list(held.values.items()) for name, held in memory.states.items()}
-    limits = {key: (c.interval, list(c.used.items()), c.rest) for key, c in memory.limits.items()}
-    return states, limits
+    # A policy's states and limits come in the order of its rules, which is not the same for all.
+    kept = {**{(n,): h for n, h in memory.states.items()}, **memory.limits}
+    return tuple(
+        list(part.items()) if isinstance(part, dict) else part
+        for one in sorted(kept, key=str)
+        for part in (getattr(kept[one], name) for name in kept[one].__slots__)
+    )
 
 
 def forget(memory: Memory) -> None:
+    """Begin anew; what is compiled holds on to the very same states and limits."""
     for held in memory.states.values():
         held.values.clear()
-    for counts in memory.limits.values():
-        counts.interval, counts.rest = -1, 0
-        counts.used.clear()
+    for limited in memory.limits.values():
+        fresh = type(limited)(limited.limit)
+        for name in limited.__slots__:
+            setattr(limited, name, getattr(fresh, name))
 
 
 def judged(name: str, streams: int) -> dict[str, Any]:

@@ -39,6 +39,7 @@ def streams(draw: st.DrawFn, policy: s.Policy) -> Stream:
         chain=coded(CHAINS),
         pattern=coded(["a", "b"], -1),
         attributes={f: coded(["a", "b", "m"], -1) for f in asked},
+        weight=draw(st.none() | st.just(np.arange(n) % 3 + 0.5)),
         size=np.array(draw(st.lists(st.integers(0, 3), min_size=n, max_size=n)), dtype=np.int64),
     )
 

@@ -4,18 +4,20 @@ import math
 
 import numpy as np
 
-from informer.core.types import Ints
+from informer.core.types import Floats, Ints
+from informer.outlines.loops import Buckets
 
 EIGHTHS = 8
 LEAST_NS = 1000
 FINE = 45  # bits of a double that are cut off: a cell of what is left is narrower than a bucket
 
 
-def bucket_of(duration_ns: Ints) -> Ints:
-    """The bucket of each duration; [n], int16."""
+def bucket_of(duration_ns: Ints) -> Buckets:
+    """The bucket of each duration; [n]."""
     told = np.maximum(duration_ns, LEAST_NS).astype(np.float64)
     cells = (told.view(np.int64) >> FINE) - _FIRST
-    return _LOW[cells] + (told >= _NEXT[cells])
+    found: Buckets = _LOW[cells] + (told >= _NEXT[cells])
+    return found
 
 
 def _bucket(duration_ns: float) -> int:
@@ -33,7 +35,7 @@ def _least(bucket: int) -> int:
     return high
 
 
-def _cells() -> tuple[int, "np.ndarray", "np.ndarray"]:
+def _cells() -> tuple[int, Buckets, Floats]:
     first = int(np.array([float(LEAST_NS)]).view(np.int64)[0] >> FINE)
     last = int(np.array([float(2**63)]).view(np.int64)[0] >> FINE)
     begins = (np.arange(first, last + 2, dtype=np.int64) << FINE).view(np.float64)

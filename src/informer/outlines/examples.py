@@ -84,7 +84,7 @@ class Examples:
         self._engine.run(KEEP.format(whole=self._whole))
         stands = np.repeat(chosen.place == 1, counts)
         of = pa.array(np.flatnonzero(stands))
-        links = link[places][stands].astype(np.int64)
+        links: Ints = link[places][stands].astype(np.int64)
         kept = [np.repeat(chosen.outline, counts)[stands], rows["trace_id"].take(of)]
         kept += [rows["span_id"].take(of), links, rows["start_ns"].take(of)]
         self._engine.append("named_lines", pa.table(kept, schema=KEPT_LINES), passing=True)

@@ -29,19 +29,19 @@ BUCKET_BITS = 9  # there are fewer than 512
 
 
 @compiled
-def slot_of(key: int, shift: int) -> int:
+def slot_of(key: int, shift: int) -> np.int64:
     """Where to begin to look for a key in a table of 2 ** (64 - shift) slots."""
     return np.int64((np.uint64(key) * SPREAD) >> np.uint64(shift))
 
 
 @compiled
-def find(key: int, keys: Ints, slots: Slots, shift: int) -> int:
+def find(key: int, keys: Ints, slots: Slots, shift: int) -> np.int64:
     """The slot in which the place of a key is, or would be: -1 is in a slot that is free."""
     slot = slot_of(key, shift)
     while slots[slot] >= 0 and keys[slots[slot]] != key:
         slot += 1
         if slot == len(slots):
-            slot = 0
+            slot = np.int64(0)
     return slot
 
 
@@ -183,7 +183,8 @@ def pairs_of(
 def _among(key: int, spans: Ints, slots: Slots, bits: int) -> int:
     """The first place of a span's id in its trace, -1 = it is not there."""
     if len(spans) > FEW:
-        return slots[find(key, spans, slots, 64 - bits)]
+        found: int = slots[find(key, spans, slots, 64 - bits)]
+        return found
     for p in range(len(spans)):
         if spans[p] == key:
             return p

@@ -10,7 +10,7 @@ import pyarrow as pa
 from informer.core.lines import Lines, plain_rows
 from informer.core.types import Bools, Ints
 from informer.outlines.buckets import bucket_of
-from informer.outlines.loops import Buckets, Small, by_trace, number_traces, place, placed
+from informer.outlines.loops import Buckets, Grouped, Small, by_trace, number_traces, place, placed
 
 ROOM = 2  # slots for each trace, when there are so many as one a FEW lines
 FEW = 4
@@ -40,13 +40,15 @@ class Slice:
         """How many lines of closed traces have each saying; [s]."""
         closed = np.repeat(self.closed, np.diff(self.begins))
         told = self.saying if closed.all() else self.saying[closed]
-        return np.bincount(told)
+        counts: Ints = np.bincount(told)
+        return counts
 
     def lines_of(self, traces: Ints) -> Ints:
         """The places of all lines of some traces, one trace after the other."""
         begins, counts = self.begins[traces], np.diff(self.begins)[traces]
-        within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-        return np.repeat(begins, counts) + within
+        within: Ints = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+        places: Ints = np.repeat(begins, counts) + within
+        return places
 
     def rows(self, places: Ints) -> pa.Table:
         """The rows of the lines at some places, as plain texts and numbers, in this order."""
@@ -73,7 +75,7 @@ class Slice:
 
     def open_since(self, places: Sequence[tuple[int, int]]) -> Ints:
         """The first of the parts' places that a line of each trace comes from; [t, 2]."""
-        since = np.full((len(self.traces), 2), -1, np.int32)
+        since = np.full((len(self.traces), 2), -1)
         bounds = self._bounds()
         for here, low, high in reversed(list(zip(places, bounds, bounds[1:], strict=False))):
             since[self.number[low:high]] = here
@@ -89,8 +91,16 @@ def sliced(parts: Sequence[Lines], close_ns: int) -> Slice:
     begins = np.zeros(len(traces) + 1, np.int64)
     begins[1:] = np.cumsum(np.bincount(number, minlength=len(traces)))
     closed = np.ones(len(traces), bool)
-    types = (np.int32, np.int64, np.int64, bool, np.int32, np.int64, np.int16)
-    grouped = tuple(np.empty(len(number), type) for type in types)
+    n = len(number)
+    grouped: Grouped = (
+        np.empty(n, np.int32),
+        np.empty(n, np.int64),
+        np.empty(n, np.int64),
+        np.empty(n, np.bool_),
+        np.empty(n, np.int32),
+        np.empty(n, np.int64),
+        np.empty(n, np.int16),
+    )
     at, begin = begins[:-1].copy(), 0
     for part in parts:
         start_ns = part.column("start_ns")

@@ -217,10 +217,15 @@ class Workspace:
         self.engine.append("incidents", table)
 
     def meet(self, name: str, key: str, rows: pa.Table) -> None:
-        """Remember rpcs or shapes that were met but not learned: accepting them needs them."""
+        """Remember rpcs or shapes that were met but not learned: accepting them needs them.
+
+        What was met before keeps the time at which it was met first.
+        """
         self.engine.append(f"met_{name}", TABLES[name].empty())
         self.engine.write("met_now", rows.select(TABLES[name].names))
         self.engine.run(
+            f"update met_now set first_seen_ns = least(met_now.first_seen_ns, m.first_seen_ns) "
+            f"from met_{name} as m where m.{key} = met_now.{key};"
             f"delete from met_{name} where {key} in (select {key} from met_now);"
             f"insert into met_{name} select * from met_now "
             f"where {key} not in (select {key} from {name});"

@@ -133,7 +133,7 @@ class Decider:
         def step(call: Call, headers: dict[str, str], effects: Effects) -> Decision | None:
             now_ns = call.time_ns
             asked = 1 if cost is None else cost(call, headers, now_ns, None)
-            known = asked if isinstance(asked, int | float) and asked > 0 else 0
+            known = asked * call.weight if isinstance(asked, int | float) and asked > 0 else 0
             if take(now_ns, key(call, headers, now_ns, None), known):
                 return None
             return _with(denied, effects)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from informer.core.types import Bools, Ints
+from informer.core.types import Bools, Floats, Ints
 from informer.policies.calls import Call, Reply
 from informer.policies.facts import (
     CHAIN,
@@ -52,6 +52,7 @@ class Stream:
     pattern: Coded | None = None
     attributes: Mapping[Attribute | Header, Coded] = field(default_factory=dict)
     size: Ints | None = None
+    weight: Floats | None = None  # None: each stands for itself
     status: Ints | None = None  # [c], of the reply; 0 = not known
     failed: Bools | None = None
     refused: Bools | None = None
@@ -78,6 +79,7 @@ class Stream:
             },
             size=int(self.size[i]) if self.size is not None else 0,
             trace_id=self.trace.at(i) or "",
+            weight=self.weight[i].item() if self.weight is not None else 1,
         )
 
     def reply(self, i: int) -> Reply:

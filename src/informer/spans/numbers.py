@@ -14,6 +14,7 @@ from informer.core.types import Bools, Ints
 
 Words: TypeAlias = npt.NDArray[np.uint64]
 Bytes: TypeAlias = npt.NDArray[np.uint8]
+Offsets: TypeAlias = npt.NDArray[np.int32]
 
 WORD = 8
 SECRETS = 66  # two for the length, and two for each eight bytes of the longest id
@@ -23,13 +24,12 @@ SOFT = ord("?")  # a parent that may be missing is told so by its first characte
 def numbered(rows: pa.Table, key: bytes) -> Lines:
     """The spans of a piece with numbers for their ids; `rows` has the columns of ROWS."""
     rows = rows.combine_chunks()
-    return Lines(rows, *id_numbers(*(_only(rows, name) for name in ROWS.names[:3]), key))
+    return Lines(rows, *id_numbers([_only(rows, name) for name in ROWS.names[:3]], key))
 
 
-def id_numbers(
-    trace: pa.Array, span: pa.Array, parent: pa.Array, key: bytes
-) -> tuple[Ints, Ints, Ints, Bools]:
-    """Numbers of ids, -1 for null; and which parents may well be missing. Each [n]."""
+def id_numbers(ids: Sequence[pa.Array], key: bytes) -> tuple[Ints, Ints, Ints, Bools]:
+    """Numbers of the ids of traces, spans and parents, -1 for null; which parents are soft. [n]."""
+    trace, span, parent = ids
     secrets = _secrets(key)
     of_trace, of_span = (_numbers(ids, secrets)[0] for ids in (trace, span))
     return of_trace, of_span, *_numbers(parent, secrets, parents=True)
@@ -86,7 +86,9 @@ def _last_word(data: Bytes, at: int, end: int) -> np.uint64:
 
 
 @compiled
-def _number_texts(offsets: Ints, data: Bytes, secrets: Words, parents: bool) -> tuple[Ints, Bools]:
+def _number_texts(
+    offsets: Offsets, data: Bytes, secrets: Words, parents: bool
+) -> tuple[Ints, Bools]:
     """Differences between texts are multiplied by secrets, word by word."""
     rows = len(offsets) - 1
     found, soft = np.empty(rows, np.int64), np.zeros(rows, np.bool_)
@@ -113,7 +115,7 @@ def _only(rows: pa.Table, name: str) -> pa.Array:
     return column.chunk(0) if column.num_chunks else pa.array([], column.type)
 
 
-def _bytes_of(texts: pa.Array) -> tuple[Ints, Bytes]:
+def _bytes_of(texts: pa.Array) -> tuple[Offsets, Bytes]:
     """Where texts begin and end, and their bytes."""
     texts = texts.cast(pa.string())
     _, offsets, data = texts.buffers()

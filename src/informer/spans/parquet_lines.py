@@ -107,7 +107,9 @@ class ParquetLines:
         self._groups = RowGroups(tuple(paths), needed, tuple(told), tuple(ids))
         self._meanings: list[Meanings | None] = [None] * len(said)
         self._meanings += [self._meaning_of(name) for name in meant]
-        self._forget()
+        self._tuples = self._no_tuples()
+        self._saying: Ints = np.empty(0, np.int64)
+        self._most = 0
 
     def lines(self, key: bytes, *, skip: int, most: int) -> Iterator[Lines]:
         """All spans, a piece at a time; see Source."""
@@ -119,8 +121,8 @@ class ParquetLines:
         """Pieces without their sayings: no engine is asked, so another thread may do it."""
         for table in self._groups.tables(most, skip):
             ids = [_short(self._column(table, n)) for n in IDS]
-            times = self._time(table, "start"), self._time(table, "duration")
-            yield ReadRows(table, ids, *times, *id_numbers(*ids, key))
+            start_ns, duration_ns = self._time(table, "start"), self._time(table, "duration")
+            yield ReadRows(table, ids, start_ns, duration_ns, *id_numbers(ids, key))
 
     def _lines(self, read: ReadRows, key: bytes) -> Lines:
         table, start_ns, duration_ns = read.table, read.start_ns, read.duration_ns
@@ -214,12 +216,15 @@ class ParquetLines:
         """Whether sayings were forgotten that are known here."""
         left = self._engine.query("select count(*) as n, max(saying) as most from sayings")
         here = len(np.unique(self._saying[self._saying >= 0]))
-        return here > left["n"][0].as_py() or self._most > (left["most"][0].as_py() or 0)
+        return bool(here > left["n"][0].as_py() or self._most > (left["most"][0].as_py() or 0))
 
     def _forget(self) -> None:
-        self._tuples = Tuples([Column(meanings) for meanings in self._meanings])
-        self._saying: Ints = np.empty(0, np.int64)
+        self._tuples = self._no_tuples()
+        self._saying = np.empty(0, np.int64)
         self._most = 0
+
+    def _no_tuples(self) -> Tuples:
+        return Tuples([Column(meanings) for meanings in self._meanings])
 
     def _time(self, table: pa.Table, time: str) -> Ints:
         """Nanoseconds, 0 where there are none or too many; [n]."""
@@ -227,7 +232,7 @@ class ParquetLines:
         if unit is None:
             return np.zeros(table.num_rows, np.int64)
         column = _one(table[self._columns[f"{time}_{unit}"]].combine_chunks())
-        told = column.cast(pa.int64()).fill_null(0).to_numpy()
+        told: Ints = column.cast(pa.int64()).fill_null(0).to_numpy()
         starts = unit == unit_of(self._columns, "start")
         factor = UNITS_NS[self._unit if starts else unit]
         if factor == 1:

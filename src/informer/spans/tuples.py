@@ -141,7 +141,7 @@ def _place(tuples: Small, known: int, slots: Small, bits: int) -> None:
 
 
 @compiled
-def _find(row: Small, tuples: Small, slots: Small, bits: int) -> int:
+def _find(row: Small, tuples: Small, slots: Small, bits: int) -> np.int64:
     """The slot in which the place of a row is, or would be."""
     mixed, spread = np.uint64(0), ODD
     for c in range(len(row)):

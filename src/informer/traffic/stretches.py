@@ -148,7 +148,7 @@ def _workloads(
 
 def _summed(place: Ints, values: pa.ChunkedArray, size: int) -> Floats:
     """Whole numbers added up; their sums are exact, far beyond any count."""
-    return np.bincount(place, values.to_numpy(), size)
+    return np.asarray(np.bincount(place, values.to_numpy(), size), np.float64)
 
 
 def _repeated(names: pa.Array, times: int) -> pa.Array:

@@ -16,6 +16,7 @@ PLACES = (
     ("now", "/", "Now", "n"),
     ("incidents", "/incidents", "Incidents", "i"),
     ("patterns", "/patterns", "Patterns", "p"),
+    ("explore", "/explore", "Explore", "e"),
 )  # page, address, name, the key that goes there after g
 TYPES = {"js": "text/javascript", "css": "text/css"}
 FILES = (

@@ -20,6 +20,7 @@ from informer.service.api.roles import ApiTokens
 from informer.service.console.assets import asset
 from informer.service.console.attempts import Attempts
 from informer.service.console.door import SIGN_IN, Door
+from informer.service.console.explore import explore_page
 from informer.service.console.incidents import incident_page, incidents_page, trace_part
 from informer.service.console.now import now_page
 from informer.service.console.patterns import pattern_page, patterns_page
@@ -59,6 +60,7 @@ def console_app(
             Route("/patterns/{id}/verdict", verdicts.answer(PATTERN), methods=["POST"]),
             Route("/patterns", patterns_page(desks)),
             Route("/patterns/{id}", pattern_page(desks, verdicts)),
+            Route("/explore", explore_page(desks)),
             Route("/pulse", desks.pulse.answer),
             Route("/static/{name}", asset),
             Route(SIGN_IN, signing_in.page, methods=["GET"]),

@@ -10,7 +10,7 @@ MOST = 100  # from all
 
 
 class Attempts:
-    """Counts tries in turns of a minute; what it keeps is bounded by MOST."""
+    """Counts tries that failed, in turns of a minute; what it keeps is bounded by MOST."""
 
     def __init__(self, clock_s: Callable[[], float] = time.monotonic) -> None:
         self._clock_s = clock_s
@@ -18,7 +18,7 @@ class Attempts:
         self._from: Counter[str] = Counter()
 
     def wait_s(self, address: str) -> int:
-        """Count a try; 0 where it may go on, else the seconds until another may."""
+        """0 where somebody may try, else the seconds until they may."""
         now_s = self._clock_s()
         turn = int(now_s // EACH_S)
         if turn != self._turn:
@@ -26,5 +26,8 @@ class Attempts:
             self._from.clear()
         if self._from[address] >= MOST_FROM_ONE or self._from.total() >= MOST:
             return max(1, round((turn + 1) * EACH_S - now_s))
-        self._from[address] += 1
         return 0
+
+    def failed(self, address: str) -> None:
+        """Count a try."""
+        self._from[address] += 1

@@ -25,13 +25,15 @@ class SigningIn:
         """POST /sign-in."""
         given = form_of(request)
         place = _inside(given.get("next", ""))
-        wait_s = self._attempts.wait_s(request.client.host if request.client else "")
+        address = request.client.host if request.client else ""
+        wait_s = self._attempts.wait_s(address)
         if wait_s:
             answer = _asking(place, f"Too many tries. Wait {wait_s} seconds.", 429)
             answer.headers["Retry-After"] = str(wait_s)
             return answer
         holder = self._tokens.holder(BEARER + given.get("token", ""))
         if holder is None:
+            self._attempts.failed(address)
             return _asking(
                 place, "Nobody has this token. Is it complete, and for this server?", 403
             )

@@ -124,7 +124,7 @@
   }
 
   function range(way) {
-    const links = [...document.querySelectorAll(".ranges a")];
+    const links = [...document.querySelectorAll(".ranges[aria-label='Range'] a")];
     const now = links.findIndex((link) => link.getAttribute("aria-current"));
     const next = links[(now < 0 ? RANGES.indexOf("24h") : now) + way];
     if (next) next.click();
