@@ -27,13 +27,13 @@ from typing import Any
 import grpc
 
 from informer.policies.calls import Call
-from informer.policies.decider import Decider
 from informer.policies.grpc.aio_client import AioGuardedChannel
 from informer.policies.grpc.aio_server import AioPolicyInterceptor
 from informer.policies.grpc.client import GuardedChannel
 from informer.policies.grpc.guard import Guard
 from informer.policies.grpc.server import PolicyInterceptor
 from informer.policies.interpret import decide
+from informer.policies.lookup import PolicyLookup
 from informer.policies.memory import Memory
 from informer.policies.parse import parse
 from informer.policies.syntax import Policy
@@ -47,30 +47,39 @@ ALONE = (("grpc.use_local_subchannel_pool", 1),)  # no connection is shared
 MESSAGE = b"x" * 100
 KEY = b"a key for measuring, 32 bytes ok"
 METHOD = "/shop.Cart/Get"
-Rule = tuple[str, str, str]
+Rule = tuple[str, str, str, str]  # caller, callee, method, tier: a header, * = any
+TIERS = ("gold", "silver")
 
 
-def rules_of(count: int) -> list[Rule]:
-    """Callers, callees and methods that are allowed; the one that is called stands last."""
-    made = [(f"s{i % 20}", f"s{i // 20}", f"shop.S{i}/Get") for i in range(count - 1)]
-    return [*made, ("web", "cart", METHOD[1:])]
+def rules_of(headers: bool) -> list[Rule]:
+    """What is allowed; where headers count, half of the rules want one."""
+    return [
+        (
+            f"s{i % 20}",
+            f"s{i // 20}",
+            f"shop.S{i}/Get",
+            TIERS[i // 2 % 2] if headers and i % 2 else "*",
+        )
+        for i in range(RULES)
+    ]
 
 
 def policy_of(rules: list[Rule]) -> Policy:
     """A rule for each, and a default that denies."""
     texts = [
-        f'rule r{i} {{ when caller = "{a}" and callee = "{b}" and method = "{m}" allow }}'
-        for i, (a, b, m) in enumerate(rules)
+        f'rule r{i} {{ when caller = "{a}" and callee = "{b}" and method = "{m}"'
+        + ("" if tier == "*" else f' and header("x-tier") = "{tier}"')
+        + " allow }"
+        for i, (a, b, m, tier) in enumerate(rules)
     ]
     return parse("\n".join(["rules 1", *texts, "default deny 403"]))
 
 
 def guard(rules: int, service: str) -> Guard:
     # All rules are asked of both sides: none is about another service alone.
-    made = [("web", "cart", f"shop.C{i}/Get") for i in range(rules - 1)]
-    return Guard(
-        policy_of([*made, ("web", "cart", METHOD[1:])]), service, mode="enforce", keys=(KEY,)
-    )
+    made = [("web", "cart", f"shop.C{i}/Get", "*") for i in range(rules - 1)]
+    policy = policy_of([*made, ("web", "cart", METHOD[1:], "*")])
+    return Guard(policy, service, mode="enforce", keys=(KEY,))
 
 
 def handlers(get: Callable[..., Any]) -> grpc.GenericRpcHandler:
@@ -191,17 +200,23 @@ async def serve_on_asyncio(names: list[str]) -> None:
         await server.stop(None)
 
 
-def decisions(python: Path) -> dict[str, float]:
+def decisions(python: Path, headers: bool) -> dict[str, float]:
     """Median microseconds of a decision among 200 rules, ours and theirs; all decide alike."""
-    random, rules = Random(8), rules_of(RULES)
+    random, rules = Random(8), rules_of(headers)
     calls = [
-        random.choice(rules)
-        if random.random() < 0.8
-        else (random.choice(rules)[0], random.choice(rules)[1], random.choice(rules)[2])
+        (
+            *(
+                random.choice(rules)[:3]
+                if random.random() < 0.8
+                else tuple(random.choice(rules)[i] for i in range(3))
+            ),
+            random.choice(TIERS),
+        )
         for _ in range(DECISIONS)
     ]
     policy = policy_of(rules)
-    decider, memory, ours = Decider(policy), Memory(policy), [Call(0, *call) for call in calls]
+    lookup, memory = PolicyLookup(policy), Memory(policy)
+    ours = [Call(0, *names, headers={"x-tier": tier}) for *names, tier in calls]
 
     def timed(verdict: Callable[[Call], str]) -> tuple[float, list[bool]]:
         start = time.perf_counter()
@@ -224,7 +239,7 @@ def decisions(python: Path) -> dict[str, float]:
         truth = timed(lambda call: decide(policy, memory, call).verdict)[1]
         for _ in range(ROUNDS):
             for name, (seconds, found) in {
-                "ours": timed(lambda call: decider.decide(call).verdict),
+                "ours": timed(lambda call: lookup.decide(call).verdict),
                 "reference": timed(lambda call: decide(policy, memory, call).verdict),
                 "cedarpy": asked("cedarpy"),
                 "casbin": asked("casbin"),
@@ -256,7 +271,8 @@ def main() -> None:
         results = {
             "threads_us": paired("threads", calls),
             "asyncio_us": paired("asyncio", calls),
-            "decision_us": decisions(python),
+            "decision_by_names_us": decisions(python, headers=False),
+            "decision_by_names_and_a_header_us": decisions(python, headers=True),
         }
     for what, row in results.items():
         print(what, *(f"{name} {value}" for name, value in row.items()), sep="  ")

@@ -149,7 +149,7 @@ def answering() -> Iterator[int]:
             self.send_header("content-length", "0")
             self.end_headers()
 
-        do_POST = do_PUT = do_DELETE = do_GET  # noqa: N815
+        do_POST = do_PUT = do_DELETE = do_PATCH = do_GET  # noqa: N815
 
         def log_message(self, format: str, *args: object) -> None:
             """Envoy tells."""

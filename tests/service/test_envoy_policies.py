@@ -9,11 +9,16 @@ from pathlib import Path
 import grpc
 import pytest
 import yaml
+from hypothesis import HealthCheck, given, settings
 
+import target_readers as read
 from certificates import make_certificates, make_identity
 from exported_envoy import CALLER, Guarded, compiled, exported
+from informer.policies.syntax import Policy
 from informer.policies.targets.workloads import Workloads
+from informer.policies.write import write
 from real_parts import needed
+from target_policies import HEADERS, IDENTITIES, PATHS, PLACES, policies
 
 SHOP = """
 rules 1
@@ -294,6 +299,22 @@ def test_names_that_attack_the_configuration_are_only_names(tmp_path: Path) -> N
         assert call("yes", "/q.json", caller="1000.0") == 403
         assert call("\u202e", "/any", caller="\"}'") == 200
         assert call.lines()[0]["callee"] == name
+
+
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(policy=policies())
+def test_envoy_reads_what_is_exported_as_the_tests_do(
+    policy: Policy, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    config = compiled(write(policy), PLACES)
+    with exported(tmp_path_factory.mktemp("any"), write(policy), workloads=PLACES) as call:
+        for callee in call.ports:
+            for caller in IDENTITIES:
+                for number, (verb, path) in enumerate(PATHS):
+                    headers = HEADERS[number % len(HEADERS)]
+                    request = read.Request(caller, callee, verb, path, headers)
+                    expected = 200 if read.envoy_passes(config, request, CALLER) else 403
+                    assert call(callee, path, verb, caller=caller, headers=headers) == expected
 
 
 @pytest.mark.parametrize("shadow", [False, True])
