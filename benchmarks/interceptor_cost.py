@@ -27,13 +27,13 @@ from typing import Any
 import grpc
 
 from informer.policies.calls import Call
-from informer.policies.decider import Decider
 from informer.policies.grpc.aio_client import AioGuardedChannel
 from informer.policies.grpc.aio_server import AioPolicyInterceptor
 from informer.policies.grpc.client import GuardedChannel
 from informer.policies.grpc.guard import Guard
 from informer.policies.grpc.server import PolicyInterceptor
 from informer.policies.interpret import decide
+from informer.policies.lookup import PolicyLookup
 from informer.policies.memory import Memory
 from informer.policies.parse import parse
 from informer.policies.syntax import Policy
@@ -215,7 +215,7 @@ def decisions(python: Path, headers: bool) -> dict[str, float]:
         for _ in range(DECISIONS)
     ]
     policy = policy_of(rules)
-    decider, memory = Decider(policy), Memory(policy)
+    lookup, memory = PolicyLookup(policy), Memory(policy)
     ours = [Call(0, *names, headers={"x-tier": tier}) for *names, tier in calls]
 
     def timed(verdict: Callable[[Call], str]) -> tuple[float, list[bool]]:
@@ -239,7 +239,7 @@ def decisions(python: Path, headers: bool) -> dict[str, float]:
         truth = timed(lambda call: decide(policy, memory, call).verdict)[1]
         for _ in range(ROUNDS):
             for name, (seconds, found) in {
-                "ours": timed(lambda call: decider.decide(call).verdict),
+                "ours": timed(lambda call: lookup.decide(call).verdict),
                 "reference": timed(lambda call: decide(policy, memory, call).verdict),
                 "cedarpy": asked("cedarpy"),
                 "casbin": asked("casbin"),

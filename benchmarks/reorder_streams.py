@@ -24,8 +24,8 @@ from random import Random
 from typing import Any
 
 from informer.policies.calls import ALLOW, Decision
-from informer.policies.decider import Decider
 from informer.policies.interpret import decide, on_reply
+from informer.policies.lookup import PolicyLookup
 from informer.policies.memory import Memory
 from informer.policies.order.prove import may_swap
 from informer.policies.parse import parse
@@ -84,7 +84,7 @@ def told_apart(
 ) -> tuple[list[int], Counter[str]]:
     """For each order the streams that end otherwise; and how the calls as written ended."""
     random, pools = Random(seed), pools_of(policy)
-    deciders = [Decider(reordered(policy, order)) for order in orders]
+    lookups = [PolicyLookup(reordered(policy, order)) for order in orders]
     differ, verdicts = [0] * len(orders), Counter[str]()
     sessions = [list(stream(pools, random, SESSION)) for _ in range(min(SESSIONS, streams))]
     for _ in range(streams):
@@ -100,16 +100,16 @@ def told_apart(
             after = on_reply(policy, memory, call, reply) if allowed else ()
             truth.append((seen(decision), traces(after)))
         remembered = contents(memory)
-        for i, decider in enumerate(deciders):
-            forget(decider.memory)
+        for i, lookup in enumerate(lookups):
+            forget(lookup.memory)
             for (call, reply), expected in zip(calls, truth, strict=True):
-                decision = decider.decide(call)
-                after = decider.on_reply(call, reply) if decision.verdict == ALLOW else ()
+                decision = lookup.decide(call)
+                after = lookup.on_reply(call, reply) if decision.verdict == ALLOW else ()
                 if (seen(decision), traces(after)) != expected:
                     differ[i] += 1
                     break
             else:
-                differ[i] += contents(decider.memory) != remembered
+                differ[i] += contents(lookup.memory) != remembered
     return differ, verdicts
 
 

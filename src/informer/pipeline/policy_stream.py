@@ -45,7 +45,9 @@ def needs_parents(policy: Policy) -> bool:
 
 
 def stream_of(engine: Engine, policy: Policy) -> tuple[Stream, int]:
-    """All calls whose two sides are known, in order of time; and how many others there are.
+    """Calls whose two sides are known, in order of time; and how many others there are.
+
+    Others are too where rules ask for chains and a call lies deeper in its own than these see.
 
     Reads `calls`, and as the policy asks `call_parents`, `spans`, `chains` and `members`.
     """

@@ -25,7 +25,7 @@ from informer.policies.facts import (
 from informer.policies.memory import hour_of, weekday_of
 from informer.policies.syntax import Attribute, Header
 
-MOST_CHAIN = 64  # rpcs of a chain that rules see: the entry and those nearest to the call
+MOST_CHAIN = 64  # calls above a call; deeper ones are not judged
 
 
 @dataclass(frozen=True, slots=True)

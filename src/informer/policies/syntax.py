@@ -16,7 +16,6 @@ MOST_CHARACTERS = 2_000  # of one text
 MOST_NUMBER = 10**15
 MOST_KEYS = 1_000_000  # that one state or limit may keep apart
 DEFAULT_KEYS = 10_000
-NO_STATUS = 0
 
 
 @dataclass(frozen=True, slots=True)

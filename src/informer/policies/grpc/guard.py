@@ -152,13 +152,13 @@ class Guard:
 
     def replied(self, passage: Passage, code: int) -> None:
         """Tell the rules on reply how a call that was let through ended."""
-        call, decider = passage.call, passage.decider
-        if call is None or decider is None:
+        call, lookup = passage.call, passage.lookup
+        if call is None or lookup is None:
             return
         reply = reply_of(code, max(self._clock_ns() - call.time_ns, 0))
         try:
             with self._lock:
-                effects = decider.on_reply(call, reply)
+                effects = lookup.on_reply(call, reply)
                 for effect in effects:
                     if isinstance(effect, Count):
                         self._metrics[effect.metric] += 1
@@ -217,9 +217,9 @@ class Guard:
         now_ns: int,
     ) -> tuple[str, str] | None:
         """Ask the rules; gives the verdict when all calls of this kind get the same."""
-        decider = installed.decider
+        lookup = installed.lookup
         with self._lock:
-            rest = decider.rules_for(caller, callee, method)
+            rest = lookup.rules_for(caller, callee, method)
             if isinstance(rest, Decision) and not installed.on_reply:
                 decision = rest
             else:
@@ -234,9 +234,9 @@ class Guard:
                     size=size() if installed.size else 0,
                     trace_id=trace_id_of(passage.metadata) if installed.trace else "",
                 )
-                decision = rest if isinstance(rest, Decision) else decider.ask(rest, call)
+                decision = rest if isinstance(rest, Decision) else lookup.ask(rest, call)
                 if installed.on_reply:
-                    passage.call, passage.decider = call, decider
+                    passage.call, passage.lookup = call, lookup
             verdict = (decision.rule, "limit" if decision.limited else decision.verdict)
             self._verdicts[verdict] += 1
         if decision.effects:

@@ -4,8 +4,8 @@ import logging
 from dataclasses import dataclass
 
 from informer.core.errors import InformerError
-from informer.policies.decider import Decider
 from informer.policies.grpc.fit import rules_about, weakened
+from informer.policies.lookup import PolicyLookup
 from informer.policies.syntax import ChainHas, Chance, Deny, Field, Header, Policy
 from informer.policies.walk import walk
 
@@ -18,8 +18,7 @@ logger = logging.getLogger("informer.policy")
 class Installed:
     """A policy, ready, with what its rules look at."""
 
-    policy: Policy
-    decider: Decider
+    lookup: PolicyLookup
     mode: str
     headers: bool
     size: bool
@@ -45,8 +44,7 @@ def ready(policy: Policy, service: str, mode: str, *, believes: bool) -> Install
             "rules ask for the chain, which comes in metadata: give keys, or trust_unsigned"
         )
     return Installed(
-        own,
-        Decider(own),
+        PolicyLookup(own),
         mode,
         headers=any(isinstance(node, Header) for node in nodes),
         size=any(node == Field("size") for node in nodes),

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from informer.policies.calls import Call
-from informer.policies.decider import Decider
 from informer.policies.grpc.installed import Installed
+from informer.policies.lookup import PolicyLookup
 
 
 @dataclass(slots=True)
@@ -19,7 +19,7 @@ class Passage:
     delay_s: float = 0
     timeout_s: float | None = None
     call: Call | None = None  # where rules on reply want to know
-    decider: Decider | None = None  # that judged it, and is told of the reply
+    lookup: PolicyLookup | None = None  # that judged it, and is told of the reply
 
 
 @dataclass(frozen=True, slots=True)

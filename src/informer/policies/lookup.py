@@ -30,12 +30,11 @@ Step = Callable[[Call, dict[str, str], Effects], Decision | None]
 Rest = tuple[tuple[Test | None, tuple[Step, ...]], ...]
 
 
-class Decider:
+class PolicyLookup:
     """A policy made ready, with its memory. Not for two threads at a time."""
 
-    def __init__(self, policy: Policy, memory: Memory | None = None) -> None:
-        self.policy = policy
-        self.memory = Memory(policy) if memory is None else memory
+    def __init__(self, policy: Policy) -> None:
+        self.memory = Memory(policy)
         self._rules = [(rule, keys_of(rule)) for rule in policy.rules if not rule.on_reply]
         self._steps = {rule.name: self._steps_of(rule) for rule, _ in self._rules}
         self._gathered: dict[tuple[str, str, str], Decision | Rest] = {}
