@@ -30,6 +30,7 @@ _TYPES = {
     pa.string(): "String",
     pa.int64(): "Int64",
     pa.int32(): "Int32",
+    pa.int16(): "Int16",
     pa.float64(): "Float64",
     pa.bool_(): "Bool",
 }

@@ -18,7 +18,13 @@ Dialect: TypeAlias = Literal["spark", "clickhouse"]
 Deed: TypeAlias = Literal["select", "table", "view", "insert", "keep", "drop", "rename"]
 Rewrite: TypeAlias = Callable[[exp.Expr], exp.Expr]
 
-_PLAIN_TYPES = {"bigint": "int64", "integer": "int32", "varchar": "string", "boolean": "bool"}
+_PLAIN_TYPES = {
+    "bigint": "int64",
+    "integer": "int32",
+    "smallint": "int16",
+    "varchar": "string",
+    "boolean": "bool",
+}
 
 
 @dataclass(frozen=True, slots=True)
