@@ -1,7 +1,8 @@
 """A workspace as one month of a large system leaves it, made by SQL instead of watched.
 
 Every pattern is a chain of ten rpcs of its own. Traffic follows a day with noise; expectations are
-the day without it. Everything is drawn by hashes: the same numbers each time.
+the day without it. The first day is drawn by hashes, the same numbers each time; the others repeat
+it, for making each would take longer than measuring them.
 """
 
 from itertools import pairwise
@@ -14,7 +15,7 @@ from informer.core.tables import TABLES
 from informer.core.types import NS_PER_S, Json, PatternGraph, Series
 from informer.forecasts.seasonal import Seasonal
 from informer.forecasts.store import save_model
-from informer.pipeline.hours import roll_up
+from informer.pipeline.hours import NOTE, roll_up
 from informer.pipeline.workspace import Workspace
 
 RPCS, STEP_S, DAY_STEPS = 10, 60, 1_440
@@ -45,6 +46,17 @@ select $run as run_id, pattern_id, rpc_id, 'calls' as signal, step_start_ns,
     step_start_ns - 1 as made_at_ns, round(rate * wave, 2) as expected, 0.05 as spread
 from ({cells})
 """
+# A day as the first one was.
+REPEATED = """
+insert into {table} by name
+select t.* replace ({times}) from {table} as t where t.{time} < $first_until
+"""
+REPEATS = {
+    "traffic": ("step_start_ns",),
+    "forecasts": ("step_start_ns", "made_at_ns"),
+    "steps": ("step_start_ns",),
+    "hours": ("hour_start_ns",),
+}  # table, and its columns of time
 
 
 def make(folder: Path, patterns: int, days: int) -> Workspace:
@@ -57,21 +69,39 @@ def make(folder: Path, patterns: int, days: int) -> Workspace:
     _save_models(home, patterns)
     cells = CELL.format(wave=WAVE)
     given = {"start": START_NS, "step_ns": STEP_NS, "patterns": patterns}
-    for day in range(days):
-        bounds = {"first": day * DAY_STEPS, "last": (day + 1) * DAY_STEPS}
-        home.engine.run(TRAFFIC.format(cells=cells), **given, **bounds)
-        home.engine.run(FORECASTS.format(cells=cells), run=RUN, **given, **bounds)
-        print(f"\rday {day + 1} of {days}", end="", flush=True)
-    print()
+    bounds = {"first": 0, "last": DAY_STEPS}
+    home.engine.run(TRAFFIC.format(cells=cells), **given, **bounds)
+    home.engine.run(FORECASTS.format(cells=cells), run=RUN, **given, **bounds)
     home.engine.run(
         "insert into steps select $start + s::bigint * $step_ns, true from range($n) as t(s)",
         start=START_NS,
         step_ns=STEP_NS,
-        n=days * DAY_STEPS,
+        n=DAY_STEPS,
     )
     while roll_up(home):
         pass
+    # In the order of the first day: rows lie by time, as a service that runs writes them.
+    home.engine.run("set preserve_insertion_order = true")
+    for day in range(1, days):
+        _repeat(home, day)
+        print(f"\rday {day + 1} of {days}", end="", flush=True)
+    print()
+    home.put(NOTE, {"until_ns": START_NS + days * DAY_STEPS * STEP_NS})
     return home
+
+
+def _repeat(home: Workspace, day: int) -> None:
+    """The first day once more, so many days later."""
+    for table, columns in REPEATS.items():
+        home.engine.run(
+            REPEATED.format(
+                table=table,
+                time=columns[0],
+                times=", ".join(f"t.{column} + $later as {column}" for column in columns),
+            ),
+            first_until=START_NS + DAY_STEPS * STEP_NS,
+            later=day * DAY_STEPS * STEP_NS,
+        )
 
 
 def _learned(patterns: int, days: int) -> dict[str, list[Json]]:

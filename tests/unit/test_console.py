@@ -218,6 +218,25 @@ def test_a_long_range_is_read_hour_by_hour_as_steps_on_average(home: Workspace) 
     assert curve.high[0] == pytest.approx(2 + 2.58 * 2)
 
 
+@pytest.mark.parametrize("signal", ["calls", "failures", "latency"])
+def test_the_last_hour_is_drawn_before_it_is_rolled_up_as_it_will_be(
+    home: Workspace, signal: str
+) -> None:
+    def drawn_by_hour() -> Curve:
+        first, last = START_NS, START_NS + 48 * HOUR_NS
+        return curves(home, [("p1", "r1")], first, last, signal, by_hour=True)[0]
+
+    while roll_up(home):
+        pass
+    whole = drawn_by_hour()
+    forget_hours(home, START_NS + 47 * HOUR_NS)
+    assert rolled_until_ns(home) == START_NS + 47 * HOUR_NS
+    before = drawn_by_hour()
+    assert len(before.starts_ns) == 48
+    for name in ("starts_ns", "observed", "expected", "low", "high"):
+        assert getattr(before, name) == pytest.approx(getattr(whole, name), nan_ok=True), name
+
+
 def test_hours_are_rolled_up_some_at_a_time_and_only_when_they_are_over(home: Workspace) -> None:
     assert roll_up(home)
     assert rolled_until_ns(home) == START_NS + 6 * HOUR_NS

@@ -1,7 +1,7 @@
 """Curves to look at: what was seen of some rpcs and what was expected, thin enough to draw.
 
 A short range is read step by step. A long one is read from `hours`, where every hour of a cell is
-one row, so that no page reads the cells of a month.
+one row, so that no page reads the cells of a month; the hour that goes on is read from its steps.
 """
 
 from collections.abc import Sequence
@@ -18,6 +18,7 @@ from informer.pipeline.usual import usual
 from informer.pipeline.workspace import Workspace
 
 MOST_STEPS = 1_500  # more of them are read as hours
+MOST_HOURS_BY_STEP = 2  # at the end of a range of hours, where they wait to be rolled up
 CELLS = "select unnest($patterns) as pattern_id, unnest($rpcs) as rpc_id, unnest($places) as place"
 OF_CELLS = """
 with cells as ({cells})
@@ -138,13 +139,17 @@ def _by_hour(
     signal: str,
     step_ns: int,
 ) -> list[Curve]:
-    """A step of every hour, on average; the hours that were rolled up."""
+    """A step of every hour, on average."""
     first, last = from_ns - from_ns % HOUR_NS, min(until_ns, rolled_until_ns(home))
     starts = np.arange(first, max(last, first), HOUR_NS, dtype=np.int64)
     places = _Places(home, cells, starts, time="hour_start_ns", length_ns=HOUR_NS)
     column = {"latency": "latency_mean_ms"}.get(signal, f"{signal} / steps")
     columns = (column, "calls / steps", "expected / steps", "variance / steps")
-    observed, calls, expected, variance = places.read("hours", columns)
+    waiting, means = _waiting(home, cells, max(first, last), until_ns, signal)
+    starts = np.concatenate([starts, waiting])
+    observed, calls, expected, variance = np.concatenate(
+        [places.read("hours", columns), means], axis=2
+    )
     low, high = band(expected, variance)
     if signal != "calls":
         expected, low, high = _usual(home, cells, signal, calls)
@@ -160,6 +165,37 @@ def _by_hour(
         )
         for i, cell in enumerate(cells)
     ]
+
+
+def _waiting(
+    home: Workspace, cells: Sequence[Cell], from_ns: int, until_ns: int, signal: str
+) -> tuple[Ints, Floats]:
+    """The last hours, which are not rolled up yet, as `hours` will have them.
+
+    Their starts, [t], and per step on average what was observed, calls, what was expected, and its
+    variance, [4, cell, t]. Nothing of them where more wait than are quickly read.
+    """
+    steps = home.engine.query(
+        "select step_start_ns from steps where seen and step_start_ns >= $from_ns "
+        "and step_start_ns < $until_ns order by 1",
+        from_ns=from_ns,
+        until_ns=until_ns,
+    )["step_start_ns"].to_numpy()
+    hours, firsts = np.unique(steps - steps % HOUR_NS, return_index=True)
+    if not 0 < len(hours) <= MOST_HOURS_BY_STEP:
+        return np.zeros(0, dtype=np.int64), np.zeros((4, len(cells), 0))
+    places = _Places(home, cells, steps)
+    observed, calls = places.read("traffic", (SIGNALS[signal], "calls"))
+    expected, spread = places.read("forecasts", ("expected", "spread"), "and signal = 'calls'")
+    values = np.stack([observed, calls, expected, expected + spread * expected**2])
+    known = ~np.isnan(values)
+    sums = np.add.reduceat(np.where(known, values, 0.0), firsts, axis=2)
+    count = np.add.reduceat(known, firsts, axis=2, dtype=np.float64)
+    # No row is no call, but of latency and of what was expected it is nothing.
+    whole = np.diff([*firsts, len(steps)]).astype(np.float64)
+    count[2:] = np.where(count[2:] > 0, whole, 0.0)
+    count[1 if signal == "latency" else slice(2)] = whole
+    return hours, np.divide(sums, count, out=np.full_like(sums, np.nan), where=count > 0)
 
 
 def _usual(

@@ -17,6 +17,7 @@ from informer.service.console.visit import Desks, Range, shown
 from informer.web.cards import Chart
 
 INCIDENTS, PATTERNS = 8, 12
+MOST_STEPS = 720  # of so many patterns: more take long to read, and small charts cannot show them
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,8 @@ def _filled(desks: Desks, home: Workspace, over: Range) -> Json:
     seen = glance(home, over.from_ns, over.until_ns, incidents=INCIDENTS, patterns=PATTERNS)
     step_ns = step_ns_of(home)
     cells = [(p["pattern_id"], p["entry_rpc_id"]) for p in seen.busiest]
-    found = curves(home, cells, over.from_ns, over.until_ns)
+    is_long = (over.until_ns - over.from_ns) // step_ns > MOST_STEPS
+    found = curves(home, cells, over.from_ns, over.until_ns, by_hour=is_long)
     charts = Charts(rpcs_named(home, [rpc_id for _, rpc_id in cells]), over, points=240)
     scores = desks.parts.loop.figures.scores
     drawn = [
