@@ -2,7 +2,7 @@
 
 usage: reading_formats.py [--spans N] [--rounds N] [--only NAME]... [--profile] [--no-keep]
 
-Writes N spans (400,000) of the simulated shop in every format, as large as real ones: OTLP spans
+Writes N spans (200,000) of the simulated shop in every format, as large as real ones: OTLP spans
 have some nine attributes, of which three differ from span to span. Then measures in processes of
 their own, N rounds (3), the median of each:
 
@@ -13,8 +13,8 @@ their own, N rounds (3), the median of each:
 - learned: all of `learn` before patterns are looked for, the fold of traces included.
 
 Rates are spans per second of processor time over all threads, and for `staged` and `learned` also
-by the clock. Prints a table and writes results/reading_formats.json; --profile prints where the
-reader spends its time instead.
+by the clock. Prints a row for every format and keeps it in results/reading_formats.json; --profile
+prints where the reader spends its time instead.
 """
 
 import argparse
@@ -53,13 +53,12 @@ RESULTS = Path(__file__).parent / "results" / "reading_formats.json"
 def main() -> None:
     """Write, measure, print and keep."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--spans", type=int, default=400_000)
+    parser.add_argument("--spans", type=int, default=200_000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", action="append", default=[])
     parser.add_argument("--profile", action="store_true")
     parser.add_argument("--no-keep", action="store_true")
     given = parser.parse_args()
-    rows = []
     for name, (file, write) in WRITERS.items():
         if given.only and name not in given.only:
             continue
@@ -69,11 +68,18 @@ def main() -> None:
             if given.profile:
                 _profiled(path)
                 continue
-            rows.append({"format": name, **measured(path, given.rounds)})
-        print(json.dumps(rows[-1]), flush=True)
-    if not given.no_keep and not given.profile and not given.only:
-        told = {"commit": commit_here(), "cpus": os.cpu_count(), "results": rows}
-        write_whole(RESULTS, json.dumps(told, indent=1) + "\n")
+            row = {"format": name, **measured(path, given.rounds)}
+        print(json.dumps(row), flush=True)
+        if not given.no_keep:
+            _keep({**row, "commit": commit_here()})
+
+
+def _keep(row: Json) -> None:
+    """In place of an earlier row of this format."""
+    rows: list[Json] = json.loads(RESULTS.read_text())["results"] if RESULTS.exists() else []
+    rows = [*(r for r in rows if r["format"] != row["format"]), row]
+    rows.sort(key=lambda r: list(WRITERS).index(r["format"]))
+    write_whole(RESULTS, json.dumps({"results": rows}, indent=1) + "\n")
 
 
 def measured(path: Path, rounds: int) -> Json:
@@ -85,6 +91,7 @@ def measured(path: Path, rounds: int) -> Json:
             took.setdefault(task.__name__.lstrip("_"), []).append(_alone(task, path))
     spans = took["staged"][0][0]
     row: Json = {"spans": spans, "bytes_per_span": round(path.stat().st_size / spans)}
+    row |= {"cpus": os.cpu_count(), "load_after": round(os.getloadavg()[0], 1)}
     for name, all_took in took.items():
         row[f"{name}_per_cpu_s"] = round(spans / median(cpu for _, cpu, _ in all_took))
         if name in ("staged", "learned"):
