@@ -1,21 +1,24 @@
 """How many lines a second does Informer read, from Parquet to shapes, patterns and traffic?
 
-usage: lines_per_second.py [--lines N]... [--seed S] [--stages] [--no-keep]
+usage: lines_per_second.py [--lines N]... [--seed S] [--runs R] [--no-peers] [--stages] [--no-keep]
 
 Writes N simulated lines of the `paper` scenario (1,200 services, as many lines a second as 7
 billion in two weeks), then measures, each in a process of its own: the floor (DuckDB scans the
-columns that phase 1 needs), phase 1, a group-by of the traces in Polars (when it is installed) and
-the same in pandas on a slice. The peers' job is smaller than phase 1: no parents, no shapes, no
-patterns, no traffic. `--stages` prints where phase 1 spends its time. Every size goes
-into results/lines_per_second.json unless --no-keep.
+columns that phase 1 needs) and phase 1, R times in turn, of which the medians are told; and the
+peers (Polars, PySpark on two cores, pandas), which do its counting part: see peers/counting.py.
+Polars and PySpark get at most 20 M lines, pandas 2 M; INFORMER_PEERS names a Python that has
+what this one lacks. `--stages` prints where phase 1 spends its time. Every size goes into
+results/lines_per_second.json unless --no-keep.
 """
 
 import argparse
-import importlib.util
 import json
 import multiprocessing as mp
 import os
 import resource
+import statistics
+import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -44,7 +47,8 @@ from quality.kept import commit_here, write_whole
 
 RESULTS = Path(__file__).parent / "results" / "lines_per_second.json"
 PAPER_LINES = 7_000_000_000
-SLICE_LINES = 2_000_000  # pandas needs all of its input in memory
+PEER_LINES = {"polars": 20_000_000, "pyspark": 20_000_000, "pandas": 2_000_000}
+PEER_S = 1_800  # and no longer
 FROM_NS = 1_790_000_000_000_000_000 // (86_400 * 10**9) * (86_400 * 10**9)
 TEXTS = ("trace_id", "span_id", "parent_span_id", "service", "operation", "kind", "peer")
 NUMBERS = ("start_ns", "duration_ns", "failed", "weight")
@@ -65,13 +69,21 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--lines", action="append", type=int, default=[])
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--runs", type=int, default=1)
+    parser.add_argument("--no-peers", action="store_true")
     parser.add_argument("--stages", action="store_true")
     parser.add_argument("--no-keep", action="store_true")
     given = parser.parse_args()
-    for lines in given.lines or [2_000_000]:
+    rates: Json = {}
+    for lines in sorted(given.lines or [2_000_000]):
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, "lines.parquet")
-            row = measured(path, write_lines(path, lines, given.seed), stages=given.stages)
+            written = write_lines(path, lines, given.seed)
+            row = measured(path, written, given.runs, stages=given.stages)
+            if not given.no_peers:
+                _measure_peers(rates, path, written)
+        row |= {f"{n}_lines_per_s": rate and round(rate) for n, rate in rates.items()}
+        row |= {f"{n}_ratio": r and round(row["lines_per_s"] / r, 2) for n, r in rates.items()}
         print(json.dumps(row, indent=1), flush=True)
         if not given.no_keep:
             _keep({"commit": commit_here(), **row})
@@ -92,30 +104,56 @@ def write_lines(path: Path, lines: int, seed: int) -> int:
     return written
 
 
-def measured(path: Path, lines: int, *, stages: bool) -> Json:
-    """The row of one size."""
-    floor, phase_1 = _alone(_floor, path), _alone(_phase_1, path, stages)
-    peers: dict[str, float | None] = {"polars": None, "pandas": None, "pyspark": None}
-    if importlib.util.find_spec("polars"):
-        peers["polars"] = lines / _alone(_polars, path).seconds
-    if importlib.util.find_spec("pandas"):
-        peers["pandas"] = min(lines, SLICE_LINES) / _alone(_pandas, path).seconds
-    rate = lines / phase_1.seconds
+def measured(path: Path, lines: int, runs: int, *, stages: bool) -> Json:
+    """The row of one size, without the peers."""
+    floors, phases = [], []
+    for _ in range(runs):
+        floors.append(_alone(_floor, path))
+        phases.append(_alone(_phase_1, path, stages))
+    floor_s, phase_s = (statistics.median(m.seconds for m in ms) for ms in (floors, phases))
     return {
         "lines": lines,
-        "lines_per_s": round(rate),
-        "floor_lines_per_s": round(lines / floor.seconds),
-        "floor_ratio": round(phase_1.seconds / floor.seconds, 2),
-        "peak_rss_mib": round(phase_1.rss_mib),
-        "spill_mib": round(phase_1.spill_mib),
-        **{f"{name}_lines_per_s": p and round(p) for name, p in peers.items()},
-        **{f"{name}_ratio": p and round(rate / p, 3) for name, p in peers.items()},
-        "hours_for_7e9": round(PAPER_LINES / rate / 3600, 2),
+        "runs": runs,
+        "lines_per_s": round(lines / phase_s),
+        "floor_lines_per_s": round(lines / floor_s),
+        "floor_ratio": round(
+            statistics.median(p.seconds / f.seconds for p, f in zip(phases, floors, strict=True)),
+            2,
+        ),
+        "peak_rss_mib": round(max(m.rss_mib for m in phases)),
+        "spill_mib": round(max(m.spill_mib for m in phases)),
+        "hours_for_7e9": round(PAPER_LINES / lines * phase_s / 3600, 2),
         "assumed": ASSUMED,
         "load_after": round(os.getloadavg()[0], 1),
         "cpus": os.cpu_count(),
-        "peers_do": "count, first start and hash sum per trace; pandas on at most 2 M lines",
+        "peers_do": "the counting part of phase 1; the ratio is phase 1 whole against that",
+        "peers_lines": PEER_LINES,
     }
+
+
+def _measure_peers(rates: Json, path: Path, lines: int) -> None:
+    """Lines a second of each peer; those of a larger file are those of the last one in reach."""
+    for name, most in PEER_LINES.items():
+        if lines <= most or name == "pandas":
+            rates[name] = _peer_rate(name, path, min(lines, most))
+
+
+def _peer_rate(name: str, path: Path, lines: int) -> float | None:
+    for python in (sys.executable, os.environ.get("INFORMER_PEERS", sys.executable)):
+        command = [python, "-m", "peers.counting", name, str(path), str(lines)]
+        try:
+            done = subprocess.run(
+                command, cwd=Path(__file__).parent, capture_output=True, text=True, timeout=PEER_S
+            )
+        except subprocess.TimeoutExpired:
+            print(f"{name}: not done after {PEER_S} s", flush=True)
+            return None
+        if done.returncode == 0:
+            told = json.loads(done.stdout.splitlines()[-1])
+            print(f"{name}: {told}", flush=True)
+            return float(lines / told["seconds"])
+    print(f"{name}: {done.stderr.strip().splitlines()[-1:]}", flush=True)
+    return None
 
 
 def _alone(task: Callable[..., None], *given: Any) -> Measured:
@@ -204,24 +242,6 @@ def _time_statements(took: defaultdict[str, float]) -> None:
             return out
 
         setattr(DuckDBEngine, name, timed)
-
-
-def _polars(folder: Path, path: Path) -> None:
-    import polars as pl
-
-    pl.scan_parquet(path).group_by("trace_id").agg(
-        pl.len(), pl.col("start_ns").min(), (pl.col("service") + pl.col("operation")).hash().sum()
-    ).collect(engine="streaming")
-
-
-def _pandas(folder: Path, path: Path) -> None:
-    import pandas as pd
-
-    columns = ["trace_id", "start_ns", "service", "operation"]
-    batches = pq.ParquetFile(path).iter_batches(SLICE_LINES, columns=columns)
-    frame = next(batches).to_pandas()
-    frame["code"] = pd.util.hash_array((frame["service"] + frame["operation"]).to_numpy())
-    frame.groupby("trace_id").agg({"start_ns": ["min", "size"], "code": "sum"})
 
 
 def _keep(row: Json) -> None:

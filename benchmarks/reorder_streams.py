@@ -24,8 +24,8 @@ from random import Random
 from typing import Any
 
 from informer.policies.calls import ALLOW, Decision
-from informer.policies.decider import Decider
 from informer.policies.interpret import decide, on_reply
+from informer.policies.lookup import PolicyLookup
 from informer.policies.memory import Memory
 from informer.policies.order.prove import may_swap
 from informer.policies.parse import parse
@@ -84,7 +84,7 @@ def told_apart(
 ) -> tuple[list[int], Counter[str]]:
     """For each order the streams that end otherwise; and how the calls as written ended."""
     random, pools = Random(seed), pools_of(policy)
-    deciders = [Decider(reordered(policy, order)) for order in orders]
+    lookups = [PolicyLookup(reordered(policy, order)) for order in orders]
     differ, verdicts = [0] * len(orders), Counter[str]()
     sessions = [list(stream(pools, random, SESSION)) for _ in range(min(SESSIONS, streams))]
     for _ in range(streams):
@@ -100,16 +100,16 @@ def told_apart(
             after = on_reply(policy, memory, call, reply) if allowed else ()
             truth.append((seen(decision), traces(after)))
         remembered = contents(memory)
-        for i, decider in enumerate(deciders):
-            forget(decider.memory)
+        for i, lookup in enumerate(lookups):
+            forget(lookup.memory)
             for (call, reply), expected in zip(calls, truth, strict=True):
-                decision = decider.decide(call)
-                after = decider.on_reply(call, reply) if decision.verdict == ALLOW else ()
+                decision = lookup.decide(call)
+                after = lookup.on_reply(call, reply) if decision.verdict == ALLOW else ()
                 if (seen(decision), traces(after)) != expected:
                     differ[i] += 1
                     break
             else:
-                differ[i] += contents(decider.memory) != remembered
+                differ[i] += contents(lookup.memory) != remembered
     return differ, verdicts
 
 
@@ -135,17 +135,23 @@ def traces(effects: tuple[Action, ...]) -> tuple[Any, ...]:
 
 def contents(memory: Memory) -> tuple[Any, ...]:
     """All that is remembered, and in which order it would be forgotten."""
-    states = {name: list(held.values.items()) for name, held in memory.states.items()}
-    limits = {key: (c.interval, list(c.used.items()), c.rest) for key, c in memory.limits.items()}
-    return states, limits
+    # A policy's states and limits come in the order of its rules, which is not the same for all.
+    kept = {**{(n,): h for n, h in memory.states.items()}, **memory.limits}
+    return tuple(
+        list(part.items()) if isinstance(part, dict) else part
+        for one in sorted(kept, key=str)
+        for part in (getattr(kept[one], name) for name in kept[one].__slots__)
+    )
 
 
 def forget(memory: Memory) -> None:
+    """Begin anew; what is compiled holds on to the very same states and limits."""
     for held in memory.states.values():
         held.values.clear()
-    for counts in memory.limits.values():
-        counts.interval, counts.rest = -1, 0
-        counts.used.clear()
+    for limited in memory.limits.values():
+        fresh = type(limited)(limited.limit)
+        for name in limited.__slots__:
+            setattr(limited, name, getattr(fresh, name))
 
 
 def judged(name: str, streams: int) -> dict[str, Any]:

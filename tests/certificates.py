@@ -32,3 +32,15 @@ def _new(key: Path) -> tuple[str | Path, ...]:
 
 def _openssl(*words: str | Path) -> None:
     subprocess.run([needed("openssl"), *words], check=True, capture_output=True)
+
+
+def make_identity(made: dict[str, Path], name: str, uri: str) -> tuple[Path, Path]:
+    """Certificate and key of a workload that the authority of `make_certificates` vouches for."""
+    folder = made["ca"].parent
+    file, key, request = (folder / f"{name}.{e}" for e in ("pem", "key", "csr"))
+    extensions = folder / f"{name}.san"
+    extensions.write_text(f"subjectAltName=URI:{uri},DNS:localhost,IP:127.0.0.1\n")
+    _openssl("req", *_new(key), "-out", request, "-subj", f"/CN={name}")
+    signed = ("-CA", made["ca"], "-CAkey", made["ca_key"], "-CAcreateserial", "-days", "2")
+    _openssl("x509", "-req", "-in", request, *signed, "-extfile", extensions, "-out", file)
+    return file, key

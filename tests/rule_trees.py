@@ -88,23 +88,15 @@ def effects(states: tuple[s.State, ...]) -> st.SearchStrategy[s.Action]:
 
 @cache
 def limits(states: tuple[s.State, ...] = ()) -> st.SearchStrategy[s.Limit]:
-    hours = st.lists(NUMBERS, min_size=24, max_size=24).map(tuple)
-    per_hour = st.sampled_from([10**9, 60 * 10**9, 3600 * 10**9])
-    return _limit(st.tuples(NUMBERS), st.integers(10**6, 10**13), states) | _limit(
-        hours, per_hour, states
-    )
-
-
-def _limit(
-    amounts: st.SearchStrategy[tuple[int | float, ...]],
-    per_ns: st.SearchStrategy[int],
-    states: tuple[s.State, ...],
-) -> st.SearchStrategy[s.Limit]:
+    amounts = st.tuples(NUMBERS) | st.lists(NUMBERS, min_size=24, max_size=24).map(tuple)
+    per_ns = st.sampled_from([10**6, 10**9, 60 * 10**9]) | st.integers(10**6, 10**13)
     cost = st.none() | numbers(states)
     by = st.tuples(st.none(), st.just(s.DEFAULT_KEYS))
     by |= st.tuples(texts(states), st.integers(1, 5))
+    burst = st.none() | NUMBERS
     return st.builds(
-        lambda a, p, c, k, status: s.Limit(a, p, c, *k, status), amounts, per_ns, cost, by, STATUS
+        lambda a, p, c, k, status, b: s.Limit(a, p, c, *k, status, b),
+        *(amounts, per_ns, cost, by, STATUS, burst),
     )
 
 

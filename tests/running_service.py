@@ -58,9 +58,9 @@ class Served:
         found = re.search(rf"^{re.escape(name)} (\S+)", told, re.MULTILINE)
         return float(found[1]) if found else 0.0
 
-    def wait_for(self, name: str, least: float) -> None:
+    def wait_for(self, name: str, least: float, within_s: float = SOON_S) -> None:
         """Until a metric is so large."""
-        ends = time.monotonic() + SOON_S
+        ends = time.monotonic() + within_s
         while self.metric(name) < least:
             assert time.monotonic() < ends, self.get("/metrics")[1].decode()
             time.sleep(0.1)

@@ -1,10 +1,11 @@
 """The same decisions by cedarpy and by casbin, in an environment of their own.
 
-usage: python peers.py < {"rules": [[caller, callee, method], ...], "calls": [[...], ...]}
+usage: python peers.py < {"rules": [[caller, callee, method, tier], ...], "calls": [[...], ...]}
 
 Each is used the way its own documents say is fast: Cedar's policies are parsed once, casbin's
-enforcer keeps its rules by caller. Reads orders on stdin, a line each ("cedarpy" or "casbin"),
-decides all calls once and answers with the seconds it took and the decisions.
+enforcer keeps its rules by caller, callee and method. The tier is a header, "*" any. Reads orders
+on stdin, a line each ("cedarpy" or "casbin"), decides all calls once and answers with the seconds
+it took and the decisions.
 """
 
 import json
@@ -18,13 +19,13 @@ import cedarpy
 
 MODEL = """
 [request_definition]
-r = sub, obj, act
+r = sub, obj, act, tier
 [policy_definition]
-p = sub, obj, act
+p = sub, obj, act, tier
 [policy_effect]
 e = some(where (p.eft == allow))
 [matchers]
-m = r.sub == p.sub && r.obj == p.obj && r.act == p.act
+m = r.sub == p.sub && r.obj == p.obj && r.act == p.act && (p.tier == "*" || r.tier == p.tier)
 """
 
 
@@ -44,8 +45,9 @@ def main() -> None:
 def _cedar(rules):
     text = "".join(
         f"permit(principal == Service::{json.dumps(caller)},"
-        f" action == Action::{json.dumps(method)}, resource == Service::{json.dumps(callee)});\n"
-        for caller, callee, method in rules
+        f" action == Action::{json.dumps(method)}, resource == Service::{json.dumps(callee)})"
+        + (";\n" if tier == "*" else f" when {{ context.tier == {json.dumps(tier)} }};\n")
+        for caller, callee, method, tier in rules
     )
     policies = cedarpy.PolicySet.from_str(text)
     entities = cedarpy.Entities.from_json_str("[]")
@@ -56,9 +58,9 @@ def _cedar(rules):
                 "principal": {"type": "Service", "id": caller},
                 "action": {"type": "Action", "id": method},
                 "resource": {"type": "Service", "id": callee},
-                "context": {},
+                "context": {"tier": tier},
             }
-            for caller, callee, method in calls
+            for caller, callee, method, tier in calls
         ]
 
     def decide(request):
@@ -71,7 +73,9 @@ def _casbin(rules):
     folder = Path(tempfile.mkdtemp())
     (folder / "model.conf").write_text(MODEL)
     (folder / "policy.csv").write_text(
-        "".join(f"p, {caller}, {callee}, {method}\n" for caller, callee, method in rules)
+        "".join(
+            f"p, {caller}, {callee}, {method}, {tier}\n" for caller, callee, method, tier in rules
+        )
     )
     enforcer = casbin.FastEnforcer(
         str(folder / "model.conf"), str(folder / "policy.csv"), cache_key_order=[0, 1, 2]

@@ -83,6 +83,7 @@ def stream(pools: Pools, random: Random, length: int) -> Iterator[tuple[Call, Re
             dict(_some(pools.attributes, users, random)),
             int(min(random.choice(pools.numbers), MOST_SIZE)) + random.choice((-1, 0, 1)),
             f"{random.getrandbits(16):x}",
+            random.choice((1, 1, 2.5)),
         )
         status = int(random.choice((*pools.numbers, 200, 500)))
         failed = random.random() < 0.3

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 from engine_capture import METHODS, any_spans, tidy_spans
 
+from folded_lines import fold_by_loops
 from informer.chains.build import build_chains
 from informer.core.ports import Engine
 from informer.core.sql import read_sql
@@ -24,6 +25,12 @@ Rows = list[tuple[str, ...]]
 Found = dict[str, Rows]
 
 CHAINS = ("calls", "chains", "rpcs", "shapes", "signature_shapes")
+CALLED = """
+    select k.shape_id, k.rpc_id, k.version, c.step_start_ns, c.bucket, sum(c.calls_e6) as calls_e6,
+        sum(c.failures_e6) as failures_e6, sum(c.refusals_e6) as refusals_e6
+    from called_counts as c inner join call_kinds as k on k.call_kind = c.call_kind
+    group by k.shape_id, k.rpc_id, k.version, c.step_start_ns, c.bucket
+"""
 TRAFFIC = ("called", "chain_steps", "traffic", "workloads", "steps")
 # What is asked of the tables, by the names of the questions.
 QUESTIONS = {
@@ -50,7 +57,7 @@ BY_CONTENT = {
         select o.code_sum, o.lines, k.code, c.version, c.step_start_ns, c.bucket,
             sum(c.lines_e6) as lines_e6, sum(c.failures_e6) as failures_e6,
             sum(c.refusals_e6) as refusals_e6
-        from outline_calls as c
+        from outline_counts as c
         inner join outlines as o on o.outline_id = c.outline_id
         inner join links as k on k.link_id = c.link_id
         group by o.code_sum, o.lines, k.code, c.version, c.step_start_ns, c.bucket
@@ -75,8 +82,9 @@ BY_CONTENT = {
         inner join links as k on k.link_id = s.link_id
     """,
     "shape_weights": "select * from shape_weights",
+    "called": CALLED,
 }
-OUTLINED = (*BY_CONTENT, "rpcs", "shapes", "called", "chain_steps", "traffic", "workloads")
+OUTLINED = (*BY_CONTENT, "rpcs", "shapes", "chain_steps", "traffic", "workloads")
 
 
 def by_chains(engine: Engine) -> Found:
@@ -95,7 +103,10 @@ def by_chains(engine: Engine) -> Found:
         name: rows_of(engine.query(read_sql(package, name), **values))
         for name, (package, values) in QUESTIONS.items()
     }
-    made = {table: rows_of(engine.query(f"select * from {table}")) for table in CHAINS + TRAFFIC}
+    made = {
+        table: rows_of(engine.query(CALLED if table == "called" else f"select * from {table}"))
+        for table in CHAINS + TRAFFIC
+    }
     return {
         **made,
         **asked,
@@ -106,13 +117,28 @@ def by_chains(engine: Engine) -> Found:
 
 def by_outlines(engine: Engine) -> Found:
     """Spans are folded in two slices, and the chains of the kept traces alone are built."""
-    spans = tidy_spans()
     engine.write("methods", METHODS)
     begin(engine)
-    first = [int(t.removeprefix("tidy")) < 150 for t in spans["trace_id"].to_pylist()]
-    for part in (first, [not f for f in first]):
-        engine.write("slice_spans", spans.filter(pa.array(part)))
+    for part in two_slices():
+        engine.write("slice_spans", part)
         fold(engine, key=KEY, step_s=STEP_S)
+    return outlined(engine)
+
+
+def by_loops(engine: Engine) -> Found:
+    """The same slices, folded by loops over arrays."""
+    engine.write("methods", METHODS)
+    fold_by_loops(engine, *two_slices(), key=KEY, step_s=STEP_S)
+    return outlined(engine)
+
+
+def two_slices() -> list[pa.Table]:
+    spans = tidy_spans()
+    first = [int(t.removeprefix("tidy")) < 150 for t in spans["trace_id"].to_pylist()]
+    return [spans.filter(pa.array(part)) for part in (first, [not f for f in first])]
+
+
+def outlined(engine: Engine) -> Found:
     unfold(engine)
     build_chains(engine, key=KEY)
     count_called(engine, key=KEY)
@@ -194,3 +220,16 @@ def test_folding_into_outlines_gives_the_same(found: tuple[Found, Found], table:
     expected = on_duckdb()[1][table]
     assert expected
     assert found[1][table] == expected
+
+
+@pytest.fixture(scope="module")
+def looped() -> Found:
+    with opened("duckdb") as engine:
+        return by_loops(engine)
+
+
+@pytest.mark.parametrize("table", OUTLINED)
+def test_folding_by_loops_gives_what_sql_gives(looped: Found, table: str) -> None:
+    expected = on_duckdb()[1][table]
+    assert expected
+    assert looped[table] == expected

@@ -7,9 +7,11 @@ import orjson
 import pytest
 
 from informer.core.errors import InformerError
+from informer.core.lines import plain_rows
 from informer.core.tables import SPANS
 from informer.engines.duckdb import DuckDBEngine
 from informer.spans.open import open_sources
+from informer.spans.sayings import whole_spans
 from span_reading import T0, Reading, read, span, traits, written
 from span_reading import request as otlp_request
 
@@ -228,6 +230,22 @@ def test_a_source_goes_on_after_the_pieces_that_were_read(source: Path) -> None:
         assert sum(pieces) == 3
         (again,) = open_sources([str(source)])
         assert list(again.stage(engine, "spans", skip=len(pieces))) == []
+
+
+def test_lines_apart_are_the_same_spans(source: Path) -> None:
+    expected = read(source)
+    names = ", ".join(SPANS.names)
+    with DuckDBEngine(threads=1) as engine:
+        (opened,) = open_sources([str(source)])
+        pieces = list(opened.lines(engine, b"a key of the workspace"))
+        engine.write("told", plain_rows([piece.rows for piece in pieces]))
+        rows = engine.query(f"select {names} from ({whole_spans('told')})").to_pylist()
+        assert sorted(rows, key=repr) == sorted(expected.rows, key=repr)
+        assert opened.rejected == expected.rejected
+        (again,) = open_sources([str(source)])
+        assert list(again.lines(engine, b"another key", skip=len(pieces))) == []
+    traces = {row["trace_id"] for row in expected.rows}
+    assert len({t for piece in pieces for t in piece.trace.tolist()}) == len(traces)
 
 
 def test_a_wrong_condition_is_one_clear_line(source: Path) -> None:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from reference_chains import Row
 from span_strategies import a_broken_trace, a_tidy_trace, spans_below_a_remote_parent, spans_of
 
+from folded_lines import fold_by_loops
 from informer.chains.build import Chains, build_chains
 from informer.core.tables import SPANS
 from informer.engines.duckdb import DuckDBEngine
@@ -18,11 +19,11 @@ KEY = b"a key of the workspace"
 STEP_S = 60
 METHODS = [{"service": s, "operation": "get /1", "method": "get /{id}"} for s in ("A", "B")]
 CALLED = """
-select rpc_id, version, bucket, sum(calls_e6) as calls, sum(failures_e6) as failures,
-    sum(refusals_e6) as refusals
-from called
+select k.rpc_id, k.version, c.bucket, sum(c.calls_e6) as calls, sum(c.failures_e6) as failures,
+    sum(c.refusals_e6) as refusals
+from called_counts as c join call_kinds as k on k.call_kind = c.call_kind
 group by all
-having sum(calls_e6) > 0
+having sum(c.calls_e6) > 0
 order by all
 """
 # Whether a span is a call, and so whether its failure makes a failed chain, is known of the one
@@ -65,6 +66,57 @@ def counted(spans: list[Row], slices: int) -> Tables:
         return engine.query(CALLED).to_pylist(), engine.query(SHAPES).to_pylist(), chains
 
 
+# By content: which traces are kept goes by numbers that each way has its own of.
+FOLDED = (
+    "select * from links order by all",
+    "select code_sum, lines from outlines order by all",
+    """
+    select o.code_sum, o.lines, s.step_start_ns, sum(s.chains) as chains,
+        sum(s.chains_e6) as chains_e6, round(sum(s.squares), 6) as squares,
+        sum(s.failed_e6) as failed_e6, min(s.first_ns) as first_ns, max(s.last_ns) as last_ns
+    from outline_steps as s join outlines as o on o.outline_id = s.outline_id
+    group by all order by all
+    """,
+    """
+    select o.code_sum, o.lines, k.code, c.version, c.step_start_ns, c.bucket,
+        sum(c.lines_e6) as lines_e6, sum(c.failures_e6) as failures_e6,
+        sum(c.refusals_e6) as refusals_e6
+    from outline_counts as c
+    join outlines as o on o.outline_id = c.outline_id
+    join links as k on k.link_id = c.link_id
+    group by all order by all
+    """,
+    """
+    select o.code_sum, o.lines, t.sampled, count(*) as traces, sum(t.place) as places
+    from kept_traces as t join outlines as o on o.outline_id = t.outline_id
+    group by all order by all
+    """,
+    """
+    select o.code_sum, o.lines, k.code, count(*) as kept
+    from kept_lines as l join outlines as o on o.outline_id = l.outline_id
+    join links as k on k.link_id = l.link_id
+    group by all order by all
+    """,
+)
+
+
+def folded(spans: list[Row], slices: int, *, by_loops: bool) -> list[list[Row]]:
+    """What is in the tables after traces came in slices, the one way or the other."""
+    parts = defaultdict(list)
+    for row in spans:
+        parts[int(row["trace_id"][1:]) % slices].append(row)
+    with DuckDBEngine(threads=1) as engine:
+        engine.write("methods", pa.Table.from_pylist(METHODS))
+        tables = [SPANS.of(part) for part in parts.values()]
+        begin(engine)
+        if by_loops:
+            fold_by_loops(engine, *tables, key=KEY, step_s=STEP_S)
+        for table in [] if by_loops else tables:
+            engine.write("slice_spans", table)
+            fold(engine, key=KEY, step_s=STEP_S)
+        return [engine.query(sql).to_pylist() for sql in FOLDED]
+
+
 few = settings(max_examples=8, suppress_health_check=list(HealthCheck))
 anything = st.one_of(
     spans_of(a_tidy_trace()), spans_of(a_broken_trace()), spans_below_a_remote_parent()
@@ -98,3 +150,9 @@ def test_the_number_of_slices_is_no_matter_for_what_is_counted(spans: list[Row])
     once, twice = counted(spans, 1), counted(spans, 2)
     assert once[2].chains == twice[2].chains
     assert once[2].calls == twice[2].calls
+
+
+@few
+@given(anything, st.integers(1, 3))
+def test_loops_over_arrays_fold_as_sql_does(spans: list[Row], slices: int) -> None:
+    assert folded(spans, slices, by_loops=True) == folded(spans, slices, by_loops=False)

@@ -39,6 +39,7 @@ def streams(draw: st.DrawFn, policy: s.Policy) -> Stream:
         chain=coded(CHAINS),
         pattern=coded(["a", "b"], -1),
         attributes={f: coded(["a", "b", "m"], -1) for f in asked},
+        weight=draw(st.none() | st.just(np.arange(n) % 3 + 0.5)),
         size=np.array(draw(st.lists(st.integers(0, 3), min_size=n, max_size=n)), dtype=np.int64),
     )
 
@@ -74,18 +75,42 @@ def test_what_hangs_on_what_others_set_is_left_to_the_interpreter(policy: s.Poli
     assert not (sets and independent(policy))
 
 
-@given(st.lists(st.integers(0, 9), max_size=60), st.integers(0, 5), st.integers(1, 4))
-def test_limits_with_many_keys_are_counted_as_one_by_one(
-    users: list[int], amount: int, keys: int
+SMALL = st.integers(0, 5)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([0, 10**9, 20 * 10**9, 3_600 * 10**9]),
+            st.integers(-1, 8),
+            st.integers(1, 3),
+        ),
+        min_size=1,
+        max_size=60,
+    ),
+    st.builds(
+        s.Limit,
+        st.tuples(SMALL) | st.lists(SMALL, min_size=24, max_size=24).map(tuple),
+        st.sampled_from([2 * 10**9, 60 * 10**9]),
+        st.none(),
+        st.none() | st.just(s.Header("u")),
+        st.integers(1, 4),
+        st.just(429),
+        st.none() | st.integers(0, 9),
+    ),
+)
+def test_limits_are_counted_as_one_by_one(
+    calls: list[tuple[int, int, int]], limit: s.Limit
 ) -> None:
-    limit = s.Limit((amount,), 20, None, s.Header("u"), keys)
     policy = s.Policy((s.Rule("r", None, (limit,)),), s.Allow())
-    n = len(users)
+    gaps, users, weights = (np.array(part, dtype=np.int64) for part in zip(*calls, strict=True))
+    n = len(calls)
     stream = Stream(
-        np.arange(n),
+        np.cumsum(gaps),
         Coded(np.zeros(n, dtype=np.int64), RPCS),
         Coded(np.full(n, -1), []),
-        attributes={s.Header("u"): Coded(np.array(users, dtype=np.int64) - 1, "abcdefghi")},
+        attributes={s.Header("u"): Coded(users, "abcdefghi")},
+        weight=weights.astype(float),
     )
     found, memory = replay(policy, stream), Memory(policy)
     wanted = [decide(policy, memory, stream.call(i)).verdict == DENY for i in range(n)]

@@ -28,6 +28,7 @@ from informer.pipeline.documents import (
     incident_document,
     pattern_document,
 )
+from informer.policies.targets.workloads import workloads_of
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -166,7 +167,8 @@ def test_every_python_call_that_is_shown_fits_its_signature(page: Path) -> None:
 def test_every_configuration_that_is_shown_is_valid(page: Path) -> None:
     for language, text in fences(page):
         if language == "toml":
-            settings_of(tomllib.loads(text), page.name)
+            read = workloads_of if "\n[services." in text else settings_of
+            read(tomllib.loads(text), page.name)
 
 
 @every_page

@@ -1,5 +1,6 @@
 """Spans are gathered once each, packed, and it is enough when the hours or the room are over."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -9,8 +10,15 @@ import pytest
 from informer.config.serve import ServeSettings
 from informer.config.settings import Settings
 from informer.core.errors import InformerError
-from informer.pipeline.workspace import FIRST, SPOOL, make_folder
-from informer.service.gathering import PACKED_S, Gathering, prepared
+from informer.pipeline.workspace import FIRST, SPOOL, Workspace, make_folder
+from informer.service.gathering import (
+    LOOK_S,
+    PACKED_S,
+    Gathering,
+    forget_gathered,
+    gather,
+    prepared,
+)
 from informer.spans.unpack import Content
 from otlp_messages import message
 
@@ -101,6 +109,44 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
 def test_a_new_folder_gets_settings_to_look_at(tmp_path: Path) -> None:
     assert prepared(tmp_path / "new") == Settings()
     assert "first_hours" in (tmp_path / "new" / "informer.toml").read_text("utf-8")
+
+
+def test_a_first_learning_that_was_cut_off_is_no_stranger(tmp_path: Path) -> None:
+    Workspace.create(tmp_path).close()
+    began(tmp_path)
+    assert prepared(tmp_path) == Settings()
+
+
+def test_what_was_learned_is_not_kept_any_longer_but_what_others_put_there_is(
+    tmp_path: Path,
+) -> None:
+    gathering = began(tmp_path)
+    give(gathering, 1)
+    gathering.take_over(rest=True)
+    (tmp_path / FIRST / "traces.parquet").touch()
+    forget_gathered(tmp_path)
+    assert [p.name for p in (tmp_path / FIRST).iterdir()] == ["traces.parquet"]
+    (tmp_path / FIRST / "traces.parquet").unlink()
+    forget_gathered(tmp_path)
+    assert not (tmp_path / FIRST).exists()
+
+
+def test_where_there_is_no_room_to_pack_spans_wait_in_the_spool(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    gathering = began(tmp_path, 7_200.0)
+    give(gathering, 1)
+    (tmp_path / FIRST / "000000000001.otlp.part").mkdir()  # nothing can be written there
+
+    async def some_looks() -> bool:
+        stop = asyncio.Event()
+        asyncio.get_running_loop().call_later(2 * LOOK_S, stop.set)
+        return await gather(gathering, stop)
+
+    assert not asyncio.run(some_looks())
+    assert gathered(tmp_path) == []
+    assert len(gathering.spool.sealed()) == 1
+    assert caplog.text.count("cannot be packed") == 1
 
 
 @pytest.mark.parametrize(

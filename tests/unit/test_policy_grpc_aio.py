@@ -9,7 +9,7 @@ import grpc
 import pytest
 
 from guarded_services import guard
-from informer.policies.grpc.aio_client import client_interceptors
+from informer.policies.grpc.aio_client import AioGuardedChannel
 from informer.policies.grpc.aio_server import AioPolicyInterceptor
 from informer.policies.grpc.guard import Guard
 
@@ -68,8 +68,8 @@ async def serving(guarded: Guard, name: str, then: Then = None) -> AsyncIterator
 
 
 def channel_to(port: int, guarded: Guard | None, callee: str) -> grpc.aio.Channel:
-    interceptors = client_interceptors(guarded, callee) if guarded else []
-    return grpc.aio.insecure_channel(f"127.0.0.1:{port}", interceptors=interceptors)
+    plain = grpc.aio.insecure_channel(f"127.0.0.1:{port}")
+    return plain if guarded is None else AioGuardedChannel(plain, guarded, callee)
 
 
 async def first(answers: Any) -> bytes:
@@ -159,3 +159,55 @@ def test_effects_and_rules_on_reply_are_carried_out() -> None:
     asyncio.run(run())
     assert client.metrics() == {"calls": 6, "done": 6}
     assert at_server.metrics() == {"calls": 6, "done": 6}
+
+
+def test_a_call_that_is_held_up_or_refused_answers_like_any_other() -> None:
+    rules = """
+    rule slow { when method = "shop.Cart/Get" delay 1ms }
+    rule closed { when method = "shop.Cart/List" deny 403 }
+    default allow
+    """
+    ends = []
+
+    async def run() -> None:
+        at_server, client = guard("default allow", "cart"), guard(rules, "web")
+        async with serving(at_server, "Cart") as port, channel_to(port, client, "cart") as at:
+            late = at.unary_unary("/shop.Cart/Get")(b"a")
+            late.add_done_callback(lambda call: ends.append(call.done()))
+            assert not late.done()
+            assert not late.cancelled()
+            assert await late == b"a"
+            assert await late.code() == CODE.OK
+            assert late.done()
+            gone = at.unary_unary("/shop.Cart/Get")(b"a")
+            assert gone.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await gone
+            assert gone.cancelled()
+            refused = at.unary_stream("/shop.Cart/List")(b"a")
+            refused.add_done_callback(lambda call: ends.append(call.done()))
+            assert await refused.code() == CODE.PERMISSION_DENIED
+            assert await refused.details() == "denied by policy"
+            with pytest.raises(grpc.RpcError):
+                await refused.read()
+            assert not refused.cancel()
+            talk = at.stream_stream("/shop.Cart/Talk")()
+            await talk.write(b"t")
+            assert await talk.read() == b"t"
+            await talk.done_writing()
+
+    asyncio.run(run())
+    assert ends == [True, True]
+
+
+def test_the_channel_is_the_channel_it_was_given() -> None:
+    async def run() -> None:
+        client = guard("default allow", "web")
+        async with serving(guard("default allow", "cart"), "Cart") as port:
+            channel = channel_to(port, client, "cart")
+            await channel.channel_ready()
+            assert channel.get_state() == grpc.ChannelConnectivity.READY
+            await channel.wait_for_state_change(grpc.ChannelConnectivity.IDLE)
+            await channel.close()
+
+    asyncio.run(run())

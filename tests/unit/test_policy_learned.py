@@ -2,15 +2,15 @@
 
 import numpy as np
 import pytest
-from scipy.stats import poisson
 
 from informer.core.errors import InformerError
 from informer.core.types import NS_PER_S
 from informer.policies.amounts import Margin, learn_limits
 from informer.policies.evidence import Counts, Evidence, confidence
 from informer.policies.learned import Range, learn_policy
+from informer.policies.memory import Buckets
 from informer.policies.parse import parse
-from informer.policies.syntax import Allow, Among, Deny, Log, Policy
+from informer.policies.syntax import Allow, Among, Deny, Limit, Log, Policy
 from informer.policies.write import write
 
 MONDAY_NS = 1_780_272_000 * NS_PER_S
@@ -96,30 +96,46 @@ def test_hostile_names_make_rules_that_read_back() -> None:
     assert parse(write(policy)) == policy
 
 
-def test_clean_traffic_stays_below_its_limits_and_three_times_it_does_not() -> None:
-    wave = 20 * (1 + 0.6 * np.sin(2 * np.pi * np.arange(DAY_STEPS) / DAY_STEPS))
-    (kind,) = learn_limits(counted(wave), Margin())
-    by_hour = kind.limits[0]
-    assert by_hour.per_ns == 600 * NS_PER_S
-    amounts = np.repeat(by_hour.amounts, 6)  # [day steps]
-    beyond = poisson.sf(amounts, wave)
-    assert beyond.max() < 1e-3
-    assert (amounts < 3 * wave + 1).mean() > 0.9
-    assert [limit.per_ns // NS_PER_S for limit in kind.limits] == [600, 3_600, 86_400]
+def denied(counts: Counts, limit: Limit, seed: int = 2) -> float:
+    """The share of calls that a limit cuts, when they come at random times of their steps."""
+    rng = np.random.default_rng(seed)
+    steps = np.repeat(np.arange(len(counts.calls)), counts.calls.astype(int))
+    times = np.sort(counts.start_ns + ((steps + rng.random(len(steps))) * 600e9).astype(np.int64))
+    bucket = Buckets(limit)
+    return sum(not bucket.take(t, "", 1) for t in times.tolist()) / max(len(times), 1)
+
+
+WAVE = 20 * (1 + 0.6 * np.sin(2 * np.pi * np.arange(DAY_STEPS) / DAY_STEPS))
+
+
+def test_clean_traffic_stays_below_its_limit_and_three_times_it_does_not() -> None:
+    (kind,) = learn_limits(counted(WAVE), Margin())
+    assert len(kind.limit.amounts) == 24
+    assert denied(counted(WAVE, seed=7), kind.limit) < 1e-3
+    assert denied(counted(3 * WAVE, seed=7), kind.limit) > 0.4  # what is above 1.4 of 3
+    assert denied(counted(8 * WAVE, seed=7), kind.limit) > 0.8
+
+
+def test_rare_calls_are_not_cut_and_many_of_them_are() -> None:
+    rare = np.full(DAY_STEPS, 0.3)
+    (kind,) = learn_limits(counted(rare), Margin())
+    assert denied(counted(rare, seed=7), kind.limit) < 1e-3
+    assert denied(counted(5 * rare, seed=7), kind.limit) > 0.6
 
 
 def test_weekends_have_limits_of_their_own_where_they_differ() -> None:
     week = np.repeat([20.0] * 5 + [4.0] * 2, DAY_STEPS)
     kinds = learn_limits(counted(np.tile(week, 2)), Margin())
     assert [kind.weekend for kind in kinds] == [False, True]
-    assert max(kinds[1].limits[2].amounts) < min(kinds[0].limits[2].amounts)
+    assert max(kinds[1].limit.amounts) < min(kinds[0].limit.amounts)
     same = learn_limits(counted(np.full(DAY_STEPS, 20.0)), Margin())
     assert [kind.weekend for kind in same] == [None]
 
 
 def test_an_hour_without_a_call_in_training_is_no_hour_in_which_none_may_come() -> None:
     (kind,) = learn_limits(counted(np.full(DAY_STEPS, 0.02)), Margin())
-    assert min(min(limit.amounts) for limit in kind.limits) >= 1
+    assert min(kind.limit.amounts) > 0
+    assert kind.limit.capacity >= 1
 
 
 def test_a_burst_by_the_clock_is_not_cut() -> None:
@@ -127,8 +143,16 @@ def test_a_burst_by_the_clock_is_not_cut() -> None:
     calls[::6] = 12  # once an hour
     counts = Counts(MONDAY_NS, 600, calls, np.ones(len(calls), dtype=bool))
     (kind,) = learn_limits(counts, Margin())
-    assert min(kind.limits[0].amounts) >= 12
-    assert max(kind.limits[0].amounts) <= 36
+    assert denied(counts, kind.limit) == 0
+    assert kind.limit.capacity <= 36
+
+
+def test_sampled_calls_make_limits_of_those_they_stand_for() -> None:
+    whole = counted(np.full(DAY_STEPS, 20.0))
+    met = np.random.default_rng(3).binomial(whole.calls.astype(int), 0.1) * 10.0
+    (kind,) = learn_limits(Counts(MONDAY_NS, 600, met, whole.seen, 10.0), Margin())
+    assert np.mean(kind.limit.amounts) == pytest.approx(20 * 6 * 1.4, rel=0.05)
+    assert denied(whole, kind.limit) < 1e-3
 
 
 def test_steps_that_may_not_teach_make_no_limit_wider() -> None:
@@ -136,4 +160,5 @@ def test_steps_that_may_not_teach_make_no_limit_wider() -> None:
     counts.calls[300:320] = 500
     counts.seen[300:320] = False
     (kind,) = learn_limits(counts, Margin())
-    assert max(kind.limits[0].amounts) < 40
+    assert max(kind.limit.amounts) < 10 * 6 * 1.6
+    assert kind.limit.capacity < 100

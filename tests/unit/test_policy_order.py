@@ -232,3 +232,9 @@ def test_more_rules_than_can_be_weighed_are_left_as_they_are() -> None:
 def test_a_place_where_a_rule_cannot_stand_is_told(text: str, why: str) -> None:
     with pytest.raises(InformerError, match=why):
         arrange(two(text, "count a"))
+
+
+def test_more_edges_than_anybody_reads_are_refused() -> None:
+    many = [", ".join(f'"{side}{i}"' for i in range(101)) for side in "ab"]
+    with pytest.raises(InformerError, match="too many to arrange"):
+        arrange(two(f"when caller in ({many[0]}) and callee in ({many[1]}) deny 403", "count a"))

@@ -41,13 +41,29 @@ def test_the_first_verdict_counts_and_the_default_is_last() -> None:
 
 def test_a_limit_denies_what_goes_beyond_and_lets_the_rest_go_on() -> None:
     judge = Judged("rule a { limit 2 per 1m else deny 503 } rule b { deny 404 } default allow")
-    assert [judge(s).status for s in (0, 1, 59, 60, 61, 119)] == [404, 404, 503, 404, 404, 503]
-    assert judge(119.5) == Decision("deny", "a", 503, limited=True)
+    # Full at first; then a call every half minute.
+    assert [judge(s).status for s in (0, 1, 29, 31, 59, 60)] == [404, 404, 503, 404, 503, 404]
+    assert judge(61) == Decision("deny", "a", 503, limited=True)
 
 
-def test_a_clock_that_goes_back_opens_no_interval_anew() -> None:
+def test_a_burst_says_how_much_may_come_at_once() -> None:
+    judge = Judged("rule a { limit 60 per 1m burst 3 } default allow")
+    assert [judge(0).verdict for _ in range(4)] == ["allow", "allow", "allow", "deny"]
+    assert [judge(s).verdict for s in (1, 1, 100, 100, 100, 100)] == [
+        *("allow", "deny"),
+        *("allow", "allow", "allow", "deny"),
+    ]
+
+
+def test_a_call_of_sampled_records_takes_what_it_stands_for() -> None:
+    judge = Judged("rule a { limit 20 per 1m } default allow")
+    assert [judge(0, weight=10).verdict for _ in range(3)] == ["allow", "allow", "deny"]
+
+
+def test_a_clock_that_goes_back_refills_nothing() -> None:
     judge = Judged("rule a { limit 1 per 1m } default allow")
     assert [judge(s).verdict for s in (60, 59, 30, 61)] == ["allow", "deny", "deny", "deny"]
+    assert judge(120).verdict == "allow"
 
 
 def test_keys_beyond_those_kept_share_one_count() -> None:
@@ -57,7 +73,11 @@ def test_keys_beyond_those_kept_share_one_count() -> None:
         *("allow", "allow", "allow"),
         *("deny", "deny", "deny"),
     ]
-    assert len(judge.memory.limits["a", 0].used) == 2
+    assert len(judge.memory.limits["a", 0]) == 2
+    # Those that are full again make room.
+    assert [judge(61, headers={"u": u}).verdict for u in "cdef"] == [
+        *("allow", "allow", "allow", "deny"),  # e and f share
+    ]
 
 
 def test_calls_without_the_key_share_one_count() -> None:
@@ -67,11 +87,12 @@ def test_calls_without_the_key_share_one_count() -> None:
     ]
 
 
-def test_the_amount_of_a_limit_goes_by_the_hour_its_interval_begins_in() -> None:
+def test_a_limit_by_hours_refills_with_the_amount_of_the_hour() -> None:
     hours = ", ".join(["0"] * 8 + ["2"] + ["0"] * 15)
-    judge = Judged(f"rule a {{ limit hours ({hours}) per 30m }} default allow")
-    times_s = [7 * 3600 + 3599, 8 * 3600, 8 * 3600 + 1, 8 * 3600 + 2, 9 * 3600]
-    assert [judge(s).verdict for s in times_s] == ["deny", "allow", "allow", "deny", "deny"]
+    judge = Judged(f"rule a {{ limit hours ({hours}) per 30m burst 1 }} default allow")
+    at_s = [7 * 3600, 7 * 3600 + 3599, 8 * 3600 + 899, 8 * 3600 + 900, 9 * 3600, 10 * 3600]
+    assert [judge(s).verdict for s in at_s] == ["allow", "deny", "deny", "allow", "allow", "deny"]
+    assert judge(24 * 3600 + 8 * 3600 + 900).verdict == "allow"
 
 
 def test_a_limit_of_bytes_counts_bytes() -> None:

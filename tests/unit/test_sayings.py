@@ -5,14 +5,16 @@ from collections.abc import Callable
 import pyarrow as pa
 import pytest
 
+from informer.core.lines import plain_rows
 from informer.core.tables import SPANS
 from informer.engines.duckdb import DuckDBEngine
 from informer.spans.apart import told_apart
-from informer.spans.received import RECEIVED, Tally, stage_spans
+from informer.spans.received import RECEIVED, Tally, lines_apart, stage_spans
 from informer.spans.rows import IN_NANOSECONDS
 from informer.spans.sayings import Apart, Received, whole_spans
 from row_by_row import row_by_row
 
+KEY = b"a key of the workspace"
 ROW = {
     "trace_id": "t",
     "span_id": "1",
@@ -109,8 +111,13 @@ def test_it_is_as_if_every_row_were_told_by_itself(
         fates = engine.query(
             f"select reason, count(*) as rows from ({told}) where reason is not null group by all"
         )
-        staged = stage_spans(engine, "told", received, correlate, wanted, tally, apart=apart)
-        spans = whole_spans("told") if apart else "from told"
+        if apart:
+            lines = lines_apart(engine, received, correlate, wanted, tally, KEY)
+            engine.write("told", plain_rows([lines.rows]))
+            staged, spans = len(lines), whole_spans("told")
+        else:
+            staged = stage_spans(engine, "told", received, correlate, wanted, tally)
+            spans = "from told"
         got = engine.query(f"select {names} from ({spans}) order by all")
     assert str(got.to_pylist()) == str(expected.to_pylist())
     assert staged == expected.num_rows > 0
@@ -122,7 +129,7 @@ def test_spans_that_say_the_same_share_a_saying(given: Given) -> None:
     same = [{**ROW, "span_id": str(n), "trace_state": f"ot=th:c;rv:{n}"} for n in range(50)]
     table = pa.Table.from_pylist([dict.fromkeys(RECEIVED.names) | row for row in same], RECEIVED)
     with DuckDBEngine(threads=1) as engine:
-        stage_spans(engine, "t", given(engine, table), None, "true", Tally(), apart=True)
+        lines_apart(engine, given(engine, table), None, "true", Tally(), KEY)
         sayings = engine.query("select operation, weight from sayings").to_pylist()
     assert sayings == [{"operation": "GET /cart", "weight": 4.0}]
 

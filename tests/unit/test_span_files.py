@@ -220,6 +220,15 @@ def test_sources_must_be_named() -> None:
         open_sources([])
 
 
+def test_a_csv_that_mixes_ends_of_lines_before_its_header_is_told_plainly(tmp_path: Path) -> None:
+    """Found by fuzzing."""
+    sample = (Path(__file__).parents[1] / "golden/spans/nezha.csv").read_bytes()
+    path = tmp_path / "spans.csv"
+    path.write_bytes(b"\r\n" + sample)
+    with pytest.raises(InformerError, match="CSV Parser"):
+        read(path)
+
+
 def test_a_table_of_json_that_is_damaged_further_down_is_told_plainly(tmp_path: Path) -> None:
     """Found by fuzzing."""
     sample = Path(__file__).parents[1] / "golden/spans/mesh.jsonl"

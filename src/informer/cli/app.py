@@ -14,6 +14,7 @@ from informer.cli.options import (
     source_options,
     workspace_option,
 )
+from informer.cli.policy_commands import policy
 from informer.cli.values import Duration, Moment
 
 
@@ -303,102 +304,4 @@ def incidents_reject(incident_id: str, workspace: Path, note: str, json_out: boo
     decide_incident(workspace, incident_id, "reject", note, json_out=json_out)
 
 
-@informer.group()
-def policy() -> None:
-    """Turn what was learned into rules: who may call whom, and how often."""
-
-
-@policy.command("export")
-@workspace_option
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="The folder to write into; without it, rules go to stdout.",
-)
-@click.option(
-    "--quantile",
-    type=click.FloatRange(0.5, 1, max_open=True),
-    default=0.9999,
-    show_default=True,
-    help="Limits: the share of clean intervals that stay below.",
-)
-@click.option(
-    "--headroom",
-    type=click.FloatRange(1, 100),
-    default=1.2,
-    show_default=True,
-    help="Limits: how many times the learned traffic may come.",
-)
-@as_json
-def policy_export(
-    workspace: Path, output: Path | None, quantile: float, headroom: float, json_out: bool
-) -> None:
-    """Write the rules that the training range states: allow what was seen, deny the rest."""
-    from informer.cli.policy import run_export
-    from informer.policies.amounts import Margin
-
-    run_export(workspace, output, Margin(quantile, headroom), json_out=json_out)
-
-
-@policy.command("replay")
-@click.argument("rules", type=click.Path(dir_okay=False, path_type=Path))
-@SOURCES
-@workspace_option
-@click.option("--from", "from_ns", type=Moment(), help="Replay from here on (UTC).")
-@click.option("--until", "until_ns", type=Moment(), help="Replay up to here, exclusive (UTC).")
-@click.option(
-    "--labels",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="What happened, as `informer simulate` writes it: labels.csv.",
-)
-@click.option(
-    "--malicious",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Which traces an attack made, as `informer simulate` writes it: malicious.parquet.",
-)
-@source_options
-@as_json
-def policy_replay(
-    rules: Path,
-    sources: tuple[str, ...],
-    workspace: Path,
-    from_ns: int | None,
-    until_ns: int | None,
-    labels: Path | None,
-    malicious: Path | None,
-    json_out: bool,
-    **source: Any,
-) -> None:
-    """Say what rules would have denied of recorded traffic, rule by rule.
-
-    Without labels every denial counts as a false one: take clean traffic.
-    """
-    from informer.cli.policy import run_replay
-
-    settings = settings_from(workspace, source)
-    run_replay(
-        rules,
-        sources,
-        workspace,
-        settings,
-        from_ns,
-        until_ns,
-        labels,
-        malicious,
-        json_out=json_out,
-    )
-
-
-@policy.command("arrange")
-@click.argument("rules", type=click.Path(dir_okay=False, path_type=Path))
-@as_json
-def policy_arrange(rules: Path, json_out: bool) -> None:
-    """Propose the cheapest order and place of the rules on each edge.
-
-    Only what is proved to change no answer, for any stream of calls; and why the rest must stay.
-    It needs `pip install 'rpc-informer[arrange]'`.
-    """
-    from informer.cli.arrange import run_arrange
-
-    run_arrange(rules, json_out=json_out)
+informer.add_command(policy)

@@ -4,33 +4,52 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from informer.cli.policy_target import Compile, names_in, read_promise
 from informer.cli.reach import refuse_served
 from informer.cli.show import print_json, print_table, progress_on_stderr, say, warn, when
 from informer.config.settings import Settings
-from informer.pipeline.policy_export import RULES_FILE, export_policy, write_files
+from informer.pipeline.policy_export import export_policy, write_files
 from informer.pipeline.policy_replay import read_policy, replay_document, replay_policy
+from informer.pipeline.policy_suggest import suggest_change, text_of
+from informer.pipeline.policy_verify import verify, verify_document
 from informer.policies.amounts import Margin
-from informer.policies.write import write
 
 STOP_FIRST = "stop it first, or work on a copy of the workspace"
 
 
-def run_export(workspace: Path, output: Path | None, margin: Margin, *, json_out: bool) -> None:
-    """Write the learned policy, to a folder or to stdout."""
-    refuse_served(workspace, STOP_FIRST)
-    learned = export_policy(workspace, margin)
-    text = write(learned.policy)
-    files = {RULES_FILE: text}
+def run_export(
+    workspace: Path,
+    output: Path | None,
+    margin: Margin,
+    rules: Path | None,
+    compile_to: Compile,
+    *,
+    shadow: bool,
+    json_out: bool,
+) -> None:
+    """Write a policy, learned or given, to a folder or to stdout."""
+    if rules is None:
+        refuse_served(workspace, STOP_FIRST)
+        learned = export_policy(workspace, margin)
+        policy, notes = learned.policy, learned.notes
+    else:
+        policy, notes = read_policy(rules), ()
+    compiled = compile_to(policy, shadow)
+    notes = (*notes, *(f"weaker than the rules: {line}" for line in compiled.weakened))
+    files = dict(compiled.files)
     written = write_files(output, files) if output is not None else []
     if json_out:
-        print_json({"files": files, "notes": list(learned.notes)})
+        print_json({"files": files, "notes": list(notes)})
         return
-    warn(learned.notes)
+    warn(notes)
     if output is None:
-        for line in text.splitlines():
-            say(line)
+        for name, text in files.items():
+            if len(files) > 1:
+                say(f"# {name}")
+            for line in text.splitlines():
+                say(line)
     for path in written:
-        say(f"Wrote {path}: {len(learned.policy.rules)} rules")
+        say(f"Wrote {path}")
 
 
 def run_replay(
@@ -38,24 +57,23 @@ def run_replay(
     sources: Sequence[str],
     workspace: Path,
     settings: Settings,
-    from_ns: int | None,
-    until_ns: int | None,
-    labels: Path | None,
-    malicious: Path | None,
+    between: tuple[int | None, int | None],
+    truth: tuple[Path | None, Path | None],
     *,
     json_out: bool,
 ) -> None:
     """Say what the rules would have done to the calls of sources."""
     refuse_served(workspace, STOP_FIRST)
     policy = read_policy(rules)
+    labels, malicious = truth
     with progress_on_stderr() as progress:
         found = replay_policy(
             policy,
             sources,
             workspace,
             settings=settings,
-            from_ns=from_ns,
-            until_ns=until_ns,
+            from_ns=between[0],
+            until_ns=between[1],
             labels=labels,
             malicious=malicious,
             progress=progress,
@@ -66,6 +84,59 @@ def run_replay(
         return
     warn(found.read.notes)
     _print_replay(document, labelled=labels is not None)
+
+
+def run_verify(
+    rules: Path,
+    shadow: Sequence[Path],
+    promise: Path | None,
+    workloads: Path | None,
+    *,
+    json_out: bool,
+) -> None:
+    """Hold rules against what a proxy said of real calls."""
+    policy = read_policy(rules)
+    promised = read_promise(promise) if promise is not None else None
+    found = verify(policy, shadow, name_of=names_in(policy, workloads))
+    document = verify_document(found, promised)
+    if json_out:
+        print_json(document)
+        return
+    warn([f"{n:,} lines of the log were left out: {why}" for why, n in found.skipped.items()])
+    say(f"{document['denied']:,} of {document['calls']:,} calls ({document['denied_share']:.3%}).")
+    if document["promised_share"] is not None:
+        say(f"A replay promised {document['promised_share']:.3%}.")
+    if document["differ"] is not None:
+        say(f"On {document['differ']:,} calls the proxy and the rules do not agree.")
+        print_table(
+            "rules",
+            ("rule", "calls>", "rules deny>", "proxy denies>", "differ>", "by a limit>"),
+            [
+                (
+                    r["rule"],
+                    *(
+                        f"{r[k]:,}"
+                        for k in ("calls", "promised", "denied", "differ", "differ_by_limit")
+                    ),
+                )
+                for r in document["rules"]
+            ],
+        )
+
+
+def run_suggest(rules: Path, workspace: Path, margin: Margin, *, json_out: bool) -> None:
+    """Print what rules in force need, as a diff."""
+    refuse_served(workspace, STOP_FIRST)
+    text = text_of(rules)
+    found = suggest_change(workspace, text, rules.name, margin)
+    diff = found.diff(text, rules.name)
+    if json_out:
+        print_json({"added": [rule.name for rule in found.added], "diff": diff})
+        return
+    for line in diff.splitlines():
+        say(line)
+    if not found.added:
+        warn(["these rules allow all that was learned"])
 
 
 def _print_replay(document: dict[str, Any], *, labelled: bool) -> None:

@@ -6,9 +6,10 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
+from informer.core.lines import Lines
 from informer.core.types import Forecast, Model, Notice, Series
 
-PIECE_ROWS = 1_000_000
+PIECE_ROWS = 1 << 20  # as many as the row groups that most writers make have at most
 
 
 class Engine(Protocol):
@@ -50,13 +51,20 @@ class Source(Protocol):
         *,
         skip: int = 0,
         most: int = PIECE_ROWS,
-        apart: bool = False,
     ) -> Iterator[int]:
         """Add all spans to a passing table, a piece at a time; gives how many spans each has.
 
         A piece has about `most` rows, and the same ones whenever the files are the same; the first
-        `skip` are left out. With `apart`, the table holds ids and times, and the table `sayings`
-        what else the spans say, once for all that say the same. Can be called once.
+        `skip` are left out. A source is read once, in this way or the other.
+        """
+
+    def lines(
+        self, engine: Engine, key: bytes, *, skip: int = 0, most: int = PIECE_ROWS
+    ) -> Iterator[Lines]:
+        """All spans apart from what they say, a piece at a time: that is in the table `sayings`.
+
+        Sayings are told once for all spans that say the same; some may be gone from the table when
+        the next piece is asked for. `key` makes the numbers of ids secret to a workspace.
         """
 
 

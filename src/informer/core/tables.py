@@ -341,6 +341,21 @@ AUDIT = TableSpec(
     ),
 )
 
+POLICY_VERSIONS = TableSpec(
+    "policy_versions",
+    "a policy on its way into force",
+    (
+        Column("number", INT, "its version: 1 for the first, then one more each"),
+        Column("stage", TEXT, "off, shadow, canary, enforce or retired"),
+        Column("rules", TEXT, "the rule file"),
+        Column("promised_calls", INT, "calls that a replay looked at"),
+        Column("promised_denied", INT, "calls of them that it denied"),
+        Column("observed_calls", INT, "calls that were observed in its stage"),
+        Column("observed_denied", INT, "calls of them that were denied, or would have been"),
+        Column("why", TEXT, "why it is in its stage"),
+    ),
+)
+
 TABLES: dict[str, TableSpec] = {
     t.name: t
     for t in (
@@ -365,5 +380,6 @@ TABLES: dict[str, TableSpec] = {
         NOTICES,
         DELIVERIES,
         AUDIT,
+        POLICY_VERSIONS,
     )
 }

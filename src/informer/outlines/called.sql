@@ -1,14 +1,37 @@
--- One row is a kind of call in the steps in which chains of a shape began (`called`).
+-- One row is a kind of call in a step in which chains of its shape began (`called_counts`). Kinds of
+-- call are numbers (`call_kinds`), so that counts, of which there are many, join by these alone.
 create or replace table outline_shapes as
 select t.outline_id, h.shape_id
 from kept_traces as t
 inner join chains as h on h.trace_id = t.trace_id
 where t.place = 1;
-create or replace view called as
+create or replace table call_kinds as
+select row_number() over (order by shape_id, rpc_id, version) as call_kind, shape_id, rpc_id, version
+from (
+    select distinct o.shape_id, s.rpc_id, c.version
+    from (
+        select outline_id, link_id, version from outline_calls
+        union
+        select e.outline_id, k.link_id, k.version
+        from cells as e
+        inner join line_kinds as k on k.line_kind = e.line_kind
+    ) as c
+    inner join link_shares as s on s.outline_id = c.outline_id and s.link_id = c.link_id
+    inner join outline_shapes as o on o.outline_id = c.outline_id
+) as d;
+create or replace table cell_shares as
+select e.cell, n.call_kind, k.weight_e6, k.failed, k.refused, s.share
+from cells as e
+inner join line_kinds as k on k.line_kind = e.line_kind
+inner join link_shares as s on s.outline_id = e.outline_id and s.link_id = k.link_id
+inner join outline_shapes as o on o.outline_id = e.outline_id
+inner join call_kinds as n
+    on
+        n.shape_id = o.shape_id and n.rpc_id = s.rpc_id
+        and n.version is not distinct from k.version;
+create or replace view called_counts as
 select
-    o.shape_id,
-    s.rpc_id,
-    c.version,
+    n.call_kind,
     c.step_start_ns,
     c.bucket,
     round(c.lines_e6 * s.share) as calls_e6,
@@ -16,7 +39,21 @@ select
     round(c.refusals_e6 * s.share) as refusals_e6
 from outline_calls as c
 inner join link_shares as s on s.outline_id = c.outline_id and s.link_id = c.link_id
-inner join outline_shapes as o on o.outline_id = c.outline_id;
+inner join outline_shapes as o on o.outline_id = c.outline_id
+inner join call_kinds as n
+    on
+        n.shape_id = o.shape_id and n.rpc_id = s.rpc_id
+        and n.version is not distinct from c.version
+union all
+select
+    s.call_kind,
+    c.step_start_ns,
+    c.bucket,
+    round(c.lines * s.weight_e6 * s.share),
+    case when s.failed then round(c.lines * s.weight_e6 * s.share) else 0 end,
+    case when s.refused then round(c.lines * s.weight_e6 * s.share) else 0 end
+from cell_counts as c
+inner join cell_shares as s on s.cell = c.cell;
 create or replace view chain_steps as
 select step_start_ns, first_ns, last_ns, chains from outline_steps where outline_id > 0;
 create or replace table shape_weights as

@@ -7,7 +7,6 @@ them is kept whole and stands for all; the rest is counted and forgotten.
 
 import hashlib
 
-import numpy as np
 import pyarrow as pa
 
 from informer.core.ports import Engine
@@ -35,26 +34,22 @@ SLICE = (
 def begin(engine: Engine) -> None:
     """Make the tables that are kept between slices, where they are not there yet."""
     engine.run(read_sql("informer.outlines", "state"))
+    _make(engine, "outline_counts")
     engine.append("kept_spans", _KEPT_SPANS.empty_table())
 
 
-def fold(engine: Engine, *, key: bytes, step_s: int, whole: str | None = None) -> None:
-    """Add the whole traces in `slice_spans` to what is kept.
+def fold(engine: Engine, *, key: bytes, step_s: int) -> None:
+    """Add the whole traces in `slice_spans` to what is kept, by SQL alone: wherever spans lie.
 
-    Reads `methods` (service, operation, method) too. With `whole`, spans are in `slice_lines` and
-    what they say is in `sayings`: it is a SELECT that puts the spans of the table `example_lines`
-    together. `key`, at most 64 bytes, makes codes and hashes secret to a workspace.
+    Reads `methods` (service, operation, method) too. `key`, at most 64 bytes, makes codes and
+    hashes secret to a workspace. On this machine `Folding` does the same, and quicker.
     """
     salt = salt_of(key)
     for table in ("lines", "slice_sayings"):
-        _make(engine, f"{table}_apart" if whole else table, salt=salt)
-    if whole and not _any_repeated(engine):
-        _make(engine, "repeated_none")
-    else:
-        _make(engine, "repeated_lines")
-    for table in ("linked_lines", "slice_links"):
+        _make(engine, table, salt=salt)
+    for table in ("repeated_lines", "linked_lines", "slice_links"):
         _make(engine, table)
-    engine.append("links", _new_links(engine, key))
+    append_new_links(engine, key)
     for table in ("numbered_links", "coded_lines", "slice_traces"):
         _make(engine, table)
     _make(engine, "new_outlines", most=MOST_OUTLINES)
@@ -65,12 +60,7 @@ def fold(engine: Engine, *, key: bytes, step_s: int, whole: str | None = None) -
     _make(engine, "count_calls")
     _make(engine, "slice_examples", examples=EXAMPLES, sample=SAMPLE)
     _make(engine, "let_go")
-    if whole is None:
-        _make(engine, "example_spans", salt=salt)
-    else:
-        _make(engine, "example_lines", salt=salt)
-        engine.run(f"create or replace temp table example_spans as {whole}")
-        engine.run("drop table example_lines")
+    _make(engine, "example_spans", salt=salt)
     _make(engine, "keep_traces", salt=salt)
     for table in SLICE:
         engine.run(f"drop table {table}")
@@ -83,9 +73,24 @@ def unfold(engine: Engine) -> None:
 
 
 def count_called(engine: Engine, *, key: bytes) -> None:
-    """Make `called` and `chain_steps`, from what was folded and the `calls` of the kept traces."""
+    """Make `called_counts`, `call_kinds` and `chain_steps`.
+
+    Reads what was folded, and the `calls` of the kept traces.
+    """
     _make(engine, "link_shares", salt=salt_of(key))
     _make(engine, "called")
+
+
+def append_new_links(engine: Engine, key: bytes) -> None:
+    """Number what is new in `slice_links`, and add it to `links` with its codes."""
+    known = int(engine.query("select count(*) as n from links")["n"][0].as_py())
+    new = engine.query(read_sql("informer.outlines", "new_links"))
+    columns = [new[name].to_pylist() for name in LINK]
+    codes = [code_of(link, key) for link in zip(*columns, strict=True)]
+    ids = range(known + 1, known + 1 + len(codes))
+    for name, values in (("code", codes), ("link_id", list(ids))):
+        new = new.add_column(0, name, pa.array(values, pa.int64()))
+    engine.append("links", new)
 
 
 def salt_of(key: bytes) -> int:
@@ -97,23 +102,6 @@ def code_of(link: tuple[object, ...], key: bytes) -> int:
     """A number below 2 ** 40 for a link, that nobody can guess without the key."""
     names = "\x1f".join("\x1e" if value is None else str(value) for value in link)
     return int.from_bytes(hashlib.blake2b(names.encode(), digest_size=CODE_BYTES, key=key).digest())
-
-
-def _any_repeated(engine: Engine) -> bool:
-    """Whether a span id came twice: to sort numbers is quicker than to group by them."""
-    lines = np.sort(engine.query("select line from lines")["line"].to_numpy())
-    return bool((lines[1:] == lines[:-1]).any())
-
-
-def _new_links(engine: Engine, key: bytes) -> pa.Table:
-    known = int(engine.query("select count(*) as n from links")["n"][0].as_py())
-    new = engine.query(read_sql("informer.outlines", "new_links"))
-    columns = [new[name].to_pylist() for name in LINK]
-    codes = [code_of(link, key) for link in zip(*columns, strict=True)]
-    ids = range(known + 1, known + 1 + len(codes))
-    for name, values in (("code", codes), ("link_id", list(ids))):
-        new = new.add_column(0, name, pa.array(values, pa.int64()))
-    return new
 
 
 def _make(engine: Engine, table: str, **values: int) -> None:

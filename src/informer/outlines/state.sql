@@ -13,6 +13,11 @@ create table if not exists outline_calls (
     outline_id bigint, link_id bigint, version varchar, step_start_ns bigint, bucket integer,
     lines_e6 bigint, failures_e6 bigint, refusals_e6 bigint
 );
+create table if not exists line_kinds (
+    line_kind integer, link_id bigint, version varchar, failed boolean, refused boolean, weight_e6 bigint
+);
+create table if not exists cells (cell integer, outline_id integer, line_kind integer);
+create table if not exists cell_counts (cell integer, step_start_ns bigint, bucket smallint, lines bigint);
 create table if not exists kept_traces (
     trace bigint, trace_id varchar, outline_id bigint, place integer, sampled boolean
 );

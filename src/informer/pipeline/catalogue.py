@@ -18,8 +18,11 @@ FOUND = """
 from patterns as p
 where p.state <> 'retired' and ($state = '' or p.state = $state) and (
     $words = '' or contains(lower(p.label || ' ' || p.pattern_id), $words) or p.pattern_id in (
-        select e.pattern_id from pattern_edges as e
-        inner join rpcs as r on r.rpc_id = e.from_rpc_id or r.rpc_id = e.to_rpc_id
+        select e.pattern_id from (
+            select pattern_id, from_rpc_id as rpc_id from pattern_edges
+            union all select pattern_id, to_rpc_id from pattern_edges
+            union all select pattern_id, entry_rpc_id from patterns
+        ) as e inner join rpcs as r on r.rpc_id = e.rpc_id
         where contains(lower(r.caller || ' ' || r.callee || ' ' || r.method), $words)
     )
 )

@@ -23,7 +23,7 @@ OF_CELLS = """
 with cells as ({cells})
 select c.place, t.{time} as at_ns, {columns}
 from {table} as t inner join cells as c on c.pattern_id = t.pattern_id and c.rpc_id = t.rpc_id
-where t.{time} >= $from_ns and t.{time} < $until_ns {more}
+where t.{time} >= $from_ns and t.{time} < $until_ns {only} {more}
 """
 # What people see as one: the calls of an rpc, and its share of those of its callers.
 SIGNALS_OF = {"calls": ("calls", "share")}
@@ -70,17 +70,19 @@ def curves(
     *,
     exact: bool = False,
     by_hour: bool = False,
+    bare: bool = False,
 ) -> list[Curve]:
     """A curve for each cell over a range, in their order; calls and alike are of one step.
 
     A point is a step, or an hour where steps are too many; `exact` and `by_hour` insist on either.
+    With `bare`, steps have what was observed and nothing else.
     """
     step_ns = step_ns_of(home)
     if not cells or until_ns <= from_ns:
         return []
     is_short = (until_ns - from_ns) // step_ns <= MOST_STEPS or step_ns >= HOUR_NS
     if exact or (is_short and not by_hour):
-        return _by_step(home, cells, from_ns, until_ns, signal, step_ns)
+        return _by_step(home, cells, from_ns, until_ns, signal, step_ns, bare)
     return _by_hour(home, cells, from_ns, until_ns, signal, step_ns)
 
 
@@ -91,6 +93,7 @@ def _by_step(
     until_ns: int,
     signal: str,
     step_ns: int,
+    bare: bool,
 ) -> list[Curve]:
     steps = home.engine.query(
         "select step_start_ns, seen from steps where step_start_ns >= $from_ns "
@@ -105,13 +108,16 @@ def _by_step(
     if signal != "latency":
         observed = np.nan_to_num(observed)
     observed = np.where(seen, observed, np.nan)
-    if signal == "calls":
+    unknown = np.full_like(observed, np.nan)
+    if bare:
+        expected = low = high = unknown
+    elif signal == "calls":
         expected, spread = places.read("forecasts", ("expected", "spread"))
         low, high = band(expected, expected + spread * expected**2)
     else:
         calls = np.where(seen, np.nan_to_num(calls), np.nan)
         expected, low, high = _usual(home, cells, signal, calls)
-    score, threshold = places.read_detections(signal)
+    score, threshold = (unknown, unknown) if bare else places.read_detections(signal)
     return [
         Curve(
             *cell,
@@ -183,6 +189,13 @@ class _Places:
             "rpcs": [rpc_id for _, rpc_id in cells],
             "places": list(range(len(cells))),
         }
+        # Said twice, once so that it is sifted while it is read, before anything is joined.
+        column, found = "pattern_id", sorted({pattern_id for pattern_id, _ in cells})
+        if len(found) > 1:
+            column, found = "rpc_id", sorted({rpc_id for _, rpc_id in cells})
+        only = {f"one_{i}": value for i, value in enumerate(found)}
+        self._given |= only
+        self._only = f"and t.{column} in ({', '.join(f'${name}' for name in only)})"
         if len(starts):
             self._given |= {
                 "from_ns": int(starts[0]),
@@ -196,7 +209,12 @@ class _Places:
             named = ", ".join(f"{column} as c{i}" for i, column in enumerate(columns))
             rows: pa.Table = self._home.engine.query(
                 OF_CELLS.format(
-                    cells=CELLS, table=table, columns=named, more=more, time=self._time
+                    cells=CELLS,
+                    table=table,
+                    columns=named,
+                    more=more,
+                    only=self._only,
+                    time=self._time,
                 ),
                 **self._given,
             )

@@ -1,7 +1,7 @@
 """Spans that came and whose traces are not closed yet: in memory, each with where it came from."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from informer.core.ports import Source
@@ -28,22 +28,23 @@ select s.* exclude (batch) from open_spans as s
 inner join begun_traces as b on b.trace_id = s.trace_id
 where b.start_ns >= $from_ns;
 """
-# Spans that stay are copied here; until then each batch lies in the table that it was read into.
-LEAVE = """
-create or replace temp table still_open as
-select s.* from open_spans as s
-anti join begun_traces as b on b.trace_id = s.trace_id;
-drop table begun_traces;
-drop table left_spans;
-alter table still_open rename to left_spans
-"""
-TOO_LATE = """
+# By batch: how many leave with their traces, and which of them came too late.
+GONE = """
 select
-    count(*) filter (b.start_ns >= $began_ns and s.batch > $replayed) as late,
+    s.batch,
+    count(*) as spans,
+    count(b.trace_id) as gone,
+    count(*) filter (
+        b.start_ns < $from_ns and b.start_ns >= $began_ns and s.batch > $replayed
+    ) as late,
     count(*) filter (b.start_ns < $began_ns) as before
 from open_spans as s
-inner join begun_traces as b on b.trace_id = s.trace_id
-where b.start_ns < $from_ns
+left join begun_traces as b on b.trace_id = s.trace_id
+group by s.batch
+"""
+STAY = """
+select s.* from {table} as s
+anti join begun_traces as b on b.trace_id = s.trace_id
 """
 
 
@@ -123,17 +124,38 @@ class OpenSpans:
         """
         self._scratch.run(TAKE, from_ns=from_ns, until_ns=until_ns)
         taken = _number(self._scratch, "select count(*) from spans")
-        (gone,) = self._scratch.query(
-            TOO_LATE, began_ns=began_ns, from_ns=from_ns, replayed=self._replayed
+        gone = self._scratch.query(
+            GONE, began_ns=began_ns, from_ns=from_ns, replayed=self._replayed
         ).to_pylist()
-        if gone["before"]:
-            self.rejected["before_watching"] += gone["before"]
-        self._scratch.run(LEAVE)
-        for number in self._apart:
-            self._scratch.run(f"drop table batch_{number}")
-        self._apart.clear()
+        before = sum(row["before"] for row in gone)
+        if before:
+            self.rejected["before_watching"] += before
+        self._leave({row["batch"]: (row["gone"], row["spans"]) for row in gone})
+        return Taken(taken, sum(row["late"] for row in gone))
+
+    def _leave(self, gone: Mapping[int, tuple[int, int]]) -> None:
+        """Let the spans of begun traces go. Most batches go as a whole or stay as they are."""
+        scratch, stay = self._scratch, []
+        scratch.run(
+            f"create or replace temp table still_open as {STAY.format(table='left_spans')};"
+            "drop table left_spans; alter table still_open rename to left_spans"
+        )
+        for batch in self._apart:
+            leaving, spans = gone[batch]
+            if not leaving:
+                stay.append(batch)
+                continue
+            table = f"batch_{batch}"
+            if leaving < spans:
+                scratch.run(
+                    "insert into left_spans by name select *, cast($batch as bigint) as batch "
+                    f"from ({STAY.format(table=table)})",
+                    batch=batch,
+                )
+            scratch.run(f"drop table {table}")
+        self._apart = stay
+        scratch.run("drop table begun_traces")
         self._see()
-        return Taken(taken, gone["late"])
 
     def count(self) -> int:
         """How many are open."""

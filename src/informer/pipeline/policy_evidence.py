@@ -79,8 +79,8 @@ def evidence_of(home: Workspace) -> tuple[list[Evidence], Range, list[str]]:
         rows = home.engine.query(
             SUMS, **bounds, step_ns=step_ns, day_ns=SECONDS_A_DAY * NS_PER_S
         ).to_pylist()
-        sampled = max(counted_by(models_in_force(home)[1]).values(), default=WHOLE) > WHOLE
-        counts = {} if sampled else _counts(home, bounds, trained["step_s"])
+        stands_for = max(counted_by(models_in_force(home)[1]).values(), default=WHOLE)
+        counts = _counts(home, bounds, trained["step_s"], stands_for)
         steps = home.engine.query(
             "select count(*) as n from steps where seen and step_start_ns >= $from_ns "
             "and step_start_ns < $until_ns",
@@ -97,10 +97,10 @@ def evidence_of(home: Workspace) -> tuple[list[Evidence], Range, list[str]]:
     days = steps * trained["step_s"] / SECONDS_A_DAY
     learned = Range(trained["start_ns"], trained["end_ns"], days)
     kept = [r for r in rows if r["calls"] > 0 or r["uncounted"]]
-    return [_evidence(r, counts.get(r["rpc_id"])) for r in kept], learned, notes
+    return [_evidence(r, counts.get(r["rpc_id"]), stands_for) for r in kept], learned, notes
 
 
-def _evidence(row: Json, counts: Counts | None) -> Evidence:
+def _evidence(row: Json, counts: Counts | None, stands_for: float) -> Evidence:
     return Evidence(
         row["caller"],
         row["callee"],
@@ -112,6 +112,7 @@ def _evidence(row: Json, counts: Counts | None) -> Evidence:
         row["last_ns"],
         row["example"] or "",
         counts,
+        stands_for,
     )
 
 
@@ -132,7 +133,7 @@ def _write_barred(home: Workspace, step_ns: int) -> None:
     home.engine.write("barred", pa.table({"pattern_id": patterns, "step_start_ns": at}))
 
 
-def _counts(home: Workspace, bounds: Json, step_s: int) -> dict[str, Counts]:
+def _counts(home: Workspace, bounds: Json, step_s: int, stands_for: float) -> dict[str, Counts]:
     """Calls of every rpc by step, over the range that was learned."""
     rows = home.engine.query(SERIES, **bounds)
     step_ns = step_s * NS_PER_S
@@ -147,5 +148,5 @@ def _counts(home: Workspace, bounds: Json, step_s: int) -> dict[str, Counts]:
         if len(inside):
             series, covered = np.zeros(steps), np.zeros(steps, dtype=bool)
             series[at[inside]], covered[at[inside]] = calls[inside], seen[inside]
-            found[rpc_id[part[0]]] = Counts(bounds["from_ns"], step_s, series, covered)
+            found[rpc_id[part[0]]] = Counts(bounds["from_ns"], step_s, series, covered, stands_for)
     return found

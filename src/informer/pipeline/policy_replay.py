@@ -32,7 +32,7 @@ class Replayed:
     stream: Stream
     decided: Decided
     truth: Truth
-    unjudged: int  # calls with a side that nobody knows
+    unjudged: int  # calls with a side that nobody knows, or too deep in their chain
     read: Read
 
     @property
@@ -134,7 +134,6 @@ def _examples(
 ) -> dict[int, list[Json]]:
     """The first denied calls of each rule, of different rpcs as far as there are."""
     examples: dict[int, list[Json]] = {}
-    seen: set[tuple[int, int]] = set()
     denied = np.flatnonzero(found.decided.denied)
     pairs = np.stack([place[denied], found.stream.rpc.codes[denied]]) if len(denied) else None
     if pairs is None:
@@ -153,5 +152,4 @@ def _examples(
                     "trace_id": found.stream.trace.at(call),
                 }
             )
-        seen.add((rule, int(found.stream.rpc.codes[call])))
     return examples

@@ -45,7 +45,9 @@ def needs_parents(policy: Policy) -> bool:
 
 
 def stream_of(engine: Engine, policy: Policy) -> tuple[Stream, int]:
-    """All calls whose two sides are known, in order of time; and how many others there are.
+    """Calls whose two sides are known, in order of time; and how many others there are.
+
+    Others are too where rules ask for chains and a call lies deeper in its own than these see.
 
     Reads `calls`, and as the policy asks `call_parents`, `spans`, `chains` and `members`.
     """
@@ -61,6 +63,7 @@ def stream_of(engine: Engine, policy: Policy) -> tuple[Stream, int]:
     if chain is not None:
         known &= chain.codes >= 0
     at = np.flatnonzero(known)
+    weight = rows["weight"].to_numpy()
     stream = Stream(
         _numbers(rows, "start_ns")[at],
         Coded(rpc.codes[at], names),
@@ -69,6 +72,7 @@ def stream_of(engine: Engine, policy: Policy) -> tuple[Stream, int]:
         pattern=_coded(rows, "pattern_id", at) if PATTERN in facts else None,
         attributes={f: _coded(rows, f"a{i}", at) for i, f in enumerate(attributes)},
         size=_numbers(rows, "size")[at] if SIZE in facts else None,
+        weight=None if (weight == 1).all() else weight[at],
         status=_numbers(rows, "status")[at] if REPLY in facts else None,
         failed=rows["failed"].to_numpy(zero_copy_only=False)[at],
         refused=rows["refused"].to_numpy(zero_copy_only=False)[at],
@@ -80,6 +84,7 @@ def stream_of(engine: Engine, policy: Policy) -> tuple[Stream, int]:
 
 def _sql(facts: frozenset[Fact], attributes: list[Attribute | Header]) -> str:
     columns = ["c.rpc_id", "c.start_ns", "c.trace_id", "c.failed", "c.refused", "c.duration_ns"]
+    columns.append("c.weight")
     joins = ""
     if attributes or {SIZE, REPLY} & facts:
         joins += SAID

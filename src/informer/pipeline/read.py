@@ -94,11 +94,18 @@ def read_outlines(
 ) -> Read:
     """Learn the forms of chains of sources of any size, and count their calls by step.
 
-    Makes `called`, `chain_steps`, `rpcs` and `shapes`, which are of all chains; `spans`, `calls`
-    and `chains` hold those that were kept whole, and `counts_as` how many each stands for.
+    Makes `called_counts`, `call_kinds`, `chain_steps`, `rpcs` and `shapes`, which are of all
+    chains; `spans`, `calls` and `chains` hold those that were kept whole, and `counts_as` how many
+    each stands for.
     """
     mark, templates, sources = read_in_slices(
-        engine, opened, workspace.settings, progress, key=workspace.key, asked=asked
+        engine,
+        opened,
+        workspace.settings,
+        progress,
+        key=workspace.key,
+        spill=workspace.spill,
+        asked=asked,
     )
     operations = engine.query(ALL_OPERATIONS)
     engine.write("methods", templates.mapping(operations))

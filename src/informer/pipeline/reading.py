@@ -2,52 +2,56 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
 
+import numpy as np
 import orjson
 import pyarrow as pa
 
 from informer.config.settings import Settings
 from informer.core.errors import InformerError
+from informer.core.lines import Lines
 from informer.core.ports import PIECE_ROWS, Source
-from informer.core.types import NS_PER_S, Json
+from informer.core.types import NS_PER_S, Ints, Json
 from informer.engines.duckdb import DuckDBEngine
-from informer.outlines.fold import begin, fold
+from informer.outlines.fold import begin
 from informer.pipeline.on_spark import bring_home, fold_on_spark
 from informer.pipeline.progress import Progress
 from informer.pipeline.stored import spark_at
-from informer.spans.sayings import NO_LINES, NO_SAYINGS, whole_spans
+from informer.pipeline.trace_files import FILES, TraceFiles
+from informer.spans.methods import Methods
+from informer.spans.sayings import NO_SAYINGS, whole_spans
 from informer.spans.stored import StoredSource
 from informer.spans.templates import Templates
 
+if TYPE_CHECKING:
+    from informer.outlines.folding import Folding
+    from informer.outlines.slices import Slice
+
+Place: TypeAlias = tuple[int, int]  # the number of a source, and of a piece of it
+
 WATERMARK_S = 120  # a trace is closed when no line of it began for so long
 MOST_LATE = 0.01  # of a slice; with more, the sources are not in order of time
+SLICE_BYTES = 512 << 20  # of rows; where attributes are long, a slice has fewer lines
 MOST_SAYINGS = 200_000  # that are remembered from slice to slice
 NEWEST = 0.999  # lines from the future must not close what is open
 
 OPERATIONS = """
 select s.service, s.operation, cast(sum(l.lines) as bigint) as calls
-from (select saying, count(*) as lines from slice_lines group by saying) as l
+from slice_sayings as l
 join sayings as s on s.saying = l.saying
 group by all
 """
-NEW_LINES = f"create temp table if not exists new_lines as {NO_LINES}"
-SLICE = """
-insert into new_lines by name select * from open_lines;
-create or replace temp table open_traces as
-select distinct trace_id from new_lines where start_ns >= $close_ns;
-create or replace temp view slice_lines as
-select n.* from new_lines as n anti join open_traces as o on o.trace_id = n.trace_id
-"""
+KNOWN = "select distinct service, operation from operations"
 WHOLE = whole_spans("example_lines")
-STILL_OPEN = """
-create or replace table open_lines as
-select n.* from new_lines as n semi join open_traces as o on o.trace_id = n.trace_id;
-delete from sayings
-where (select count(*) from sayings) > $most
-    and saying not in (select saying from open_lines)
+# The traces that wait for more lines, and the piece from which on lines of theirs were not folded.
+NO_OPEN = "create table open_traces (trace bigint, source integer, piece integer)"
+FORGET_SAYINGS = """
+delete from sayings where saying not in (select saying from waiting_sayings);
+drop table waiting_sayings
 """
 
 
@@ -79,74 +83,164 @@ class Reading:
     templates: Templates
     progress: Progress
     mark: Mark
+    spill: Path  # a folder for what does not fit memory
+    methods: Methods = field(init=False)
+    folding: "Folding | None" = None
+    parts: list[Lines] = field(default_factory=list)  # not folded yet
+    places: list[Place] = field(default_factory=list)  # where each of them comes from
 
     def read(self, sources: Sequence[Source], slice_lines: int | None) -> None:
-        """Fold all that was not folded yet; without `slice_lines`, at once.
+        """Fold all that was not folded yet; without `slice_lines`, in whatever order it comes.
 
         Errors: OutOfOrderError when closing traces on the way would break many.
         """
         if self.mark.done:
             return
+        self._begin()
+        if slice_lines is None:
+            self._read_by_trace(sources)
+            return
         before = Counter(self.mark.rejected)
-        waiting = 0
-        self.engine.run(NEW_LINES)
+        reached = (self.mark.source, self.mark.pieces)
+        since = self._open_since()
+        start = min(since.values(), default=reached)
+        waiting = size = 0
+        most = min(PIECE_ROWS, slice_lines)
         for number, source in enumerate(sources):
-            if number < self.mark.source:
+            if number < start[0]:
                 continue
-            pieces = self.mark.pieces if number == self.mark.source else 0
-            staged = source.stage(
-                self.engine,
-                "new_lines",
-                skip=pieces,
-                most=min(PIECE_ROWS, slice_lines or PIECE_ROWS),
-                apart=True,
-            )
-            for spans in staged:
-                pieces, waiting = pieces + 1, waiting + spans
+            skip = start[1] if number == start[0] else 0
+            for piece, lines in enumerate(
+                source.lines(self.engine, self.key, skip=skip, most=most), skip
+            ):
+                if (number, piece) < reached:
+                    self._take_up(lines, (number, piece), since)
+                    # What was rejected of it was counted when it came first.
+                    before = Counter(self.mark.rejected)
+                    before.subtract(_rejected(sources))
+                    continue
+                self.parts.append(lines)
+                self.places.append((number, piece))
+                waiting += len(lines)
+                size += lines.rows.nbytes
                 self.progress("reading spans", self.mark.lines + waiting, None)
-                if slice_lines is not None and waiting >= slice_lines:
-                    self._reach(number, pieces, sources, before)
+                if waiting >= slice_lines or size >= SLICE_BYTES:
+                    self._reach((number, piece + 1), before + _rejected(sources))
                     self._fold(waiting, last=False)
-                    waiting = 0
-        self._reach(len(sources), 0, sources, before)
+                    waiting = size = 0
+        self._reach((len(sources), 0), before + _rejected(sources))
         self._fold(waiting, last=True)
 
-    def _reach(
-        self, source: int, pieces: int, sources: Sequence[Source], before: Counter[str]
-    ) -> None:
-        self.mark.source, self.mark.pieces = source, pieces
-        self.mark.rejected = dict(sum((s.rejected for s in sources), before))
+    def _read_by_trace(self, sources: Sequence[Source]) -> None:
+        """All lines are set apart on disk by their traces, and no slice leaves one open.
+
+        It is one transaction: what is stopped begins anew.
+        """
+        with self.engine.transaction(), TraceFiles(self.spill) as apart:
+            for source in sources:
+                for lines in source.lines(self.engine, self.key):
+                    apart.add(lines)
+                    self.progress("reading spans", apart.lines, None)
+            for number, part in enumerate(apart.parts()):
+                self.parts, self.places = [part], [(0, 0)]
+                self._fold_slice(len(part), 2**62, late=0, last=number == FILES - 1)
+            self._reach((len(sources), 0), _rejected(sources))
+            _keep_mark(self.engine, self.mark, self.templates)
+
+    def _begin(self) -> None:
+        self.parts, self.places = [], []
+        # Compiled loops take a while to load: who does not learn goes without them.
+        from informer.outlines.folding import Folding
+
+        known = self.engine.query(KNOWN) if self.engine.has("operations") else None
+        self.methods = Methods(self.templates, known)
+        step_s = self.settings.traffic.step_s
+        self.folding = Folding(self.engine, key=self.key, step_s=step_s, whole=WHOLE)
+
+    def _open_since(self) -> dict[int, Place]:
+        rows = self.engine.query("select trace, source, piece from open_traces").to_pylist()
+        return {row["trace"]: (row["source"], row["piece"]) for row in rows}
+
+    def _take_up(self, lines: Lines, place: Place, since: Mapping[int, Place]) -> None:
+        """Lines of a piece that was read before: of traces that were open, and are so still."""
+        traces, number = np.unique(lines.trace, return_inverse=True)
+        never = (place[0] + 1, 0)
+        waits = np.array([since.get(t, never) <= place for t in traces.tolist()], bool)
+        places = np.flatnonzero(waits[number])
+        if len(places):
+            self.parts.append(lines.take(places))
+            self.places.append(place)
+
+    def _reach(self, place: Place, rejected: Counter[str]) -> None:
+        self.mark.source, self.mark.pieces = place
+        self.mark.rejected = dict(+rejected)
 
     def _fold(self, lines: int, *, last: bool) -> None:
-        engine, mark = self.engine, self.mark
-        with engine.transaction():
-            late = _number(
-                engine, "select count(*) from new_lines where start_ns < $ns", ns=mark.closed_ns
-            )
-            if late > MOST_LATE * lines:
-                raise OutOfOrderError
+        new, waited = 0, len(self.parts)
+        while new < lines:
+            waited -= 1
+            new += len(self.parts[waited])
+        late = sum(
+            int((part.column("start_ns") < self.mark.closed_ns).sum())
+            for part in self.parts[waited:]
+        )
+        if late > MOST_LATE * lines:
+            raise OutOfOrderError
+        with self.engine.transaction():
             close_ns = 2**62 if last else self._close_ns()
-            engine.run(SLICE, close_ns=close_ns)
-            operations = engine.query(OPERATIONS)
-            self.templates.learn(operations)
-            engine.write("methods", self.templates.mapping(operations))
-            if operations.num_rows:
-                fold(engine, key=self.key, step_s=self.settings.traffic.step_s, whole=WHOLE)
-            engine.run(STILL_OPEN, most=MOST_SAYINGS)
-            engine.append("operations", operations)
-            mark.lines, mark.late = mark.lines + lines, mark.late + late
-            mark.closed_ns, mark.done = max(mark.closed_ns, close_ns), last
-            _keep_mark(engine, mark, self.templates)
-        engine.run("drop view slice_lines; drop table new_lines")
-        engine.run(NEW_LINES)
+            self._fold_slice(lines, close_ns, late=late, last=last)
+            _keep_mark(self.engine, self.mark, self.templates)
+
+    def _fold_slice(self, lines: int, close_ns: int, *, late: int, last: bool) -> None:
+        from informer.outlines.slices import sliced
+
+        engine, mark, folding = self.engine, self.mark, self.folding
+        here = sliced(self.parts, close_ns)
+        present = here.sayings()
+        operations = self._operations(present)
+        engine.write("methods", self.methods.of(operations))
+        if operations.num_rows and folding is not None:
+            folding.fold(here, present > 0)
+        self._keep_open(here)
+        engine.append("operations", operations)
+        mark.lines, mark.late = mark.lines + lines, mark.late + late
+        mark.closed_ns, mark.done = max(mark.closed_ns, close_ns), last
+
+    def _operations(self, present: Ints) -> pa.Table:
+        sayings = np.flatnonzero(present)
+        told = pa.table({"saying": sayings, "lines": present[sayings]})
+        self.engine.append("slice_sayings", told, passing=True)
+        operations = self.engine.query(OPERATIONS)
+        self.engine.run("drop table slice_sayings")
+        return operations
+
+    def _keep_open(self, here: "Slice") -> None:
+        """Lines of open traces wait; of sayings, when there are too many, theirs alone."""
+        parts = here.still_open()
+        places = self.places
+        kept = [(part, place) for part, place in zip(parts, self.places, strict=True) if len(part)]
+        self.parts, self.places = [part for part, _ in kept], [place for _, place in kept]
+        since, is_open = here.open_since(places), ~here.closed
+        table = {
+            "trace": here.traces[is_open],
+            "source": since[is_open, 0],
+            "piece": since[is_open, 1],
+        }
+        self.engine.write("open_traces", pa.table(table))
+        if _number(self.engine, "select count(*) from sayings") > MOST_SAYINGS and self.folding:
+            sayings = [np.unique(part.column("saying")) for part in self.parts]
+            waiting = pa.table({"saying": np.concatenate([*sayings, np.empty(0, np.int64)])})
+            self.engine.append("waiting_sayings", waiting, passing=True)
+            self.engine.run(FORGET_SAYINGS)
+            self.folding.pairs.forget()
 
     def _close_ns(self) -> int:
-        newest = _number(
-            self.engine,
-            "select quantile_disc(start_ns, $newest) from new_lines where hash(trace_id) % 16 = 0",
-            newest=NEWEST,
-        )
-        return newest - WATERMARK_S * NS_PER_S
+        starts = [p.column("start_ns")[p.trace % 16 == 0] for p in self.parts]
+        sample = np.concatenate(starts)
+        if not len(sample):  # few traces
+            sample = np.concatenate([p.column("start_ns") for p in self.parts])
+        newest = np.quantile(sample, NEWEST, method="inverted_cdf")
+        return int(newest) - WATERMARK_S * NS_PER_S
 
 
 def read_in_slices(
@@ -156,6 +250,7 @@ def read_in_slices(
     progress: Progress,
     *,
     key: bytes,
+    spill: Path,
     asked: Json,
 ) -> tuple[Mark, Templates, Sequence[Source]]:
     """Fold all spans of the sources into outlines in `engine`.
@@ -169,7 +264,7 @@ def read_in_slices(
     if settings.source.engine.startswith("spark"):
         return *_read_on_spark(engine, of, sources, settings, progress, key), sources
     mark, templates = _begun(engine, of, settings)
-    reading = Reading(engine, key, settings, templates, progress, mark)
+    reading = Reading(engine, key, settings, templates, progress, mark, spill)
     try:
         reading.read(sources, settings.machine.slice_lines)
     except OutOfOrderError:
@@ -198,7 +293,7 @@ def _read_on_spark(
     operations = fold_on_spark(spark, engine, stored, templates, key=key, step_s=step_s)
     with engine.transaction():
         mark.lines = bring_home(spark, engine, operations, key=key)
-        mark.rejected = dict(sum((s.rejected for s in sources), Counter()))
+        mark.rejected = dict(_rejected(sources))
         mark.done = True
         _keep_mark(engine, mark, templates)
     if mark.lines == 0:
@@ -225,7 +320,7 @@ def _anew(engine: DuckDBEngine, of: str, settings: Settings) -> tuple[Mark, Temp
             engine.run(f'drop {"view" if table["view"] else "table"} "{table["name"]}"')
         begin(engine)
         engine.run(NO_SAYINGS)
-        engine.run("create table open_lines as " + NO_LINES)
+        engine.run(NO_OPEN)
         _keep_mark(engine, mark, templates)
     return mark, templates
 
@@ -254,10 +349,14 @@ def _state(path: Path) -> tuple[int, int]:
 
 def nothing_read(sources: Sequence[Source]) -> str:
     """Why there is no span, for the user."""
-    rejected = sum((s.rejected for s in sources), Counter())
+    rejected = _rejected(sources)
     why = ", ".join(f"{n:,} {reason}" for reason, n in rejected.most_common()) or "all are empty"
     names = ", ".join(name for s in sources for name in s.names[:3])
     return f"no span could be read from {names}: {why}"
+
+
+def _rejected(sources: Sequence[Source]) -> Counter[str]:
+    return sum((s.rejected for s in sources), Counter())
 
 
 def _number(engine: DuckDBEngine, sql: str, **values: float) -> int:

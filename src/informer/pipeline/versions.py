@@ -1,13 +1,13 @@
 """Versions of a pattern's model: what each was learned from, and what each expects of a day."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import numpy as np
 
 from informer.core.errors import UnknownError
-from informer.core.types import NS_PER_S, PatternGraph, Series
+from informer.core.types import NS_PER_S, Model, PatternGraph, Series
 from informer.forecasts.clock import learned_days, learned_until_ns
 from informer.forecasts.select import forecast_with
 from informer.forecasts.store import load_model, versions
@@ -66,20 +66,38 @@ def made(home: Workspace, pattern_id: str, version: str) -> datetime | None:
 
 
 def as_expected_by(
-    home: Workspace, pattern_id: str, version: str, until_ns: int, rpc_ids: Sequence[str]
-) -> list[Curve]:
-    """The last day of some rpcs beside what a version of the model would have expected of it.
+    home: Workspace, pattern_id: str, names: Sequence[str], until_ns: int, rpc_ids: Sequence[str]
+) -> dict[str, list[Curve]]:
+    """The last day of some rpcs beside what each version of the model would have expected of it.
 
     Nothing is written. Errors: UnknownError for a version that is not there.
     """
     folder = home.models / pattern_id
-    if not folder.exists() or version not in versions(folder):
-        raise UnknownError(f"pattern {pattern_id!r} has no version {version!r}")
-    model, step_ns = load_model(folder, version), step_ns_of(home)
-    nodes = tuple(str(r) for r in model.settings["rpcs"])
+    there = versions(folder) if folder.exists() else []
+    unknown = [name for name in names if name not in there]
+    if unknown:
+        raise UnknownError(f"pattern {pattern_id!r} has no version {unknown[0]!r}")
+    models = {name: load_model(folder, name) for name in names}
+    nodes = sorted({str(r) for model in models.values() for r in model.settings["rpcs"]})
+    step_ns = step_ns_of(home)
     from_ns = until_ns - (WARM_S + SHOWN_S) * NS_PER_S
     from_ns -= from_ns % step_ns
-    seen = curves(home, [(pattern_id, r) for r in nodes], from_ns, until_ns, exact=True)
+    cells = [(pattern_id, rpc_id) for rpc_id in nodes]
+    seen = {c.rpc_id: c for c in curves(home, cells, from_ns, until_ns, exact=True, bare=True)}
+    return {
+        name: _expected(model, seen, until_ns, step_ns, rpc_ids) for name, model in models.items()
+    }
+
+
+def _expected(
+    model: Model,
+    known: Mapping[str, Curve],
+    until_ns: int,
+    step_ns: int,
+    rpc_ids: Sequence[str],
+) -> list[Curve]:
+    nodes = tuple(str(r) for r in model.settings["rpcs"])
+    seen = [known[node] for node in nodes if node in known]
     if not seen or not len(seen[0].starts_ns):
         return []
     first = int(seen[0].starts_ns[0])
@@ -87,7 +105,7 @@ def as_expected_by(
     each = counted_in(model)
     calls = np.full((int(steps[-1]) + 1, len(nodes)), np.nan)
     calls[steps] = np.stack([curve.observed for curve in seen], axis=1) / each  # [t, n]
-    graph = PatternGraph(pattern_id, nodes, np.zeros((2, 0), np.int64), np.zeros(0))
+    graph = PatternGraph(seen[0].pattern_id, nodes, np.zeros((2, 0), np.int64), np.zeros(0))
     is_seen = ~np.isnan(calls).any(axis=1)
     series = Series(
         graph, first, step_ns // NS_PER_S, np.nan_to_num(calls), is_seen, stands_for=each

@@ -121,15 +121,20 @@ class Workspace:
         """Where the models are: PATTERN/VERSION/."""
         return self.path / "models"
 
+    @property
+    def spill(self) -> Path:
+        """A folder for what does not fit memory; all in it goes with what needed it."""
+        return self.path / SPILL
+
     def scratch(self) -> DuckDBEngine:
         """An engine in memory for the work itself; what does not fit spills into the folder."""
-        return DuckDBEngine(spill=self.path / SPILL, memory_limit=self.settings.machine.memory)
+        return DuckDBEngine(spill=self.spill, memory_limit=self.settings.machine.memory)
 
     def reading(self) -> DuckDBEngine:
         """An engine on the file that keeps how far learning has read; see `forget_progress`."""
         return DuckDBEngine(
             self.path / READING_FILE,
-            spill=self.path / SPILL,
+            spill=self.spill,
             memory_limit=self.settings.machine.memory,
         )
 

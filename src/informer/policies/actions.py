@@ -27,7 +27,6 @@ from informer.policies.words import Words
 
 HOURS = 24
 LEAST_INTERVAL_NS = 1_000_000
-HOUR_NS = 3_600_000_000_000
 MOST_RETRIES = 10
 
 
@@ -42,7 +41,7 @@ def action(words: Words, expressions: Expressions, states: Mapping[str, State]) 
 
 
 def _limit(words: Words, expressions: Expressions) -> Limit:
-    """limit AMOUNT [of VALUE] per SPAN [by VALUE [keep N]] [else deny STATUS]."""
+    """limit AMOUNT [of VALUE] per SPAN [burst N] [by VALUE [keep N]] [else deny STATUS]."""
     at = words.next
     amounts: tuple[int | float, ...]
     if words.takes("hours"):
@@ -53,10 +52,8 @@ def _limit(words: Words, expressions: Expressions) -> Limit:
         amounts = (words.a_number("`limit`"),)
     cost = expressions.value("`of`", NUMBER) if words.takes("of") else None
     words.need("per", "`limit`")
-    at = words.next
     per_ns = words.a_span("`per`", LEAST_INTERVAL_NS)
-    if len(amounts) > 1 and HOUR_NS % per_ns:
-        words.wrong("an hour must be a whole number of intervals, where `hours` are given", at)
+    burst = words.a_number("`burst`") if words.takes("burst") else None
     key, keys, status = None, DEFAULT_KEYS, 429
     if words.takes("by"):
         key = expressions.value("`by`", TEXT)
@@ -65,7 +62,7 @@ def _limit(words: Words, expressions: Expressions) -> Limit:
     if words.takes("else"):
         words.need("deny", "`else`")
         status = _status(words)
-    return Limit(amounts, per_ns, cost, key, keys, status)
+    return Limit(amounts, per_ns, cost, key, keys, status, burst)
 
 
 def _set(

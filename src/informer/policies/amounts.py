@@ -1,78 +1,77 @@
 """How much is enough: rate limits out of learned traffic.
 
-The amount of an interval is a high quantile of what clean traffic would bring, given headroom:
-calls are negative binomial around the mean of that hour, times the headroom, as wide as days were
-seen to differ. It is never below the most that was seen, nor far beyond.
+A limit is a bucket that refills with the mean traffic of the hour, times a headroom, and holds as
+much as clean traffic ever came ahead of that. What lasts is stopped by the one, what bursts by the
+other: the pair is the CUSUM test for a rate that has risen (Page 1954). How far a day comes ahead
+at most is drawn from Gumbel's distribution of greatest values; the bucket is a high quantile of it.
 
-Axes: i interval, h hour of the day.
+Axes: t step, h hour of the day, d day.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import nbinom, poisson
 
 from informer.core.types import NS_PER_S, Bools, Floats, Ints
 from informer.policies.evidence import Counts
 from informer.policies.syntax import Limit
 
+MINUTE_NS = 60 * NS_PER_S
 HOUR_NS = 3_600 * NS_PER_S
 DAY_NS = 24 * HOUR_NS
 DAYS = 7
 WEEKEND = (5, 6)
 LEAST_DAYS = 2  # of a kind, to be told apart
-APART = 1.25  # kinds of days, or hours, whose amounts are nearer than this are not told apart
+APART = 1.25  # kinds of days, or hours, whose means are nearer than this are not told apart
 SURELY = 4.0  # standard errors between two kinds of days
-LEAST_INTERVALS = 20
+BY_MINUTE = 600  # calls an hour from which limits are written per minute
+EULER = 0.5772156649
 
 
 @dataclass(frozen=True, slots=True)
 class Margin:
     """How generous limits are: both are written beside every limit."""
 
-    quantile: float = 0.9999  # of intervals of clean traffic that stay below
-    headroom: float = 1.2  # times the traffic that was learned
+    quantile: float = 0.99  # of clean days on which no call is cut
+    headroom: float = 1.4  # times the traffic that was learned may come for good
 
 
 @dataclass(frozen=True, slots=True)
 class DayKind:
-    """Days that have limits of their own; None = every day."""
+    """Days that have a limit of their own; None = every day."""
 
     weekend: bool | None
-    limits: tuple[Limit, ...]
+    limit: Limit
 
 
 def learn_limits(counts: Counts, margin: Margin) -> list[DayKind]:
-    """Limits per step, per hour and per day; apart for weekends where these differ."""
-    day = (counts.start_ns // DAY_NS + 3 + _days_in(counts)) % DAYS  # [t]
-    weekend = np.isin(day, WEEKEND)
+    """A limit; or two, one for weekends, where these differ. None without a whole day."""
+    day = (counts.start_ns + np.arange(len(counts.calls)) * _step_ns(counts)) // DAY_NS  # [t]
+    weekend = np.isin((day + 3) % DAYS, WEEKEND)
     kinds: list[tuple[bool | None, Bools]] = [(None, np.ones_like(weekend))]
     if _differ(counts, weekend):
         kinds = [(False, ~weekend), (True, weekend)]
     found = []
     for name, of_kind in kinds:
-        limits = [_limit(counts, of_kind, per_ns, margin) for per_ns in _intervals(counts.step_s)]
-        found.append(DayKind(name, tuple(limit for limit in limits if limit is not None)))
-    return [kind for kind in found if kind.limits]
+        seen = counts.seen & of_kind
+        if seen.sum() >= _steps_a_day(counts):
+            found.append(DayKind(name, _limit(counts, seen, day, margin)))
+    return found
 
 
-def _intervals(step_s: int) -> list[int]:
-    """One step, an hour, a day: short ones stop bursts, long ones what is slow."""
-    step_ns = step_s * NS_PER_S
-    return [step_ns, *(n for n in (HOUR_NS, DAY_NS) if n > step_ns and n % step_ns == 0)]
+def _step_ns(counts: Counts) -> int:
+    return counts.step_s * NS_PER_S
 
 
-def _days_in(counts: Counts) -> Ints:
-    starts = counts.start_ns + np.arange(len(counts.calls)) * counts.step_s * NS_PER_S
-    return starts // DAY_NS - counts.start_ns // DAY_NS
+def _steps_a_day(counts: Counts) -> int:
+    return DAY_NS // _step_ns(counts)
 
 
 def _differ(counts: Counts, weekend: Bools) -> bool:
-    steps_a_day = DAY_NS // (counts.step_s * NS_PER_S)
     means, errors = [], []
     for of_kind in (weekend, ~weekend):
         seen = counts.seen & of_kind
-        if seen.sum() < LEAST_DAYS * steps_a_day:
+        if seen.sum() < LEAST_DAYS * _steps_a_day(counts):
             return False
         means.append(counts.calls[seen].mean())
         errors.append(counts.calls[seen].var() / seen.sum())
@@ -80,59 +79,73 @@ def _differ(counts: Counts, weekend: Bools) -> bool:
     return bool(high > APART * low and high - low > SURELY * np.sqrt(sum(errors)))
 
 
-def _limit(counts: Counts, of_kind: Bools, per_ns: int, margin: Margin) -> Limit | None:
-    """One limit; None where too few intervals were seen whole."""
-    calls, starts = _per_interval(counts, of_kind, per_ns)  # [i], [i]
-    if len(calls) < (LEAST_DAYS if per_ns == DAY_NS else LEAST_INTERVALS):
-        return None
-    hourly = HOUR_NS % per_ns == 0
-    hour = starts // HOUR_NS % 24 if hourly else np.zeros(len(starts), dtype=np.int64)
-    amounts = _amounts(calls, hour, margin)  # [h]
-    if not hourly or amounts.max() <= APART * amounts.min():
-        return Limit((int(amounts.max()),), per_ns)
-    return Limit(tuple(int(a) for a in amounts), per_ns)
+def _limit(counts: Counts, seen: Bools, day: Ints, margin: Margin) -> Limit:
+    amounts, per_ns = _amounts(counts, seen, margin.headroom)
+    hour = _hours(counts) if len(amounts) > 1 else np.zeros(len(seen), dtype=np.int64)
+    refill = np.array(amounts)[hour] * _step_ns(counts) / per_ns  # [t]
+    ahead = _ahead(counts.calls, refill, seen)
+    last_of_day = np.flatnonzero(np.diff(day, append=day[-1] + 1))
+    first_of_day = np.concatenate([[0], last_of_day[:-1] + 1])
+    greatest = np.maximum.reduceat(ahead, first_of_day)  # [d]
+    whole = np.add.reduceat(seen.astype(np.int64), first_of_day) > 0
+    burst = int(np.ceil(_high(greatest[whole], margin.quantile, counts.stands_for)))
+    return Limit(amounts, per_ns, burst=burst)
 
 
-def _per_interval(counts: Counts, of_kind: Bools, per_ns: int) -> tuple[Floats, Ints]:
-    """Calls of the intervals whose every step was seen, and where these begin."""
-    step_ns = counts.step_s * NS_PER_S
-    starts = counts.start_ns + np.arange(len(counts.calls)) * step_ns
-    interval = starts // per_ns
-    first = np.flatnonzero(np.diff(interval, prepend=interval[0] - 1))
-    calls = np.add.reduceat(counts.calls, first)
-    whole = np.add.reduceat((counts.seen & of_kind).astype(np.int64), first) == per_ns // step_ns
-    return calls[whole], (interval[first] * per_ns)[whole]
+def _hours(counts: Counts) -> Ints:
+    starts = counts.start_ns + np.arange(len(counts.calls)) * _step_ns(counts)
+    return starts // HOUR_NS % 24
 
 
-def _amounts(calls: Floats, hour: Ints, margin: Margin) -> Floats:
-    """[h], or one amount where intervals are no part of an hour."""
-    n = np.bincount(hour, minlength=24).astype(float)  # [h]
-    total = np.bincount(hour, calls, minlength=24)
-    # As if one interval more had been seen, of the overall mean: an hour without a call in two
-    # weeks is no hour in which none may come.
-    mean = (total + calls.mean()) / (n + 1)
-    peak = np.zeros(24)
-    np.maximum.at(peak, hour, calls)
-    spread = _spread(calls, mean[hour])
-    if hour.any():  # what an hour ramps up to is nearer to its neighbour's mean than to its own
-        around = [np.roll(mean, 1), np.roll(mean, -1)]
-        mean = np.maximum.reduce([mean, *((mean + a) / 2 for a in around)])
-        peak = np.maximum.reduce([peak, np.roll(peak, 1), np.roll(peak, -1)])
-    by_mean = _high(mean * margin.headroom, spread + 1 / (total + 0.5), margin.quantile)
-    by_peak = poisson.ppf(margin.quantile, np.maximum(peak, 0.5) * margin.headroom)
-    amounts: Floats = np.maximum(np.ceil(peak), np.minimum(by_mean, by_peak))
-    return np.where(n > 0, amounts, amounts[n > 0].max()) if hour.any() else amounts[:1]
+def _amounts(counts: Counts, seen: Bools, headroom: float) -> tuple[tuple[int | float, ...], int]:
+    """What may come for good, by hour where hours differ, and in how long."""
+    hour = _hours(counts)[seen]
+    n = np.bincount(hour, minlength=24)
+    total = np.bincount(hour, counts.calls[seen], minlength=24)
+    # As if one step more had been seen, of the overall mean: an hour without a call in two weeks
+    # is no hour in which none may come.
+    overall = counts.calls[seen].mean()
+    an_hour = (total + overall) / (n + 1) * (HOUR_NS / _step_ns(counts)) * headroom
+    if an_hour.max() <= APART * an_hour.min() or _step_ns(counts) > HOUR_NS:
+        an_hour = np.array([overall * (HOUR_NS / _step_ns(counts)) * headroom])
+    if an_hour.max() >= BY_MINUTE:
+        return tuple(_rounded(a / 60) for a in an_hour), MINUTE_NS
+    return tuple(_rounded(a) for a in an_hour), HOUR_NS
 
 
-def _spread(calls: Floats, mean: Floats) -> float:
-    """variance = mean + spread * mean ** 2, over all intervals."""
-    squares = float(np.sum(mean**2))
-    excess = float(np.sum((calls - mean) ** 2 - mean))
-    return max(excess / squares, 0.0) if squares else 0.0
+def _rounded(amount: float) -> int | float:
+    """Up, to what a person can read; never nothing.
+
+    >>> _rounded(123.2), _rounded(3.21), _rounded(0.0)
+    (124, 3.3, 0.1)
+    """
+    if amount > 20:
+        return int(np.ceil(amount))
+    return max(float(np.ceil(amount * 10) / 10), 0.1)
 
 
-def _high(mean: Floats, spread: Floats, quantile: float) -> Floats:
-    """The quantile of negative binomials; a mean of nothing becomes half a call in all."""
-    mean = np.maximum(mean, 1e-9)
-    size = 1 / np.maximum(spread, 1e-9)
-    return np.asarray(nbinom.ppf(quantile, size, size / (size + mean)))
+def _ahead(calls: Floats, refill: Floats, seen: Bools) -> Floats:
+    """How empty the bucket gets, [t]: all calls of a step may come in its first moment."""
+    found = np.zeros(len(calls))
+    missing = 0.0
+    for t, (came, filled, counted) in enumerate(
+        zip(calls.tolist(), refill.tolist(), seen.tolist(), strict=True)
+    ):
+        if not counted:
+            missing = 0.0  # days of another kind, and gaps: it fills meanwhile
+            continue
+        found[t] = missing + came
+        missing = max(found[t] - filled, 0.0)
+    return found
+
+
+def _high(greatest: Floats, quantile: float, stands_for: float) -> float:
+    """A quantile of the greatest of a day, and never below what was seen (Gumbel, by moments)."""
+    mean = float(greatest.mean())
+    # Few days tell little about their scatter: it is that of counts at least.
+    deviation = max(
+        float(greatest.std(ddof=1)) if len(greatest) > 1 else 0.0, np.sqrt(mean * stands_for)
+    )
+    scale = deviation * np.sqrt(6) / np.pi
+    high = mean - EULER * scale - scale * np.log(-np.log(quantile))
+    return max(float(high), float(greatest.max()), stands_for)

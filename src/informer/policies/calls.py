@@ -26,6 +26,7 @@ class Call:
     attributes: Mapping[str, str] = field(default_factory=lambda: NOTHING)
     size: int = 0  # bytes
     trace_id: str = ""
+    weight: float = 1  # calls that it stands for, in sampled records; limits count them
 
     @property
     def rpc(self) -> str:

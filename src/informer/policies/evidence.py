@@ -22,6 +22,7 @@ class Counts:
     step_s: int
     calls: Floats  # [t]
     seen: Bools  # [t]; a step that may not teach was not seen
+    stands_for: float = 1.0  # calls that each one met stands for; more in sampled traffic
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,13 @@ class Evidence:
     first_ns: int
     last_ns: int
     example: str  # a trace id; empty when none was kept
-    counts: Counts | None = None  # None: of sampled traffic, whose counts say little of one step
+    counts: Counts | None = None  # None: it was met, but in no chain that is counted by step
+    stands_for: float = 1.0
+
+    @property
+    def met(self) -> float:
+        """Calls that were met, however many they stand for."""
+        return self.calls / self.stands_for
 
     @property
     def edge(self) -> tuple[str, str]:
@@ -66,6 +73,6 @@ def new_share(evidence: Sequence[Evidence]) -> float:
 
     It is the share of calls that were of a method seen once (Good 1953, after Turing).
     """
-    calls = sum(e.calls for e in evidence)
-    once = sum(1 for e in evidence if e.calls <= 1)
+    calls = sum(e.met for e in evidence)
+    once = sum(1 for e in evidence if e.met <= 1)
     return once / calls if calls else 1.0

@@ -81,9 +81,9 @@ def _carry_out(
 
 def _goes(limit: Limit, place: int, at: Moment) -> bool:
     cost = 1 if limit.cost is None else value_of(limit.cost, at)
-    counts = at.memory.limits[at.rule, place]
-    known = cost if isinstance(cost, int | float) and cost > 0 else 0
-    return counts.take(at.now_ns, at.key(limit.key), known)
+    bucket = at.memory.limits[at.rule, place]
+    known = cost * at.call.weight if isinstance(cost, int | float) and cost > 0 else 0
+    return bucket.take(at.now_ns, at.key(limit.key), known)
 
 
 def _effect(action: Action, at: Moment, headers: dict[str, str], effects: list[Action]) -> None:

@@ -34,6 +34,8 @@ OPEN_ABOVE = 0.001  # of a pair's calls: with so many of new methods its methods
 LIMITED_KIND = "rpc"  # a database or a queue has no place where calls are counted and refused
 LONGEST_NAME = 60
 
+Edge = tuple[str, list[Evidence]]  # how sure it is, and its rpcs
+
 
 @dataclass(frozen=True, slots=True)
 class Range:
@@ -60,26 +62,14 @@ def learn_policy(
     Errors: InformerError when there is too little to tell what is regular.
     """
     known = [e for e in evidence if UNKNOWN not in e.edge]
-    calls = sum(e.calls for e in known)
+    calls = sum(e.met for e in known)
     if calls < LEAST_CALLS or learned.days < LEAST_DAYS:
         raise InformerError(
             f"a policy needs at least {LEAST_CALLS:,} calls and {LEAST_DAYS:g} day of covered "
             f"traffic, got {calls:,.0f} calls and {learned.days:.1f} days: learn more first"
         )
-    edges: list[tuple[str, list[Evidence]]] = []
-    for _, group in groupby(sorted(known, key=lambda e: (e.edge, e.method)), lambda e: e.edge):
-        of_edge = list(group)
-        days = max(e.days for e in of_edge)
-        edges.append(
-            (confidence(sum(e.calls for e in of_edge), days, round(learned.days)), of_edge)
-        )
-    edges.sort(key=lambda x: (LEVELS.index(x[0]), -sum(e.calls for e in x[1]), x[1][0].edge))
-    rules: list[Rule] = []
-    names: set[str] = set()
-    for level, of_edge in edges:
-        for one in of_edge:
-            rules += _limit_rules(one, margin, names)
-        rules.append(_allow_rule(level, of_edge, names))
+    edges = _edges(known, learned)
+    rules = _rules(edges, margin)
     if len(rules) > MOST_RULES:
         raise InformerError(
             f"a policy has at most {MOST_RULES:,} rules, this one would have {len(rules):,}: are "
@@ -95,7 +85,35 @@ def learn_policy(
     return Learned(Policy(tuple(rules), Deny(403), notes=head), tuple(_told(evidence, edges)))
 
 
-def _told(evidence: Sequence[Evidence], edges: Sequence[tuple[str, list[Evidence]]]) -> list[str]:
+def allow_rules(evidence: Sequence[Evidence], learned: Range, margin: Margin) -> list[Rule]:
+    """The rules that allow what is known of both sides, the surest pair of services first."""
+    known = [e for e in evidence if UNKNOWN not in e.edge]
+    return _rules(_edges(known, learned), margin)
+
+
+def _edges(known: Sequence[Evidence], learned: Range) -> list[Edge]:
+    found: list[Edge] = []
+    for _, group in groupby(sorted(known, key=lambda e: (e.edge, e.method)), lambda e: e.edge):
+        of_edge = list(group)
+        days = max(e.days for e in of_edge)
+        level = confidence(sum(e.met for e in of_edge), days, round(learned.days))
+        found.append((level, of_edge))
+    return sorted(
+        found, key=lambda x: (LEVELS.index(x[0]), -sum(e.calls for e in x[1]), x[1][0].edge)
+    )
+
+
+def _rules(edges: Sequence[Edge], margin: Margin) -> list[Rule]:
+    rules: list[Rule] = []
+    names: set[str] = set()
+    for level, of_edge in edges:
+        for one in of_edge:
+            rules += _limit_rules(one, margin, names)
+        rules.append(_allow_rule(level, of_edge, names))
+    return rules
+
+
+def _told(evidence: Sequence[Evidence], edges: Sequence[Edge]) -> list[str]:
     told = []
     thin = [f"{of[0].caller} > {of[0].callee}" for level, of in edges if level == THIN]
     if thin:
@@ -112,8 +130,6 @@ def _told(evidence: Sequence[Evidence], edges: Sequence[tuple[str, list[Evidence
         )
     if not any(of[0].caller == OUTSIDE for _, of in edges):
         told.append("no call came from outside: entries are not in this policy")
-    if all(e.counts is None for e in evidence):
-        told.append("there are no limits: traffic is sampled, or no counts of it were kept")
     return told
 
 
@@ -151,7 +167,7 @@ def _limit_rules(one: Evidence, margin: Margin, names: set[str]) -> list[Rule]:
     for kind in learn_limits(one.counts, margin):
         which = {None: "", True: "_weekend", False: "_workdays"}[kind.weekend]
         when = _on(kind, _pair(one, (one.method,)))
-        rules.append(Rule(_name(f"{stem}{which}", names), when, kind.limits, notes=notes))
+        rules.append(Rule(_name(f"{stem}{which}", names), when, (kind.limit,), notes=notes))
     return rules
 
 

@@ -11,39 +11,57 @@ NO_KEY = ""  # calls without the header or attribute that a key is made of share
 
 
 @dataclass(slots=True)
-class Counts:
-    """How much of a limit is used in the interval that is running."""
+class Buckets:
+    """What is left of a limit, for each key.
+
+    All is counted in `per_ns`-ths of a call, so that whole amounts give whole numbers and two
+    readers of the same calls never differ by a rounding. A bucket that was not used for longest
+    makes room once it is full again: it is as good as new.
+    """
 
     limit: Limit
-    interval: int = -1
-    used: dict[str, int | float] = field(default_factory=dict)
-    rest: int | float = 0  # of all keys that came when `keys` of them were there
+    by_key: dict[str, tuple[int | float, int | float]] = field(default_factory=dict)
+    rest: tuple[int | float, int | float] | None = None  # shared by the keys without room
+    now: int | float = -1  # all that was refilled until the last call, as in the pairs above
 
     def take(self, now_ns: int, key: str, cost: int | float) -> bool:
-        """Whether it goes; what does not go uses nothing up.
-
-        A clock that goes back opens no interval anew.
-        """
-        interval = now_ns // self.limit.per_ns
-        if interval > self.interval:
-            self.interval, self.rest = interval, 0
-            self.used.clear()
-        amount = amount_in(self.limit, self.interval)
-        own = key in self.used or len(self.used) < self.limit.keys
-        used = self.used.get(key, 0) if own else self.rest
-        goes = used + cost <= amount
+        """Whether a call goes; one that does not takes nothing. A clock that goes back refills
+        nothing."""
+        self.now = now = max(self.now, self._refilled(now_ns))
+        own = key in self.by_key or self._has_room(now)
+        before = self.by_key.pop(key, None) if own else self.rest
+        full = self.limit.capacity * self.limit.per_ns
+        left = full if before is None else min(full, before[0] + now - before[1])
+        wanted = cost * self.limit.per_ns
+        goes = left >= wanted
+        after = (left - wanted if goes else left, now)
         if own:
-            self.used[key] = used + cost if goes else used
-        elif goes:
-            self.rest = used + cost
+            self.by_key[key] = after
+        else:
+            self.rest = after
         return goes
 
+    def __len__(self) -> int:
+        return len(self.by_key)
 
-def amount_in(limit: Limit, interval: int) -> int | float:
-    """How much goes in an interval, by the hour it begins in."""
-    if len(limit.amounts) == 1:
-        return limit.amounts[0]
-    return limit.amounts[hour_of(interval * limit.per_ns)]
+    def _has_room(self, now: int | float) -> bool:
+        if len(self.by_key) < self.limit.keys:
+            return True
+        oldest = next(iter(self.by_key))
+        left, until = self.by_key[oldest]
+        if left + now - until < self.limit.capacity * self.limit.per_ns:
+            return False
+        del self.by_key[oldest]
+        return True
+
+    def _refilled(self, ns: int) -> int | float:
+        """All that would have been refilled from 1970 to a moment."""
+        amounts = self.limit.amounts
+        if len(amounts) == 1:
+            return ns * amounts[0]
+        hours, rest = divmod(ns, HOURLY_NS)
+        days, hour = divmod(hours, 24)
+        return (days * sum(amounts) + sum(amounts[:hour])) * HOURLY_NS + rest * amounts[hour]
 
 
 def hour_of(ns: int) -> int:
@@ -87,7 +105,7 @@ class Memory:
     def __init__(self, policy: Policy) -> None:
         self.states = {state.name: Held(state) for state in policy.states}
         self.limits = {
-            (rule.name, place): Counts(limit)
+            (rule.name, place): Buckets(limit)
             for rule in policy.rules
             for place, limit in limits_of(rule.actions)
         }

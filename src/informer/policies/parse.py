@@ -37,7 +37,7 @@ MOST_NOTES = 20
 CLAUSES = ("rule", "state", "default")
 WORDS = (
     *("and", "or", "not", "in", "like", "chain", "has", "when", "on", "reply", "rules", "set"),
-    *("per", "by", "of", "keep", "else", "to", "forget", "after", "hours"),
+    *("per", "by", "of", "keep", "else", "to", "forget", "after", "hours", "burst"),
 )
 RESERVED = frozenset(
     (*FIELDS, *REPLY_FIELDS, *REPLY_TRUTHS, *CALLED, *VERBS, *TYPES, *CLAUSES, *WORDS)

@@ -7,6 +7,7 @@ set states or headers this does not hold, and the interpreter itself is run.
 Axes: c call, g group of calls that a rule cannot tell apart.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +17,7 @@ from informer.policies.calls import DENY
 from informer.policies.evaluate import Moment, holds
 from informer.policies.facts import REPLY, STATE, Fact, facts_of, values_of
 from informer.policies.interpret import decide, on_reply
-from informer.policies.memory import HOURLY_NS, Memory
+from informer.policies.memory import NO_KEY, Buckets, Memory
 from informer.policies.stream import Stream
 from informer.policies.syntax import (
     Allow,
@@ -143,29 +144,21 @@ class _Columns:
 
     def _within(self, limit: Limit, rule: Rule, calls: Ints) -> Bools:
         """Which of the calls a limit lets go, [c]."""
-        if len(calls) == 0:
-            return np.zeros(0, dtype=bool)
-        interval = self.stream.time_ns[calls] // limit.per_ns  # [c], ascending
-        key = self._keys(limit, rule, calls)
-        amounts = np.array(limit.amounts)
-        hour = interval * limit.per_ns // HOURLY_NS % 24 if len(amounts) > 1 else 0
-        amount = amounts[hour]
-        own = _first_keys(interval, key, limit.keys)
-        return _place_in_group(interval, np.where(own, key, -1)) + 1 <= amount
+        take, stream = Buckets(limit).take, self.stream
+        times = stream.time_ns[calls].tolist()
+        keys = self._keys(limit, rule, calls)
+        weight = stream.weight
+        costs = [1] * len(calls) if weight is None else weight[calls].tolist()
+        goes = [take(t, k, c) for t, k, c in zip(times, keys, costs, strict=True)]
+        return np.array(goes, dtype=bool)
 
-    def _keys(self, limit: Limit, rule: Rule, calls: Ints) -> Ints:
-        """Numbers for the texts that keep counts apart, [c]."""
+    def _keys(self, limit: Limit, rule: Rule, calls: Ints) -> Sequence[str]:
+        """The texts that keep buckets apart, [c]."""
         if limit.key is None:
-            return np.zeros(len(calls), dtype=np.int64)
+            return [NO_KEY] * len(calls)
         groups = self._alike(facts_of(limit.key))
-        texts: dict[str, int] = {}
-        of_group = np.array(
-            [
-                texts.setdefault(self._at(groups.first[g], rule).key(limit.key), len(texts))
-                for g in range(groups.number)
-            ]
-        )
-        return of_group[groups.code[calls]]
+        texts = [self._at(first, rule).key(limit.key) for first in groups.first]
+        return [texts[g] for g in groups.code[calls].tolist()]
 
 
 class _Groups:
@@ -183,28 +176,3 @@ class _Groups:
         parts = [self._order[self._begins[g] : self._begins[g + 1]] for g in groups]
         found = np.concatenate(parts) if parts else np.zeros(0, dtype=np.int64)
         return np.sort(found) if len(parts) > 1 else found
-
-
-def _first_keys(interval: Ints, key: Ints, keys: int) -> Bools:
-    """Whether a call's key is one of the first so many of its interval, [c]."""
-    pair = interval - interval[0]
-    pair = pair * (int(key.max()) + 1) + key
-    _, first, inverse = np.unique(pair, return_index=True, return_inverse=True)
-    # Keys in the order in which they came, counted within their interval.
-    order = np.argsort(first)
-    arrived = _place_in_group(interval[first[order]], np.zeros(len(order), dtype=np.int64))
-    rank = np.empty(len(order), dtype=np.int64)
-    rank[order] = arrived
-    return np.asarray(rank[inverse] < keys)
-
-
-def _place_in_group(interval: Ints, key: Ints) -> Ints:
-    """How many of the same interval and key came before, [c]; `interval` ascends."""
-    order = np.lexsort((np.arange(len(key)), key, interval))
-    begins = np.ones(len(order), dtype=bool)
-    begins[1:] = (np.diff(interval[order]) != 0) | (np.diff(key[order]) != 0)
-    at = np.arange(len(order))
-    start = np.maximum.accumulate(np.where(begins, at, 0))
-    place = np.empty(len(order), dtype=np.int64)
-    place[order] = at - start
-    return place

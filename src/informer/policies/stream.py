@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from informer.core.types import Bools, Ints
+from informer.core.types import Bools, Floats, Ints
 from informer.policies.calls import Call, Reply
 from informer.policies.facts import (
     CHAIN,
@@ -25,7 +25,7 @@ from informer.policies.facts import (
 from informer.policies.memory import hour_of, weekday_of
 from informer.policies.syntax import Attribute, Header
 
-MOST_CHAIN = 64  # rpcs of a chain that rules see: the entry and those nearest to the call
+MOST_CHAIN = 64  # calls above a call; deeper ones are not judged
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,7 @@ class Stream:
     pattern: Coded | None = None
     attributes: Mapping[Attribute | Header, Coded] = field(default_factory=dict)
     size: Ints | None = None
+    weight: Floats | None = None  # None: each stands for itself
     status: Ints | None = None  # [c], of the reply; 0 = not known
     failed: Bools | None = None
     refused: Bools | None = None
@@ -78,6 +79,7 @@ class Stream:
             },
             size=int(self.size[i]) if self.size is not None else 0,
             trace_id=self.trace.at(i) or "",
+            weight=self.weight[i].item() if self.weight is not None else 1,
         )
 
     def reply(self, i: int) -> Reply:

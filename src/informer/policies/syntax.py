@@ -16,7 +16,6 @@ MOST_CHARACTERS = 2_000  # of one text
 MOST_NUMBER = 10**15
 MOST_KEYS = 1_000_000  # that one state or limit may keep apart
 DEFAULT_KEYS = 10_000
-NO_STATUS = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,11 +186,12 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """So much an interval; what goes beyond is denied, what does not goes on to what is next.
+    """So much in so long; what goes beyond is denied, what does not goes on to what is next.
 
-    Intervals are aligned to the epoch. `amounts` is one number, or 24: one for every hour of the
-    day in UTC. `cost` is how much a call counts (nothing = 1). `key` keeps counts apart, at most
-    `keys` of them.
+    A bucket holds `burst` (None = the largest amount) and begins full. It refills with the amount
+    per interval, evenly; `amounts` is one number, or 24: one for every hour of the day in UTC. A
+    call takes its `cost` out (nothing = 1), or is denied and takes nothing. `key` gives every
+    value a bucket of its own, at most `keys` of them.
     """
 
     amounts: tuple[int | float, ...]
@@ -200,6 +200,12 @@ class Limit:
     key: Value | None = None
     keys: int = DEFAULT_KEYS
     status: int = 429
+    burst: int | float | None = None
+
+    @property
+    def capacity(self) -> int | float:
+        """How much a bucket holds."""
+        return max(self.amounts) if self.burst is None else self.burst
 
 
 @dataclass(frozen=True, slots=True)

@@ -192,9 +192,10 @@ def _limit(limit: Limit) -> str:
     amounts = limit.amounts
     many = f"hours ({_listed(amounts)})" if len(amounts) > 1 else number(amounts[0])
     of = f" of {write_condition(limit.cost)}" if limit.cost is not None else ""
+    burst = f" burst {number(limit.burst)}" if limit.burst is not None else ""
     by = _by(limit.key, limit.keys)
     other = f" else deny {limit.status}" if limit.status != 429 else ""
-    return f"limit {many}{of} per {span(limit.per_ns)}{by}{other}"
+    return f"limit {many}{of} per {span(limit.per_ns)}{burst}{by}{other}"
 
 
 def _listed(numbers: Iterable[int | float]) -> str:

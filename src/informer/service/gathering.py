@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import logging
 import os
-import shutil
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -22,13 +21,14 @@ from informer.config.rules import bytes_of
 from informer.config.serve import ServeSettings
 from informer.config.settings import Settings
 from informer.core.errors import InformerError
-from informer.pipeline.workspace import FIRST, SPOOL, make_folder
+from informer.pipeline.workspace import FIRST, SPOOL, TABLES_FILE, make_folder
 from informer.service.reception import Reception
 from informer.service.segments import SUFFIX, Segment
 from informer.service.spool import Spool
 
 LOOK_S = 1.0
 PACKED_S, PACKED_BYTES = 600.0, 64 << 20  # of one file
+PACKED = f"{SUFFIX}.zst"
 AGAIN_S = 3_600.0  # after spans from which nothing could be learned
 CHUNK = 4 << 20
 HOUR_S = 3_600.0
@@ -51,8 +51,17 @@ def prepared(workspace: Path) -> Settings:
             f"nothing was learned into {workspace} yet, and what can be read again is not "
             "gathered: run `informer learn` on the logs, or on a file of the topic's messages"
         )
-    make_folder(workspace, settings)
+    if not (workspace / TABLES_FILE).exists():  # it is where learning was cut off
+        make_folder(workspace, settings)
     return settings
+
+
+def forget_gathered(workspace: Path) -> None:
+    """Drop what was gathered: it is learned. Anything else that lies there stays."""
+    for path in _packed_in(workspace / FIRST):
+        path.unlink()
+    with contextlib.suppress(OSError):  # it is not there, or not empty
+        (workspace / FIRST).rmdir()
 
 
 class Gathering:
@@ -126,12 +135,11 @@ class Gathering:
             log.error("nothing could be learned yet, spans are gathered on: %s", last)
             return False
         log.info("learned for the first time: %s", last)
-        shutil.rmtree(self._folder)
         return True
 
     def _pack(self, some: Sequence[Segment]) -> None:
         """One file, named after the last of the segments, as old as the first."""
-        packed = self._folder / f"{some[-1].number:012d}{SUFFIX}.zst"
+        packed = self._folder / f"{some[-1].number:012d}{PACKED}"
         unfinished = packed.with_suffix(".part")
         began_s = some[0].path.stat().st_mtime
         with pa.CompressedOutputStream(str(unfinished), "zstd") as out:
@@ -151,18 +159,26 @@ class Gathering:
         return sum(path.stat().st_size for path in self._files())
 
     def _files(self) -> list[Path]:
-        return list(self._folder.glob(f"*{SUFFIX}.zst"))
+        return _packed_in(self._folder)
+
+
+def _packed_in(folder: Path) -> list[Path]:
+    return [p for p in folder.glob(f"*{PACKED}") if p.name.removesuffix(PACKED).isdigit()]
 
 
 async def gather(gathering: Gathering, stop: asyncio.Event) -> bool:
     """Gather, and learn when it is enough. Whether it was learned; else it was told to stop."""
     said = ""
     while not stop.is_set():
-        await asyncio.to_thread(gathering.take_over)
-        if (words := gathering.words()) != said:
-            log.info(said := words)
-        if gathering.is_enough:
-            await asyncio.to_thread(gathering.take_over, rest=True)
+        is_enough, words, level = gathering.is_enough, gathering.words(), logging.INFO
+        try:
+            await asyncio.to_thread(gathering.take_over, rest=is_enough)
+        except OSError as error:
+            words, level = f"spans cannot be packed, and wait: {error.strerror}", logging.ERROR
+            is_enough = False
+        if words != said:
+            log.log(level, said := words)
+        if is_enough:
             learning = asyncio.create_task(gathering.learn())
             stopping = asyncio.create_task(stop.wait())
             await asyncio.wait((learning, stopping), return_when=asyncio.FIRST_COMPLETED)

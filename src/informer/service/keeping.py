@@ -36,7 +36,7 @@ async def roll_up_hours(parts: Parts) -> None:
         hour, more = parts.loop.figures.closed_ns // HOUR_NS, False
         if hour != rolled:
             try:
-                more = await asked(parts.loop, roll_up)
+                more = await asked(parts.loop, roll_up, is_news=False)
                 rolled = rolled if more else hour
             except Exception as error:  # noqa: BLE001 (it is tried again)
                 log.error("hours could not be rolled up: %s", error)

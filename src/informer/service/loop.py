@@ -48,7 +48,7 @@ class Figures:
     scores: dict[str, float] = field(default_factory=dict)  # see Closed
     rpc_scores: dict[tuple[str, str], float] = field(default_factory=dict)
     learned_until_ns: dict[str, int] = field(default_factory=dict)
-    answered: int = 0  # works that were asked for: what the workspace holds may be another
+    answered: int = 0  # works that were asked for, and are news to who looks
     failures: int = 0  # of looks, in a row
     error: str = ""
     rejected: Counter[str] = field(default_factory=Counter)
@@ -69,7 +69,9 @@ class Loop:
         self.figures = Figures()
         self._home, self._opened, self._spool = home, opened, spool
         self._clock_ns = clock_ns
-        self._asked: SimpleQueue[tuple[Callable[[Workspace], Any], Future[Any]]] = SimpleQueue()
+        self._asked: SimpleQueue[tuple[Callable[[Workspace], Any], Future[Any], bool]] = (
+            SimpleQueue()
+        )
         self._stop = threading.Event()
         self._counted = 0
         self._begin()
@@ -78,10 +80,13 @@ class Loop:
         self._resumed = self._online.closed_ns > 0
         self._heard_ns = self._online.closed_ns
 
-    def ask(self, work: Callable[[Workspace], T]) -> "Future[T]":
-        """Do this with the workspace between two steps; errors come with the future."""
+    def ask(self, work: Callable[[Workspace], T], *, is_news: bool = True) -> "Future[T]":
+        """Do this with the workspace between two steps; errors come with the future.
+
+        `is_news` = who looks at the workspace may see something else after it.
+        """
         answer: Future[T] = Future()
-        self._asked.put((work, answer))
+        self._asked.put((work, answer, is_news))
         return answer
 
     def learned_anew(self) -> None:
@@ -190,7 +195,7 @@ class Loop:
     def _answer(self) -> None:
         while True:
             try:
-                work, answer = self._asked.get_nowait()
+                work, answer, is_news = self._asked.get_nowait()
             except Empty:
                 return
             if not answer.set_running_or_notify_cancel():
@@ -199,9 +204,9 @@ class Loop:
                 answer.set_result(work(self._home))
             except Exception as error:  # noqa: BLE001 (it belongs to who asked)
                 answer.set_exception(error)
-            self.figures.answered += 1
+            self.figures.answered += is_news
 
 
-async def asked(loop: Loop, work: Callable[[Workspace], T]) -> T:
+async def asked(loop: Loop, work: Callable[[Workspace], T], *, is_news: bool = True) -> T:
     """What the work gives, for those who must not wait for it. Errors: those of the work."""
-    return await asyncio.wrap_future(loop.ask(work))
+    return await asyncio.wrap_future(loop.ask(work, is_news=is_news))

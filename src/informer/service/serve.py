@@ -26,7 +26,7 @@ from informer.service.api.roles import ApiTokens
 from informer.service.api.status import status_of
 from informer.service.blindness import tell_blindness
 from informer.service.console.app import beside, console_app
-from informer.service.gathering import Gathering, gather, prepared
+from informer.service.gathering import Gathering, forget_gathered, gather, prepared
 from informer.service.keeping import keep_small, roll_up_hours
 from informer.service.loop import Loop
 from informer.service.notices import keep_notices
@@ -59,6 +59,7 @@ def serve(
         if not learned:
             return
     with Workspace.open(workspace) as home:
+        forget_gathered(workspace)
         asyncio.run(_serve(home, insecure, ready))
 
 

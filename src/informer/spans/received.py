@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from informer.core.lines import ROWS, Lines
 from informer.core.ports import Engine
 from informer.core.tables import SPANS
-from informer.spans.sayings import LINES, NO_LINES, NO_SAYINGS, Apart, Received, told_lines
+from informer.spans.sayings import NO_SAYINGS, Apart, Received, told_lines
 
 # What every reader gives; all but the ids, the service and the start may be null.
 RECEIVED = pa.schema(
@@ -90,20 +92,13 @@ def stage_spans(
     correlate: str | None,
     wanted: str,
     tally: Tally,
-    *,
-    apart: bool = False,
 ) -> int:
     """Add a piece of spans to the passing table `table`; how many they are.
 
     `received` holds at most some million rows, `wanted` is checked SQL, `correlate` an attribute
-    that takes the place of the trace id. With `apart`, rows of the table are those of LINES, and
-    `sayings` has what they say.
+    that takes the place of the trace id.
     Errors: InformerError for a file that is damaged where it was not looked at.
     """
-    if apart:
-        engine.run(NO_SAYINGS)
-        lines = told_lines(engine, received, correlate, wanted, whole=False)
-        return _stage_apart(engine, table, lines, tally)
     engine.append(table, SPANS.empty(), passing=True)
     columns = ", ".join(SPANS.names)
     told = told_sql(engine, received, correlate, wanted)
@@ -120,22 +115,42 @@ def stage_spans(
     return spans
 
 
+def lines_apart(
+    engine: Engine,
+    received: Received | Apart,
+    correlate: str | None,
+    wanted: str,
+    tally: Tally,
+    key: bytes,
+) -> Lines:
+    """A piece of spans apart from what they say, which is in the table `sayings`.
+
+    `key` makes the numbers of ids secret; the rest is as in `stage_spans`.
+    """
+    # Compiled loops take a while to load: who does not learn goes without them.
+    from informer.spans.numbers import numbered
+
+    engine.run(NO_SAYINGS)
+    lines = told_lines(engine, received, correlate, wanted, whole=False)
+    columns = ", ".join([*ROWS.names, "reason", "backwards"])
+    told = engine.query(f"select {columns} from ({lines})")
+    is_span = pc.is_null(told["reason"])
+    backwards = pc.sum(pc.and_(told["backwards"], is_span)).as_py() or 0
+    fates = pc.value_counts(told["reason"]).to_pylist()
+    tally.add(
+        {
+            "reason": fate["values"],
+            "rows": fate["counts"],
+            "backwards": 0 if fate["values"] else backwards,
+        }
+        for fate in fates
+    )
+    kept = told.filter(is_span) if told["reason"].null_count < told.num_rows else told
+    return numbered(kept.select(ROWS.names).cast(ROWS), key)
+
+
 def _count(engine: Engine, rows: str) -> int:
     return int(engine.query(f"select count(*) as n from {rows}")["n"][0].as_py())
-
-
-def _stage_apart(engine: Engine, table: str, lines: str, tally: Tally) -> int:
-    """Add lines to a table with the columns of LINES; how many are spans."""
-    engine.run(f"create temp table if not exists {table} as {NO_LINES}")
-    last = engine.query(f"select coalesce(max(piece), 0) as piece from {table}")
-    piece = last["piece"][0].as_py() + 1
-    columns = ", ".join(n for n in LINES if n != "piece")
-    engine.run(f"insert into {table} by name select {columns}, {piece} as piece from ({lines})")
-    fates = engine.query(f"{FATES} from {table} where piece = {piece} group by reason")
-    spans = tally.add(fates.to_pylist())
-    if fates["reason"].null_count < fates.num_rows:
-        engine.run(f"delete from {table} where reason is not null")
-    return spans
 
 
 def told_sql(engine: Engine, received: Received | Apart, correlate: str | None, wanted: str) -> str:

@@ -11,12 +11,13 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from informer.core.errors import InformerError
+from informer.core.lines import Lines
 from informer.core.ports import PIECE_ROWS, Engine
 from informer.spans.apart import told_apart
 from informer.spans.clock import UNITS_NS, WORDS, guessed_unit
 from informer.spans.condition import wanted
 from informer.spans.meanings import quoted
-from informer.spans.received import RECEIVED, Selection, Tally, stage_spans
+from informer.spans.received import RECEIVED, Selection, Tally, lines_apart, stage_spans
 from informer.spans.sayings import Apart
 from informer.spans.unpack import Content
 
@@ -128,19 +129,28 @@ class ReaderSource:
         self._selection = selection
 
     def stage(
-        self,
-        engine: Engine,
-        table: str,
-        *,
-        skip: int = 0,
-        most: int = PIECE_ROWS,
-        apart: bool = False,
+        self, engine: Engine, table: str, *, skip: int = 0, most: int = PIECE_ROWS
     ) -> Iterator[int]:
         """Put all spans into a table, a piece at a time; see Source.
 
         Errors: InformerError for a condition that is none, or a file too large.
         """
         correlate, asked = self._selection.correlate, wanted(engine, self._selection)
+        for received in self._received(skip, most):
+            yield stage_spans(engine, table, received, correlate, asked, self.tally)
+        self.tally.say_what_was_mended()
+
+    def lines(
+        self, engine: Engine, key: bytes, *, skip: int = 0, most: int = PIECE_ROWS
+    ) -> Iterator[Lines]:
+        """All spans apart from what they say; see Source. Errors: those of `stage`."""
+        correlate, asked = self._selection.correlate, wanted(engine, self._selection)
+        for received in self._received(skip, most):
+            yield lines_apart(engine, received, correlate, asked, self.tally, key)
+        self.tally.say_what_was_mended()
+
+    def _received(self, skip: int, most: int) -> Iterator[Apart]:
+        """Pieces, each of which waits on disk while it is told."""
         with TemporaryDirectory(prefix="informer-") as folder:
             lines, sayings = (Path(folder, f"{name}.parquet") for name in ("lines", "sayings"))
             scans = (f"read_parquet({quoted(str(path))})" for path in (lines, sayings))
@@ -149,10 +159,7 @@ class ReaderSource:
                 if not _put_aside(tables, lines, sayings, min(most, BATCH_ROWS)):
                     break
                 if number >= skip:
-                    yield stage_spans(
-                        engine, table, received, correlate, asked, self.tally, apart=apart
-                    )
-        self.tally.say_what_was_mended()
+                    yield received
 
     def _tables(self) -> Iterator[pa.Table]:
         for path in self._paths:

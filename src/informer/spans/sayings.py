@@ -47,21 +47,10 @@ create table if not exists sayings (
     scope varchar
 )
 """
-# A span apart from what it says; the attributes are still as they came.
-LINES = {
-    **dict.fromkeys(("trace_id", "span_id", "parent_span_id"), "varchar"),
-    **dict.fromkeys(("start_ns", "duration_ns"), "bigint"),
-    "all_attributes": "varchar",
-    "saying": "bigint",
-    "piece": "integer",
-    "reason": "varchar",  # why it is no span; such lines go when they are counted
-    "backwards": "boolean",
-}
-NO_LINES = f"select {', '.join(f'null::{t} as {n}' for n, t in LINES.items())} limit 0"
 
 
 def whole_spans(lines: str) -> Sql:
-    """A SELECT of the columns of `spans` from a table with those of LINES, and `sayings`."""
+    """A SELECT of the columns of `spans` from a table with those of ROWS, and `sayings`."""
     told = {n: f"s.{n}" for n in TOLD} | {"attributes": bounded()}
     columns = ", ".join(f"{told.get(n, n)} as {n}" for n in SPANS.names)
     return (

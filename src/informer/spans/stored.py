@@ -8,6 +8,7 @@ from typing import TypeAlias
 import pyarrow as pa
 
 from informer.core.errors import InformerError
+from informer.core.lines import Lines
 from informer.core.ports import PIECE_ROWS, Engine
 from informer.core.tables import BOOL, SPANS, TEXT
 from informer.core.types import NS_PER_S
@@ -15,7 +16,7 @@ from informer.spans.clock import UNITS_NS, WORDS
 from informer.spans.columns import received_rows
 from informer.spans.condition import wanted
 from informer.spans.layouts import mapped, recognised, unit_of
-from informer.spans.received import Selection, Tally, stage_spans, told_sql
+from informer.spans.received import Selection, Tally, lines_apart, stage_spans, told_sql
 from informer.spans.sayings import Received
 from informer.spans.times import WHOLE, Times, times_of
 
@@ -137,32 +138,34 @@ class StoredSource:
         return telling.bounds(self._selection)
 
     def stage(
-        self,
-        engine: Engine,
-        table: str,
-        *,
-        skip: int = 0,
-        most: int = PIECE_ROWS,
-        apart: bool = False,
+        self, engine: Engine, table: str, *, skip: int = 0, most: int = PIECE_ROWS
     ) -> Iterator[int]:
         """Put all spans into a table, a piece at a time; see Source."""
         telling = self.telling(engine)
+        for received in self._received(engine, telling, skip, most):
+            yield stage_spans(
+                engine, table, received, telling.correlate, telling.wanted, self.tally
+            )
+        self.tally.say_what_was_mended()
+
+    def lines(
+        self, engine: Engine, key: bytes, *, skip: int = 0, most: int = PIECE_ROWS
+    ) -> Iterator[Lines]:
+        """All spans apart from what they say; see Source."""
+        telling = self.telling(engine)
+        for received in self._received(engine, telling, skip, most):
+            yield lines_apart(engine, received, telling.correlate, telling.wanted, self.tally, key)
+        self.tally.say_what_was_mended()
+
+    def _received(
+        self, engine: Engine, telling: Telling, skip: int, most: int
+    ) -> Iterator[Received]:
         for number, rows in enumerate(self._pieces(most, self.bounds(telling))):
             if number < skip:
                 continue
             engine.append(ROWS, rows, passing=True)
-            received = telling.received(str(number))
-            yield stage_spans(
-                engine,
-                table,
-                received,
-                telling.correlate,
-                telling.wanted,
-                self.tally,
-                apart=apart,
-            )
+            yield telling.received(str(number))
             engine.run(f"drop table {ROWS}")
-        self.tally.say_what_was_mended()
 
     def _layout(self, columns: Mapping[str, str] | None) -> dict[str, str]:
         have, name = self._sample.schema.names, self.names[0]

@@ -6,16 +6,17 @@ from hashlib import blake2b
 from itertools import groupby
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from informer.core.batches import together
+from informer.core.lines import Lines
 from informer.core.ports import PIECE_ROWS, Engine
 from informer.spans.clock import WORDS
 from informer.spans.columns import received_rows
 from informer.spans.condition import wanted
 from informer.spans.layouts import unit_of
 from informer.spans.meanings import named
-from informer.spans.received import Selection, Tally, stage_spans
+from informer.spans.received import Selection, Tally, lines_apart, stage_spans
 from informer.spans.sayings import Received
 from informer.spans.scans import (
     TableFile,
@@ -28,6 +29,9 @@ from informer.spans.scans import (
 )
 from informer.spans.times import Times, times_of
 from informer.spans.unpack import Content
+
+if TYPE_CHECKING:
+    from informer.spans.parquet_lines import ParquetLines
 
 WAITING = "waiting_rows"
 
@@ -50,19 +54,54 @@ class TableSource:
         self._selection = selection
 
     def stage(
-        self,
-        engine: Engine,
-        table: str,
-        *,
-        skip: int = 0,
-        most: int = PIECE_ROWS,
-        apart: bool = False,
+        self, engine: Engine, table: str, *, skip: int = 0, most: int = PIECE_ROWS
     ) -> Iterator[int]:
         """Put all spans into a table, a piece at a time; see Source.
 
         Errors: InformerError for a condition that is none.
         """
         asked, correlate = wanted(engine, self._selection), self._selection.correlate
+        for received in self._received(engine, asked, skip, most):
+            yield stage_spans(engine, table, received, correlate, asked, self.tally)
+
+    def lines(
+        self, engine: Engine, key: bytes, *, skip: int = 0, most: int = PIECE_ROWS
+    ) -> Iterator[Lines]:
+        """All spans apart from what they say; see Source. Errors: those of `stage`."""
+        as_they_lie = self._as_they_lie(engine)
+        if as_they_lie is not None:
+            yield from as_they_lie.lines(key, skip=skip, most=most)
+            self.tally.say_what_was_mended()
+            return
+        asked, correlate = wanted(engine, self._selection), self._selection.correlate
+        for received in self._received(engine, asked, skip, most):
+            yield lines_apart(engine, received, correlate, asked, self.tally, key)
+
+    def _as_they_lie(self, engine: Engine) -> "ParquetLines | None":
+        """A reader of Parquet columns as they are, where they are lines already."""
+        if self._files[0].container != "parquet":
+            return None
+        # Compiled loops take a while to load: who does not learn goes without them.
+        from informer.spans.parquet_lines import ParquetLines, fits
+
+        paths = [file.path for file in self._files]
+        types, times = self._look(engine, self._files[0], paths[0])
+        same = all(self._look(engine, f, f.path) == (types, times) for f in self._files[1:])
+        if not same or not fits(self._columns, dict(types), times, self._selection):
+            return None
+        return ParquetLines(
+            engine,
+            paths,
+            self._columns,
+            dict(types),
+            times,
+            self.format,
+            self._selection,
+            self.tally,
+        )
+
+    def _received(self, engine: Engine, asked: str, skip: int, most: int) -> Iterator[Received]:
+        """The pieces of all files, surveyed before, and what could not be read counted at last."""
         with TemporaryDirectory(prefix="informer-") as folder:
             lines = 0
             read: list[tuple[TableFile, Types, Times]] = []
@@ -72,9 +111,7 @@ class TableSource:
                 read.append((replace(file, path=path), *self._look(engine, file, path)))
             for number, received in enumerate(self._pieces(engine, read, most)):
                 if number >= skip:
-                    yield stage_spans(
-                        engine, table, received, correlate, asked, self.tally, apart=apart
-                    )
+                    yield received
             self._count_unreadable(engine, lines, [file.path for file, *_ in read], asked)
         self.tally.say_what_was_mended()
 

@@ -8,17 +8,18 @@ from informer.core.ports import Engine
 from informer.core.sql import read_sql
 from informer.core.types import NS_PER_S, Grid
 from informer.traffic.coverage import covered
+from informer.traffic.stretches import make_traffic
 
 MAX_STEPS = 2_000_000
 
 
 def count_calls(engine: Engine, *, step_s: int) -> None:
-    """Make `called` and `chain_steps` from `calls` and `chains`."""
+    """Make `called_counts`, `call_kinds` and `chain_steps` from `calls` and `chains`."""
     engine.run(read_sql("informer.traffic", "called"), step_ns=step_s * NS_PER_S)
 
 
 def bin_traffic(engine: Engine, *, step_s: int, covered_ends: bool = False) -> Grid:
-    """Make `traffic` and `workloads` from `called`, `chain_steps`, `rpcs` and `members`.
+    """Make `traffic` and `workloads`, from what `count_calls` makes, `rpcs` and `members`.
 
     Gives the grid, over the range of the chains. With `covered_ends` it begins and ends with a
     covered step: a week whose first chains have a clock that is a second slow is no eight days.
@@ -32,11 +33,8 @@ def bin_traffic(engine: Engine, *, step_s: int, covered_ends: bool = False) -> G
 
 def bin_onto(engine: Engine, grid: Grid) -> None:
     """The same on a grid that is known already."""
-    bounds = {"from_ns": grid.start_ns, "until_ns": grid.end_ns}
-    engine.run(read_sql("informer.traffic", "traffic"), **bounds)
-    engine.run(read_sql("informer.traffic", "workloads"), **bounds)
     engine.write("steps", pa.table({"step_start_ns": grid.starts_ns(), "seen": grid.seen}))
-    engine.run(read_sql("informer.traffic", "dense"))
+    make_traffic(engine, grid)
 
 
 def _from_covered_to_covered(grid: Grid) -> Grid:

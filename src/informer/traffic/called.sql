@@ -1,11 +1,16 @@
--- One row is a shape, an rpc, a version and a step in which the rpc was called by such a chain, with
--- a bucket of latency; and in `chain_steps`, a step with its chains. Counts are in millionths, as integers: a
--- sum of floats would depend on their order.
-create or replace table called as
+-- One row is a kind of call (shape, rpc and version, numbered in `call_kinds`) in a step in which the
+-- chains began, with a bucket of latency; and in `chain_steps`, a step with its chains. Counts are in millionths,
+-- as integers: a sum of floats would depend on their order.
+create or replace table call_kinds as
+select row_number() over (order by shape_id, rpc_id, version) as call_kind, shape_id, rpc_id, version
+from (
+    select distinct h.shape_id, c.rpc_id, c.version
+    from calls as c
+    join chains as h on h.trace_id = c.trace_id
+) as d;
+create or replace table called_counts as
 select
-    h.shape_id,
-    c.rpc_id,
-    c.version,
+    k.call_kind,
     h.start_ns - h.start_ns % $step_ns as step_start_ns,
     cast(floor(ln(greatest(c.duration_ns, 1000) / 1000.0) / ln(2) * 8) as integer) as bucket,
     sum(round(c.weight * 1000000)) as calls_e6,
@@ -13,7 +18,9 @@ select
     sum(case when c.refused then round(c.weight * 1000000) else 0 end) as refusals_e6
 from calls as c
 join chains as h on h.trace_id = c.trace_id
-group by 1, 2, 3, 4, 5;
+join call_kinds as k
+    on k.shape_id = h.shape_id and k.rpc_id = c.rpc_id and k.version is not distinct from c.version
+group by 1, 2, 3;
 create or replace table chain_steps as
 select
     start_ns - start_ns % $step_ns as step_start_ns,

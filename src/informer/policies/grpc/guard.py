@@ -3,22 +3,21 @@
 It knows nothing of gRPC's classes; `client.py`, `server.py` and their asyncio twins put it to use.
 """
 
-import logging
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from informer.core.errors import InformerError
 from informer.policies.calls import DENY, NOTHING, Call, Decision
-from informer.policies.decider import Decider
 from informer.policies.fields import rpc_text
-from informer.policies.grpc.fit import rules_about, weakened
+from informer.policies.grpc.headers import Metadata, headers_of, trace_id_of, with_header
+from informer.policies.grpc.installed import ENFORCE, SHADOW, Installed, logger, ready
+from informer.policies.grpc.passage import Known, Passage
 from informer.policies.grpc.status import UNAVAILABLE, code_of, reply_of
 from informer.policies.grpc.trail import (
     METADATA,
+    MOST_KNOWN,
     SERVED,
     Trail,
     TrailError,
@@ -27,55 +26,18 @@ from informer.policies.grpc.trail import (
     trail_of,
 )
 from informer.policies.syntax import (
-    ChainHas,
-    Chance,
     Count,
     Delay,
-    Deny,
-    Field,
-    Header,
     Log,
     Policy,
     SetHeader,
     Text,
     Timeout,
 )
-from informer.policies.walk import walk
 
-SHADOW, ENFORCE = "shadow", "enforce"
 CLOSED, OPEN = "closed", "open"
 ERROR = "error"  # in the place of a verdict
 OUTSIDE = "outside"
-CHAIN_FIELDS = {"entry", "previous", "depth"}
-Metadata = Iterable[tuple[str, Any]]  # bytes where the key ends in -bin, else text
-logger = logging.getLogger("informer.policy")
-
-
-@dataclass(slots=True)
-class Passage:
-    """What comes of a call: refused with a code, or let through with what goes along."""
-
-    code: int = 0  # of a refusal
-    why: str = ""  # it is told to the caller, so it names no rule
-    metadata: tuple[tuple[str, Any], ...] = ()
-    chain: tuple[str, ...] = ()  # of calls made while this one is served
-    delay_s: float = 0
-    timeout_s: float | None = None
-    call: Call | None = None  # where rules on reply want to know
-    decider: Decider | None = None  # that judged it, and is told of the reply
-
-
-@dataclass(frozen=True, slots=True)
-class Installed:
-    """A policy, ready, with what its rules look at."""
-
-    policy: Policy
-    decider: Decider
-    mode: str
-    headers: bool
-    size: bool
-    trace: bool
-    on_reply: bool
 
 
 class Guard:
@@ -113,14 +75,15 @@ class Guard:
         self._lock = threading.Lock()
         self._verdicts: Counter[tuple[str, str]] = Counter()
         self._metrics: Counter[str] = Counter()
-        self._installed = self._ready(policy, mode)
+        self._known: dict[tuple[Any, ...], Known] = {}
+        self._installed = ready(policy, self.service, mode, believes=self._believes)
 
     def swap(self, policy: Policy, mode: str) -> None:
         """Put another policy in force, all at once or, when it does not fit, not at all.
 
         States and limits begin anew. Calls that are under way end under the one they began with.
         """
-        self._installed = self._ready(policy, mode)
+        self._installed = ready(policy, self.service, mode, believes=self._believes)
 
     def verdicts(self) -> dict[tuple[str, str], int]:
         """Calls by rule and verdict since the start: allow, deny, limit; by reason and `error`."""
@@ -137,16 +100,21 @@ class Guard:
     ) -> Passage:
         """Judge a call that this service is about to make."""
         installed, now_ns, chain = self._installed, self._clock_ns(), SERVED.get()
+        now_s, alike = now_ns // 1_000_000_000, (callee, path, chain)
+        if not sent and (again := self._again(alike, installed, now_s)):
+            return again
         own = tuple(pair for pair in sent if pair[0] != METADATA) if sent else ()
         passage = Passage(metadata=own)
         method = path[1:]
         try:
-            self._judge(installed, passage, self.service, callee, method, chain, size, now_ns)
+            verdict = self._judge(
+                installed, passage, self.service, callee, method, chain, size, now_ns
+            )
             if not passage.code:
-                token = self._trails.write(
-                    self.service, callee, method, chain, now_ns // 1_000_000_000
-                )
+                token = self._trails.write(self.service, callee, method, chain, now_s)
                 passage.metadata = (*passage.metadata, (METADATA, token))
+            if verdict and not sent:
+                self._keep(alike, Known(installed, passage, verdict, now_s, now_s))
         except Exception as error:  # noqa: BLE001  a guard must not fail the call unasked
             self._failed(installed, passage, error)
         return passage
@@ -160,27 +128,37 @@ class Guard:
     ) -> Passage:
         """Judge a call that came in."""
         installed, now_ns = self._installed, self._clock_ns()
-        passage = Passage(metadata=tuple(received))
-        method = path[1:]
+        now_s, passage = now_ns // 1_000_000_000, None
         try:
-            trail = self._trail(passage, method, identities, now_ns // 1_000_000_000)
+            peer = None if self._peers is None else _peer(self._peers, identities())
+            token = self._token(received)
+            alike = (path, token, peer)
+            if again := self._again(alike, installed, now_s):
+                return again
+            passage, method = Passage(metadata=tuple(received)), path[1:]
+            trail = self._trail(token, peer, method, now_s)
             passage.chain = trail.onward
-            self._judge(
+            verdict = self._judge(
                 installed, passage, trail.caller, self.service, method, trail.chain, size, now_ns
             )
+            if verdict:
+                since_s, until_s = self._trails.good_for(trail)
+                kept = Passage(passage.code, passage.why, chain=trail.onward)
+                self._keep(alike, Known(installed, kept, verdict, since_s, until_s))
         except Exception as error:  # noqa: BLE001
+            passage = passage or Passage()
             self._failed(installed, passage, error)
         return passage
 
     def replied(self, passage: Passage, code: int) -> None:
         """Tell the rules on reply how a call that was let through ended."""
-        call, decider = passage.call, passage.decider
-        if call is None or decider is None:
+        call, lookup = passage.call, passage.lookup
+        if call is None or lookup is None:
             return
         reply = reply_of(code, max(self._clock_ns() - call.time_ns, 0))
         try:
             with self._lock:
-                effects = decider.on_reply(call, reply)
+                effects = lookup.on_reply(call, reply)
                 for effect in effects:
                     if isinstance(effect, Count):
                         self._metrics[effect.metric] += 1
@@ -191,19 +169,36 @@ class Guard:
             if isinstance(effect, Log):
                 logger.info("%s (%s)", effect.text, call.rpc)
 
-    def _trail(
-        self, passage: Passage, method: str, identities: Callable[[], Iterable[str]], now_s: int
-    ) -> Trail:
-        peer = None if self._peers is None else _peer(self._peers, identities())
-        trail = None
-        if self._believes:
-            tokens = [value for key, value in passage.metadata if key == METADATA]
-            if len(tokens) > 1:
-                raise TrailError("several_tokens")
-            for token in tokens:
-                trail = self._trails.read(token, self.service, method, now_s)
-        if trail is None:
+    def _again(self, alike: tuple[Any, ...], installed: Installed, now_s: int) -> Passage | None:
+        """What came of a call like this one, where only its kind decided."""
+        known = self._known.get(alike)
+        if (
+            known is None
+            or known.installed is not installed
+            or not known.since_s <= now_s <= known.until_s
+        ):
+            return None
+        with self._lock:
+            self._verdicts[known.verdict] += 1
+        return known.passage
+
+    def _keep(self, alike: tuple[Any, ...], known: Known) -> None:
+        if len(self._known) >= MOST_KNOWN:
+            self._known.clear()
+        self._known[alike] = known
+
+    def _token(self, metadata: Metadata) -> bytes | None:
+        if not self._believes:
+            return None
+        tokens = [value for key, value in metadata if key == METADATA]
+        if len(tokens) > 1:
+            raise TrailError("several_tokens")
+        return tokens[0] if tokens else None
+
+    def _trail(self, token: bytes | None, peer: str | None, method: str, now_s: int) -> Trail:
+        if token is None:
             return trail_of(OUTSIDE if peer is None else peer, self.service, method)
+        trail = self._trails.read(token, self.service, method, now_s)
         if peer is not None and trail.caller != peer:
             raise TrailError("caller_is_not_peer")
         if trail.chain and not connected(trail):
@@ -220,14 +215,15 @@ class Guard:
         chain: tuple[str, ...],
         size: Callable[[], int],
         now_ns: int,
-    ) -> None:
-        decider = installed.decider
+    ) -> tuple[str, str] | None:
+        """Ask the rules; gives the verdict when all calls of this kind get the same."""
+        lookup = installed.lookup
         with self._lock:
-            rest = decider.rules_for(caller, callee, method)
+            rest = lookup.rules_for(caller, callee, method)
             if isinstance(rest, Decision) and not installed.on_reply:
                 decision = rest
             else:
-                headers = _headers(passage.metadata) if installed.headers else NOTHING
+                headers = headers_of(passage.metadata) if installed.headers else NOTHING
                 call = Call(
                     now_ns,
                     caller,
@@ -236,18 +232,20 @@ class Guard:
                     chain=chain,
                     headers=headers,
                     size=size() if installed.size else 0,
-                    trace_id=_trace_id(passage.metadata) if installed.trace else "",
+                    trace_id=trace_id_of(passage.metadata) if installed.trace else "",
                 )
-                decision = rest if isinstance(rest, Decision) else decider.ask(rest, call)
+                decision = rest if isinstance(rest, Decision) else lookup.ask(rest, call)
                 if installed.on_reply:
-                    passage.call, passage.decider = call, decider
-            self._verdicts[decision.rule, "limit" if decision.limited else decision.verdict] += 1
+                    passage.call, passage.lookup = call, lookup
+            verdict = (decision.rule, "limit" if decision.limited else decision.verdict)
+            self._verdicts[verdict] += 1
         if decision.effects:
             self._effects(installed, passage, decision, rpc_text(caller, callee, method))
         if decision.verdict == DENY and installed.mode == ENFORCE:
             passage.code = code_of(decision.status)
             passage.why = "over the limit of a policy" if decision.limited else "denied by policy"
             passage.call = None
+        return verdict if decision is rest and not installed.on_reply else None
 
     def _effects(
         self, installed: Installed, passage: Passage, decision: Decision, rpc: str
@@ -265,7 +263,7 @@ class Guard:
                 case Timeout(ns) if enforced:
                     passage.timeout_s = min(ns / 1e9, passage.timeout_s or ns / 1e9)
                 case SetHeader(key, Text(text)) if enforced:
-                    passage.metadata = _with_header(passage.metadata, key, text)
+                    passage.metadata = with_header(passage.metadata, key, text)
 
     def _failed(self, installed: Installed, passage: Passage, error: Exception) -> None:
         self._count_error(error)
@@ -283,32 +281,6 @@ class Guard:
         if new and not isinstance(error, TrailError):  # one traceback, not one a call
             logger.error("the policy could not be asked", exc_info=error)
 
-    def _ready(self, policy: Policy, mode: str) -> Installed:
-        if mode not in (SHADOW, ENFORCE):
-            raise ValueError(f"mode must be {SHADOW} or {ENFORCE}, got {mode!r}")
-        for text in weakened(policy, self.service):
-            logger.info("of the policy for %s: %s", self.service, text)
-        rules = tuple(rules_about(policy, self.service))
-        own = Policy(rules, policy.default, policy.states)
-        if not rules and isinstance(policy.default, Deny):
-            raise InformerError(
-                f"no rule is about {self.service}, and all else is denied: is the name right?"
-            )
-        nodes = list(walk(rules)) + list(walk(policy.states))
-        if not self._believes and any(_asks_chain(node) for node in nodes):
-            raise InformerError(
-                "rules ask for the chain, which comes in metadata: give keys, or trust_unsigned"
-            )
-        return Installed(
-            own,
-            Decider(own),
-            mode,
-            headers=any(isinstance(node, Header) for node in nodes),
-            size=any(node == Field("size") for node in nodes),
-            trace=any(isinstance(node, Chance) for node in nodes),
-            on_reply=any(rule.on_reply for rule in rules),
-        )
-
 
 def _peer(peers: Mapping[str, str], identities: Iterable[str]) -> str:
     """The service behind the identities; who has none comes from outside."""
@@ -318,31 +290,3 @@ def _peer(peers: Mapping[str, str], identities: Iterable[str]) -> str:
             return peers[identity]
         first = identity if first == OUTSIDE else first
     return first
-
-
-def _asks_chain(node: object) -> bool:
-    return isinstance(node, ChainHas) or (isinstance(node, Field) and node.name in CHAIN_FIELDS)
-
-
-def _headers(metadata: Metadata) -> dict[str, str]:
-    """Texts by key; of a key that came more than once all, as HTTP joins them."""
-    found: dict[str, str] = {}
-    for key, value in metadata:
-        if isinstance(value, str):
-            found[key] = f"{found[key]},{value}" if key in found else value
-    return found
-
-
-def _trace_id(metadata: Metadata) -> str:
-    """Out of W3C's `traceparent`."""
-    for key, value in metadata:
-        if key == "traceparent" and isinstance(value, str):
-            parts = value.split("-")
-            return parts[1] if len(parts) > 1 else ""
-    return ""
-
-
-def _with_header(metadata: Metadata, key: str, text: str) -> tuple[tuple[str, Any], ...]:
-    if not all(" " <= letter <= "~" for letter in text):
-        raise ValueError(f"{key} would have letters that gRPC sends in no header")
-    return (*(pair for pair in metadata if pair[0] != key), (key, text))

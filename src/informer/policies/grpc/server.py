@@ -7,8 +7,9 @@ from typing import Any
 
 import grpc
 
-from informer.policies.grpc.guard import Guard, Passage
+from informer.policies.grpc.guard import Guard
 from informer.policies.grpc.messages import code_named, identities_of, no_size, size_of
+from informer.policies.grpc.passage import Passage
 from informer.policies.grpc.status import CANCELLED, OK, UNKNOWN
 from informer.policies.grpc.trail import SERVED
 

@@ -19,9 +19,10 @@ MOST_RPCS = 32  # a chain that goes deeper is taken for a loop
 MOST_BYTES = 4_096  # gRPC takes 8 KiB of metadata unless told otherwise
 OLDEST_S = 300  # of a token; clocks may differ by as much
 LEAST_KEY = 16  # bytes
+FOR_EVER = 2**63
 MOST_KNOWN = 1_024  # tokens written or read that need not be worked out again
 SIGNED, UNSIGNED = b"1", b"0"
-SIGNATURE = 32  # bytes
+SIGNATURE = 16  # bytes of the 32: as RFC 4868 has it, half is as good and travels lighter
 
 # The rpcs from the entry to the call that is being served here; empty where none is.
 SERVED: ContextVar[tuple[str, ...]] = ContextVar("informer_served", default=())
@@ -80,9 +81,16 @@ class Trails:
         if trail is None:
             trail = self._believed(token, callee, method)
             _keep(self._read, asked, trail)
-        if self._keys and abs(now_s - trail.time_s) > OLDEST_S:
+        since_s, until_s = self.good_for(trail)
+        if not since_s <= now_s <= until_s:
             raise TrailError("token_too_old")
         return trail
+
+    def good_for(self, trail: Trail) -> tuple[int, int]:
+        """From when to when it is believed; without keys for ever, as the time may be made up."""
+        if not self._keys:
+            return 0, FOR_EVER
+        return trail.time_s - OLDEST_S, trail.time_s + OLDEST_S
 
     def _believed(self, token: bytes, callee: str, method: str) -> Trail:
         if len(token) > MOST_BYTES:
@@ -130,7 +138,7 @@ def _parsed(said: bytes, callee: str, method: str) -> Trail:
 
 def _signature(key: bytes, said: bytes, callee: str, method: str) -> bytes:
     where = f"\0{callee}\0{method}".encode("utf-8", "replace")
-    return hmac.digest(key, said + where, "sha256")
+    return hmac.digest(key, said + where, "sha256")[:SIGNATURE]
 
 
 def _keep(known: dict[Any, Any], key: object, value: object) -> None:

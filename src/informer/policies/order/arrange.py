@@ -20,7 +20,7 @@ from informer.policies.syntax import Policy, Rule
 ANY = "*"
 EXACT = 12  # rules on one edge up to which all orders are weighed
 MOST = 40  # on one edge; beyond that nothing is moved
-MOST_EDGES = 1_000
+MOST_NAMED = 10_000  # edges that rules may name
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +52,7 @@ def arrange(policy: Policy) -> list[Arrangement]:
     """Every edge on which two rules or more stand, the named ones first."""
     if mistakes := list(wrong_places(policy)):
         raise InformerError(mistakes[0])
-    found = []
-    for caller, callee in _edges(policy):
-        rules = [
-            rule
-            for rule in policy.rules
-            if not rule.on_reply and keys_of(rule).admits(_name(caller), _name(callee))
-        ]
-        if len(rules) > 1:
-            found.append(_arranged(policy, caller, callee, rules))
-    return found
+    return [_arranged(policy, caller, callee, rules) for (caller, callee), rules in _edges(policy)]
 
 
 def _arranged(policy: Policy, caller: str, callee: str, rules: list[Rule]) -> Arrangement:
@@ -182,17 +173,22 @@ def _by_place(rules: list[Placed]) -> tuple[Placed, ...]:
     return tuple(sorted(rules, key=lambda placed: PLACES.index(placed.place)))
 
 
-def _edges(policy: Policy) -> list[tuple[str, str]]:
-    """Pairs of names that rules are bound to; `*` is everybody whom no rule names."""
-    found: dict[tuple[str, str], None] = {}
-    for rule in policy.rules:
-        keys = keys_of(rule)
+def _edges(policy: Policy) -> list[tuple[tuple[str, str], list[Rule]]]:
+    """Pairs of names that rules are bound to, `*` = whom no rule names; with two rules or more."""
+    bound = [(rule, keys_of(rule)) for rule in policy.rules if not rule.on_reply]
+    named: dict[tuple[str, str], None] = {}
+    for _, keys in bound:
         for caller in sorted(keys.caller or {ANY}):
             for callee in sorted(keys.callee or {ANY}):
-                found[caller, callee] = None
-    if len(found) > MOST_EDGES:
-        raise InformerError(f"rules name {len(found)} edges; at most {MOST_EDGES} are arranged")
-    return sorted(found, key=lambda edge: (ANY in edge, edge))
+                named[caller, callee] = None
+        if len(named) > MOST_NAMED:
+            raise InformerError(f"rules name more than {MOST_NAMED} edges: too many to arrange")
+    found = []
+    for caller, callee in sorted(named, key=lambda edge: (ANY in edge, edge)):
+        rules = [rule for rule, keys in bound if keys.admits(_name(caller), _name(callee))]
+        if len(rules) > 1:
+            found.append(((caller, callee), rules))
+    return found
 
 
 def _name(name: str) -> str:

@@ -68,6 +68,7 @@ def incident_page(desks: Desks, verdicts: Verdicts) -> Any:
 
     async def page(request: Request) -> Response:
         its_id = request.path_params["id"]
+        now = verdicts.last(INCIDENT, its_id)  # before the look: what is done by now is in it
 
         def fill(home: Workspace, over: Range) -> Json:
             document = show_incident(home, its_id)
@@ -84,7 +85,7 @@ def incident_page(desks: Desks, verdicts: Verdicts) -> Any:
                 "decidable": document["kind"] != BLIND,
                 "similar": incidents_by_id(home, document["similar"]),
                 "said": said_of(home, f"incident {its_id}"),
-                "verdict_now": verdicts.last(INCIDENT, its_id),
+                "verdict_now": now,
                 "reverts": _reverts(home, its_id, ids),
                 "out": incident_links(desks.settings.links, document, looked_ns),
                 "trace_out": {

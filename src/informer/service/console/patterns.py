@@ -96,6 +96,7 @@ def pattern_page(desks: Desks, verdicts: Verdicts) -> Any:
         its_id = request.path_params["id"]
         signal = word(request, "signal", SIGNALS) or "calls"
         compared = word(request, "compare")
+        now = verdicts.last(PATTERN, its_id)  # before the look: what is done by now is in it
 
         def fill(home: Workspace, over: Range) -> Json:
             one = one_pattern(home, its_id)
@@ -125,7 +126,7 @@ def pattern_page(desks: Desks, verdicts: Verdicts) -> Any:
                 "compared": _compared(home, charts, its_id, compared, versions, over, one.rpc_ids),
                 "incidents": incidents_of_pattern(home, its_id, most=MOST_INCIDENTS),
                 "said": said_of(home, f"pattern {its_id}"),
-                "verdict_now": verdicts.last(PATTERN, its_id),
+                "verdict_now": now,
                 "payload": charts.payload,
             }
 
@@ -177,12 +178,9 @@ def _compared(
     if not version or not now or version == now:
         return None
     wanted = rpc_ids[:MOST_COMPARED]
+    found = as_expected_by(home, pattern_id, (now, version), over.until_ns, wanted)
     sides = {
-        name: [
-            charts.add(curve, over_all=True)
-            for curve in as_expected_by(home, pattern_id, name, over.until_ns, wanted)
-        ]
-        for name in (now, version)
+        name: [charts.add(curve, over_all=True) for curve in side] for name, side in found.items()
     }
     pairs = {chart.rpc.rpc_id: [chart] for chart in sides[now]}
     for chart in sides[version]:

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from informer.config.console import ConsoleSettings
 from informer.core.types import NS_PER_S
-from informer.pipeline.curves import last_looked_ns
+from informer.pipeline.curves import last_looked_ns, step_ns_of
 from informer.pipeline.pages import EVER
 from informer.pipeline.workspace import Workspace
 from informer.service.api.desk import Desk
@@ -20,7 +20,7 @@ from informer.service.parts import Parts
 from informer.web.console import Shell, render
 
 RANGES = {"1h": 3_600, "6h": 21_600, "24h": 86_400, "7d": 604_800, "30d": 2_592_000}
-USUAL = "24h"
+FEWEST_STEPS = 144  # of a range that nobody chose: fewer say little, more take longer
 MOST_CHARACTERS = 3_000  # of a value in an address
 
 
@@ -59,7 +59,7 @@ async def shown(
 
     def made(home: Workspace) -> str:
         looked_ns = desks.parts.loop.figures.closed_ns or last_looked_ns(home)
-        over = range_of(request, looked_ns)
+        over = range_of(request, looked_ns, step_ns_of(home))
         shell = Shell(
             page=page,
             path=request.url.path,
@@ -80,8 +80,8 @@ async def shown(
     return Response(await desks.desk.read(made), status, media_type="text/html")
 
 
-def range_of(request: Request, looked_ns: int) -> Range:
-    """The range that an address names; the last day where it names none."""
+def range_of(request: Request, looked_ns: int, step_ns: int) -> Range:
+    """The range that an address names; the shortest with enough steps where it names none."""
     asked = request.query_params
     name = asked.get("range", "")
     if name == "" and "from" in asked and "until" in asked:
@@ -91,7 +91,8 @@ def range_of(request: Request, looked_ns: int) -> Range:
         return Range("", from_ns, until_ns)
     if name not in ("", *RANGES):
         raise RefusedError(422, f"range must be one of {', '.join(RANGES)}")
-    name = name or USUAL
+    enough = (n for n, s in RANGES.items() if s * NS_PER_S >= FEWEST_STEPS * step_ns)
+    name = name or next(enough, "30d")
     return Range(name, max(looked_ns - RANGES[name] * NS_PER_S, 0), looked_ns)
 
 

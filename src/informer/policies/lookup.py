@@ -30,12 +30,11 @@ Step = Callable[[Call, dict[str, str], Effects], Decision | None]
 Rest = tuple[tuple[Test | None, tuple[Step, ...]], ...]
 
 
-class Decider:
+class PolicyLookup:
     """A policy made ready, with its memory. Not for two threads at a time."""
 
-    def __init__(self, policy: Policy, memory: Memory | None = None) -> None:
-        self.policy = policy
-        self.memory = Memory(policy) if memory is None else memory
+    def __init__(self, policy: Policy) -> None:
+        self.memory = Memory(policy)
         self._rules = [(rule, keys_of(rule)) for rule in policy.rules if not rule.on_reply]
         self._steps = {rule.name: self._steps_of(rule) for rule, _ in self._rules}
         self._gathered: dict[tuple[str, str, str], Decision | Rest] = {}
@@ -133,7 +132,7 @@ class Decider:
         def step(call: Call, headers: dict[str, str], effects: Effects) -> Decision | None:
             now_ns = call.time_ns
             asked = 1 if cost is None else cost(call, headers, now_ns, None)
-            known = asked if isinstance(asked, int | float) and asked > 0 else 0
+            known = asked * call.weight if isinstance(asked, int | float) and asked > 0 else 0
             if take(now_ns, key(call, headers, now_ns, None), known):
                 return None
             return _with(denied, effects)

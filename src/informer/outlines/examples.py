@@ -1,0 +1,137 @@
+"""Traces that are kept whole: the first of every outline, and a sample of all."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from informer.core.ports import Engine
+from informer.core.sql import read_sql
+from informer.core.types import Bools, Ints
+from informer.outlines.fold import EXAMPLES, SAMPLE, salt_of
+from informer.outlines.loops import Small
+from informer.outlines.slices import Slice
+
+KEPT_LINES = pa.schema(
+    [
+        ("outline_id", pa.int64()),
+        ("trace_id", pa.string()),
+        ("span_id", pa.string()),
+        ("link_id", pa.int64()),
+        ("start_ns", pa.int64()),
+    ]
+)
+KEPT_TRACES = "select trace, outline_id, place, sampled from kept_traces"
+KEEP = """
+insert into kept_spans
+select t.trace, s.* from ({whole}) as s join example_traces as t on t.trace_id = s.trace_id;
+insert into kept_traces select trace, trace_id, outline_id, place, sampled from example_traces
+"""
+LET_GO = """
+delete from kept_traces where trace in (select trace from dropped_traces);
+delete from kept_spans where trace in (select trace from dropped_traces);
+drop table dropped_traces
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Traces of a slice that are kept from now on; [e]."""
+
+    traces: Ints  # their places in the slice
+    outline: Ints
+    place: Ints  # 1 = it stands for its outline, 0 = it is of the sample alone
+    sampled: Bools
+
+
+class Examples:
+    """The traces that are kept, and the table `kept_traces` with them.
+
+    `whole` is a SELECT that makes spans of the table `example_lines`.
+    """
+
+    def __init__(self, engine: Engine, key: bytes, whole: str) -> None:
+        self._engine, self._salt, self._whole = engine, salt_of(key), whole
+        told = engine.query(KEPT_TRACES)
+        self._kept = set(told["trace"].to_pylist())
+        sampled, place = told["sampled"].to_numpy(), told["place"].to_numpy()
+        self._sample = told["trace"].to_numpy()[sampled]
+        self._lonely = set(told["trace"].to_numpy()[sampled & (place == 0)].tolist())
+        self._stands = set(told["outline_id"].to_numpy()[place == 1].tolist())
+
+    def keep(self, lines: Slice, outline: Ints, link: Small) -> Ints:
+        """Keep what is new in a slice, and let go what fell out of the sample.
+
+        `outline` is that of the traces, `link` that of the lines, trace by trace. Gives the links
+        of traces that stand for their outlines.
+        """
+        chosen = self._chosen(lines, outline)
+        if not len(chosen.traces):
+            return np.empty(0, np.int64)
+        places = lines.lines_of(chosen.traces)
+        rows = lines.rows(places)
+        counts = np.diff(lines.begins)[chosen.traces]
+        begins = np.cumsum(counts) - counts
+        traces = {
+            "trace": lines.traces[chosen.traces],
+            "trace_id": rows["trace_id"].take(pa.array(begins)),
+            "outline_id": chosen.outline,
+            "place": chosen.place.astype(np.int32),
+            "sampled": chosen.sampled,
+        }
+        self._engine.append("example_traces", pa.table(traces), passing=True)
+        self._engine.append("example_lines", rows, passing=True)
+        self._engine.run(KEEP.format(whole=self._whole))
+        stands = np.repeat(chosen.place == 1, counts)
+        of = pa.array(np.flatnonzero(stands))
+        links: Ints = link[places][stands].astype(np.int64)
+        kept = [np.repeat(chosen.outline, counts)[stands], rows["trace_id"].take(of)]
+        kept += [rows["span_id"].take(of), links, rows["start_ns"].take(of)]
+        self._engine.append("named_lines", pa.table(kept, schema=KEPT_LINES), passing=True)
+        self._engine.run(read_sql("informer.outlines", "lines_home"), salt=self._salt)
+        for table in ("example_traces", "example_lines", "named_lines"):
+            self._engine.run(f"drop table {table}")
+        return links
+
+    def _chosen(self, lines: Slice, outline: Ints) -> Chosen:
+        firsts, ranks = self._firsts(lines, outline)
+        drawn = self._drawn(lines, outline)
+        traces = np.union1d(firsts, drawn)
+        place = np.zeros(len(traces), np.int64)
+        place[np.searchsorted(traces, firsts)] = ranks
+        sampled = np.isin(traces, drawn)
+        new = np.array([t not in self._kept for t in lines.traces[traces].tolist()], bool)
+        chosen = Chosen(traces[new], outline[traces[new]], place[new], sampled[new])
+        numbers = lines.traces[chosen.traces]
+        self._kept.update(numbers.tolist())
+        self._lonely.update(numbers[chosen.sampled & (chosen.place == 0)].tolist())
+        self._stands.update(chosen.outline[chosen.place == 1].tolist())
+        return chosen
+
+    def _firsts(self, lines: Slice, outline: Ints) -> tuple[Ints, Ints]:
+        """The first few traces of outlines that no trace stands for yet, and their ranks."""
+        stands = np.zeros(int(outline.max(initial=0)) + 1, bool)
+        known = [o for o in self._stands if o < len(stands)]
+        stands[[0, *known]] = True
+        new = np.flatnonzero(~stands[outline])
+        new = new[np.lexsort((lines.traces[new], outline[new]))]
+        of = outline[new]
+        begins = np.flatnonzero(np.append(True, of[1:] != of[:-1])) if len(of) else of
+        counts = np.diff(np.append(begins, len(of)))
+        ranks = np.arange(len(of)) - np.repeat(begins, counts) + 1
+        return new[ranks <= EXAMPLES], ranks[ranks <= EXAMPLES]
+
+    def _drawn(self, lines: Slice, outline: Ints) -> Ints:
+        """Traces with the smallest numbers so far; others fall out of the sample."""
+        last = np.iinfo(np.int64).max if len(self._sample) < SAMPLE else self._sample.max()
+        near = np.flatnonzero((outline > 0) & (lines.traces < last))
+        both = np.unique(np.append(self._sample, lines.traces[near]))[:SAMPLE]
+        dropped = np.setdiff1d(self._sample, both)
+        self._sample = both
+        gone = [t for t in dropped.tolist() if t in self._lonely]
+        if gone:
+            self._lonely.difference_update(gone)
+            self._kept.difference_update(gone)
+            self._engine.append("dropped_traces", pa.table({"trace": gone}), passing=True)
+            self._engine.run(LET_GO)
+        return near[np.isin(lines.traces[near], both)]

@@ -1,0 +1,147 @@
+"""Folds slices of lines into outlines on this machine: what `fold` does by SQL, by loops.
+
+The tables are those of `fold`, and so is what a pair of sayings means. Only what is done for every
+line is done here. tests/contract/test_engine_tables.py holds the two together.
+"""
+
+from typing import TypeAlias
+
+import numpy as np
+import pyarrow as pa
+
+from informer.core.ports import Engine
+from informer.core.sql import read_sql
+from informer.core.types import NS_PER_S, Bools, Ints
+from informer.outlines.examples import Examples
+from informer.outlines.fold import begin, salt_of
+from informer.outlines.forms import Forms
+from informer.outlines.keys import Keys
+from informer.outlines.loops import BUCKET_BITS, Small, cells_of, counted, sums_of
+from informer.outlines.pairs import Kind, Pairs, said_in
+from informer.outlines.slices import Slice
+
+KINDS = "select link_id, version, failed, refused, weight_e6 from line_kinds order by line_kind"
+CELLS = "select outline_id, line_kind from cells order by cell"
+OUTLINE_BIT = 31  # above the kind of a cell
+
+Groups: TypeAlias = tuple[Ints, Ints, Ints]
+
+
+class Folding:
+    """A reading of slices, one after the other; what was folded before is in the engine.
+
+    `key`, at most 64 bytes, makes codes and hashes secret to a workspace. `whole` is a SELECT that
+    puts the spans of the table `example_lines` together.
+    """
+
+    def __init__(self, engine: Engine, *, key: bytes, step_s: int, whole: str) -> None:
+        begin(engine)
+        self._engine = engine
+        self._salt = salt_of(key)
+        self._step_ns = step_s * NS_PER_S
+        self.pairs = Pairs(engine, key)
+        self._forms = Forms(engine)
+        self._examples = Examples(engine, key, whole)
+        told = engine.query(KINDS).to_pylist()
+        self.pairs.know([Kind(**row) for row in told])
+        self._kinds = len(told)
+        held = engine.query(CELLS)
+        outline, kind = (held[n].to_numpy().astype(np.int64) for n in held.column_names)
+        self._known_cells = held.num_rows
+        self._cells = Keys((outline << OUTLINE_BIT) | kind)
+
+    def fold(self, lines: Slice, present: Bools) -> None:
+        """Add the closed traces of a slice to what is kept.
+
+        Reads `sayings`, and `methods` (service, operation, method) of those sayings that are
+        `present` in closed traces; [s].
+        """
+        engine, pairs = self._engine, self.pairs
+        engine.run(read_sql("informer.outlines", "slice_sayings_apart"), salt=self._salt)
+        numbers = pairs.number(lines, said_in(engine, present))
+        engine.run("drop table slice_sayings")
+        sums, starts, failed, weights = sums_of(
+            lines.begins,
+            lines.closed,
+            numbers,
+            lines.start_ns,
+            pairs.code,
+            pairs.top,
+            pairs.failed,
+            pairs.weight_e6,
+        )
+        links = pairs.link.astype(np.int32)[numbers]
+        outline = self._forms.number(lines, sums, links)
+        group = self._count_steps(lines, outline, starts, failed, weights)
+        self._count_calls(lines, group, numbers)
+        self._forms.keep_links(self._examples.keep(lines, outline, links))
+
+    def _count_steps(
+        self, lines: Slice, outline: Ints, starts: Ints, failed: Bools, weights: Ints
+    ) -> Groups:
+        """The group (outline and step) of each trace; [t], -1 = none, and what groups are; [g]."""
+        closed = np.flatnonzero(lines.closed)
+        steps = starts[closed] // self._step_ns
+        begin = int(steps.min())
+        steps -= begin
+        bits = int(steps.max()).bit_length()
+        order = np.argsort((outline[closed] << bits) | steps)
+        of, step = outline[closed][order], steps[order]
+        new = np.append(True, (of[1:] != of[:-1]) | (step[1:] != step[:-1]))
+        first = np.flatnonzero(new)
+        group = np.full(len(lines.traces), -1, np.int64)
+        group[closed[order]] = np.where(of > 0, np.cumsum(new) - 1, -1)
+        weight, start = weights[closed][order], starts[closed][order]
+        bad = np.where(failed[closed][order], weight, 0)
+        table = {
+            "outline_id": of[first],
+            "step_start_ns": (step[first] + begin) * self._step_ns,
+            "chains": np.diff(np.append(first, len(of))),
+            "chains_e6": np.add.reduceat(weight, first),
+            "squares": np.add.reduceat((weight / 1_000_000) ** 2, first),
+            "failed_e6": np.add.reduceat(bad, first),
+            "first_ns": np.minimum.reduceat(start, first),
+            "last_ns": np.maximum.reduceat(start, first),
+        }
+        self._engine.append("outline_steps", pa.table(table))
+        return group, of[first], (step[first] + begin) * self._step_ns
+
+    def _count_calls(self, lines: Slice, group: Groups, numbers: Small) -> None:
+        of, outline, step_start_ns = group
+        kinds = len(self.pairs.kinds)
+        bits = kinds.bit_length()
+        cells, counts = np.empty(len(lines), np.int64), np.empty(len(lines), np.int64)
+        made = cells_of(lines.begins, of, numbers, self.pairs.kind, lines.bucket, bits, cells)
+        cells[:made].sort()
+        made = counted(cells[:made], counts)
+        cells = cells[:made]
+        places = cells >> (bits + BUCKET_BITS)
+        kind = (cells >> BUCKET_BITS) & ((1 << bits) - 1)
+        bucket = cells & ((1 << BUCKET_BITS) - 1)
+        numbers, new = self._cells.number((outline[places] << OUTLINE_BIT) | kind)
+        table = {
+            "cell": numbers,
+            "step_start_ns": step_start_ns[places],
+            "bucket": bucket.astype(np.int16),
+            "lines": counts[:made],
+        }
+        self._engine.append("cell_counts", pa.table(table))
+        held = {
+            "cell": np.arange(self._known_cells, self._known_cells + len(new), dtype=np.int32),
+            "outline_id": (new >> OUTLINE_BIT).astype(np.int32),
+            "line_kind": (new & ((1 << OUTLINE_BIT) - 1)).astype(np.int32),
+        }
+        self._engine.append("cells", pa.table(held))
+        self._known_cells += len(new)
+        self._keep_kinds()
+
+    def _keep_kinds(self) -> None:
+        new = self.pairs.kinds[self._kinds :]
+        rows = [
+            {"line_kind": n, "link_id": k.link_id, "version": k.version, "failed": k.failed}
+            | {"refused": k.refused, "weight_e6": k.weight_e6}
+            for n, k in enumerate(new, self._kinds)
+        ]
+        if rows:
+            self._engine.append("line_kinds", pa.Table.from_pylist(rows))
+            self._kinds += len(rows)

@@ -1,0 +1,277 @@
+"""The loops over all lines of a slice: traces put together, lines hung below each other, sums made.
+
+Axes: n line, t trace, s saying, p pair. A pair is what a line says and what the line above it says,
+as one number: see PAIR.
+"""
+
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from informer.core.compiled import compiled
+from informer.core.types import Bools, Ints
+
+Small: TypeAlias = npt.NDArray[np.int32]
+Slots: TypeAlias = npt.NDArray[np.int32]
+Buckets: TypeAlias = npt.NDArray[np.int16]
+# Columns of lines, trace by trace: place in the slice, span, up, soft, saying, start, bucket.
+Grouped: TypeAlias = tuple[Small, Ints, Ints, Bools, Small, Ints, Buckets]
+
+NONE, LOST = 0, -1  # in place of the saying of the line above
+SPREAD = np.uint64(0x9E3779B97F4A7C15)
+FEW = 16  # lines of a trace, among which to look is quicker than to keep where they are
+# The bits of a pair: saying (29) | saying above + 1 (30) | id comes again (1) | outcome + 1 (3).
+UP_BIT, AGAIN_BIT, OUTCOME_BITS = 4, 3, 7
+SAYING_BIT = 34
+UP_BITS = (1 << 30) - 1
+BUCKET_BITS = 9  # there are fewer than 512
+
+
+@compiled
+def slot_of(key: int, shift: int) -> np.int64:
+    """Where to begin to look for a key in a table of 2 ** (64 - shift) slots."""
+    return np.int64((np.uint64(key) * SPREAD) >> np.uint64(shift))
+
+
+@compiled
+def find(key: int, keys: Ints, slots: Slots, shift: int) -> np.int64:
+    """The slot in which the place of a key is, or would be: -1 is in a slot that is free."""
+    slot = slot_of(key, shift)
+    while slots[slot] >= 0 and keys[slots[slot]] != key:
+        slot += 1
+        if slot == len(slots):
+            slot = np.int64(0)
+    return slot
+
+
+@compiled
+def number_traces(
+    trace: Ints, begin: int, traces: Ints, known: int, slots: Slots, bits: int, numbers: Small
+) -> tuple[int, int]:
+    """The number of each line's trace, from zero on; [n], and the traces; [t].
+
+    Begins at some line, and gives how far it came until half of the slots were full, and how many
+    traces are known then.
+    """
+    for n in range(begin, len(trace)):
+        slot = find(trace[n], traces, slots, 64 - bits)
+        if slots[slot] < 0:
+            if 2 * known >= len(slots):
+                return n, known
+            slots[slot], traces[known] = known, trace[n]
+            known += 1
+        numbers[n] = slots[slot]
+    return len(trace), known
+
+
+@compiled
+def place(keys: Ints, known: int, slots: Slots, bits: int) -> None:
+    """Fill a table of 2 ** bits free slots with where each of the first keys is."""
+    for p in range(known):
+        slots[find(keys[p], keys, slots, 64 - bits)] = p
+
+
+def placed(keys: Ints, bits: int) -> Slots:
+    """A table of 2 ** bits slots that holds where each key is."""
+    slots = np.full(1 << bits, -1, np.int32)
+    place(keys, len(keys), slots, bits)
+    return slots
+
+
+@compiled
+def by_trace(
+    numbers: Small,
+    begin: int,
+    begins: Ints,
+    span: Ints,
+    up: Ints,
+    soft: Bools,
+    saying: Ints,
+    start_ns: Ints,
+    bucket: Buckets,
+    into: Grouped,
+) -> None:
+    """Put the lines of a part, from some line of the slice on, to those of their traces.
+
+    `begins` has the next free place of each trace, and moves on.
+    """
+    order, spans, ups, softs, sayings, starts, buckets = into
+    for n in range(len(span)):
+        t = numbers[begin + n]
+        at = begins[t]
+        begins[t] += 1
+        order[at] = begin + n
+        spans[at], ups[at], softs[at] = span[n], up[n], soft[n]
+        sayings[at], starts[at], buckets[at] = saying[n], start_ns[n], bucket[n]
+
+
+@compiled
+def pairs_of(
+    begins: Ints,
+    closed: Bools,
+    spans: Ints,
+    up: Ints,
+    soft: Bools,
+    saying: Small,
+    name: Ints,
+    least: Ints,
+    outcome: Small,
+    pairs: Ints,
+) -> None:
+    """The pair of every line, trace by trace; [n], -1 = its trace is open.
+
+    `name`, `least` and `outcome` are by saying: its names as a number, the least saying with these
+    names, and 1 = failed + 2 = refused. An id that comes more than once in its trace is that of
+    the least of its names, with all that was said of its outcome.
+    """
+    most = 1
+    for t in range(len(begins) - 1):
+        most = max(most, begins[t + 1] - begins[t])
+    first = np.empty(most, np.int32)  # of the lines with the same id, by place in the trace
+    told = np.empty(most, np.int64)  # by such a first place: what it says to those below
+    came = np.empty(most, np.int32)  # and its outcome, -1 = as its saying says
+    slots = np.empty(4 * most, np.int32)
+    for t in range(len(begins) - 1):
+        begin, end = begins[t], begins[t + 1]
+        if not closed[t]:
+            for n in range(begin, end):
+                pairs[n] = -1
+            continue
+        lines, bits = end - begin, 1
+        if lines > FEW:
+            while (1 << bits) < 2 * lines:
+                bits += 1
+            for slot in range(1 << bits):
+                slots[slot] = -1
+            place(spans[begin:end], lines, slots[: 1 << bits], bits)
+        here, table = spans[begin:end], slots[: 1 << bits]
+        for a in range(lines):
+            told[a], came[a] = saying[begin + a], -1
+        for a in range(lines):
+            b = _among(spans[begin + a], here, table, bits)
+            first[a] = b
+            if b != a:  # it comes again
+                s, r = saying[begin + a], told[b]
+                if came[b] < 0:
+                    came[b] = outcome[r]
+                    told[b] = least[r]
+                came[b] |= outcome[s]
+                if name[s] < name[told[b]]:
+                    told[b] = least[s]
+        for a in range(lines):
+            n = begin + a
+            above, seen = np.int64(NONE), np.int64(-1)
+            if up[n] >= 0:
+                b = -1
+                if up[n] != spans[n]:
+                    b = _among(up[n], here, table, bits)
+                if b >= 0:
+                    above, seen = told[b], np.int64(came[b])
+                elif not soft[n]:
+                    above = np.int64(LOST)
+            again = np.int64(came[first[a]] >= 0)
+            pairs[n] = (
+                (np.int64(saying[n]) << SAYING_BIT)
+                | ((above + 1) << UP_BIT)
+                | (again << AGAIN_BIT)
+                | (seen + 1)
+            )
+
+
+@compiled
+def _among(key: int, spans: Ints, slots: Slots, bits: int) -> int:
+    """The first place of a span's id in its trace, -1 = it is not there."""
+    if len(spans) > FEW:
+        found: int = slots[find(key, spans, slots, 64 - bits)]
+        return found
+    for p in range(len(spans)):
+        if spans[p] == key:
+            return p
+    return -1
+
+
+@compiled
+def number_keys(
+    asked: Ints, begin: int, keys: Ints, known: int, slots: Slots, bits: int, numbers: Small
+) -> tuple[int, int]:
+    """Number keys from one on; those that are new get the next numbers, and what is no key 0.
+
+    Gives how far it came until there was no room for a new key, and how many are known then.
+    """
+    for n in range(begin, len(asked)):
+        if asked[n] < 0:
+            numbers[n] = 0
+            continue
+        slot = find(asked[n], keys, slots, 64 - bits)
+        if slots[slot] < 0:
+            if known == len(keys):
+                return n, known
+            slots[slot], keys[known] = known, asked[n]
+            known += 1
+        numbers[n] = slots[slot]
+    return len(asked), known
+
+
+@compiled
+def sums_of(
+    begins: Ints,
+    closed: Bools,
+    pair: Small,
+    start_ns: Ints,
+    code: Ints,
+    top: Bools,
+    failed: Bools,
+    weight_e6: Ints,
+) -> tuple[Ints, Ints, Bools, Ints]:
+    """The sum of codes, the start, whether it failed and the weight of every closed trace; [t]."""
+    traces = len(begins) - 1
+    sums, starts = np.zeros(traces, np.int64), np.zeros(traces, np.int64)
+    bad, weights = np.zeros(traces, np.bool_), np.zeros(traces, np.int64)
+    late = np.iinfo(np.int64).max
+    for t in range(traces):
+        if not closed[t]:
+            continue
+        first, first_top = late, late
+        for n in range(begins[t], begins[t + 1]):
+            p, start = pair[n], start_ns[n]
+            sums[t] += code[p]
+            first = min(first, start)
+            if top[p]:
+                first_top = min(first_top, start)
+            bad[t] |= failed[p]
+            weights[t] = max(weights[t], weight_e6[p])
+        starts[t] = first if first_top == late else first_top
+    return sums, starts, bad, weights
+
+
+@compiled
+def cells_of(
+    begins: Ints, group: Ints, pair: Small, kind: Small, bucket: Buckets, bits: int, cells: Ints
+) -> int:
+    """Group, kind and bucket of every line of a trace that has a group, as one number.
+
+    A kind has so many bits, a bucket BUCKET_BITS. Gives how many lines these are.
+    """
+    made = 0
+    for t in range(len(begins) - 1):
+        if group[t] < 0:
+            continue
+        of = group[t] << bits
+        for n in range(begins[t], begins[t + 1]):
+            cells[made] = ((of | kind[pair[n]]) << BUCKET_BITS) | bucket[n]
+            made += 1
+    return made
+
+
+@compiled
+def counted(cells: Ints, counts: Ints) -> int:
+    """Each of some sorted numbers once, in place, and how often it comes; how many those are."""
+    made = -1
+    for n in range(len(cells)):
+        if made >= 0 and cells[n] == cells[made]:
+            counts[made] += 1
+        else:
+            made += 1
+            cells[made], counts[made] = cells[n], 1
+    return made + 1

@@ -1,0 +1,1 @@
+"""Rules in, files out that others enforce: Kubernetes, Istio, Cilium, Envoy, gRPC."""

@@ -1,0 +1,149 @@
+"""Calls as requests that a proxy can tell: which to let pass, and which to refuse."""
+
+from collections.abc import Iterable, Set
+from dataclasses import dataclass
+
+from informer.policies.syntax import Condition, Field, Like, Not
+from informer.policies.targets.cells import Guard
+from informer.policies.targets.headers import header_asked
+from informer.policies.targets.partial import alternatives
+from informer.policies.targets.paths import (
+    Request,
+    covers,
+    overlap,
+    request_like,
+    request_of,
+    verb_of,
+)
+from informer.policies.targets.peers import LESS, MORE, Asker, Peer, Verdict, rpcs
+from informer.policies.write import write_condition
+
+MOST_ALTERNATIVES = 16  # of one condition, as `or` of `and`
+ANY_METHOD = "every method is let pass, as these are no methods that a proxy can tell"
+ANY_PATH = "every path with the same verb is let pass, as the paths of these cannot be told"
+UNTOLD = "let pass, as these are no methods that a proxy can tell"
+AMBIGUOUS = "let pass, as some of their paths are also of a method that is allowed"
+MANY = "conditions with too many alternatives"
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """Requests that a rule decides, where all of what it asks for headers holds."""
+
+    rule: str
+    when: tuple[Condition, ...]  # of one header each, or the opposite
+    request: Request | None  # None: any
+    but_not: tuple[Request, ...] = ()
+
+
+def http_asked(leaf: Condition, changed: Set[str]) -> bool:
+    """Whether a proxy can ask for it: a header, or a method like `GET /cart*`."""
+    return header_asked(leaf, changed) or _like(leaf) is not None
+
+
+def let_pass(peer: Peer, guard: Guard, ask: Asker) -> list[Item]:
+    """What a peer may send; never less than the policy allows."""
+    granted = {m: peer.allowed(m, ask) for m in {*peer.methods, *guard.methods}}
+    always = {m for m, verdicts in granted.items() if _always(verdicts)}
+    own = [m for m in peer.methods if m is not None]
+    closed = [m for m in guard.methods if m not in always]
+    closed_own = [m for m in own if m not in always]  # all others are decided as None is
+    found = []
+    for method in own:
+        if not granted[method]:
+            continue
+        request = request_of(method)
+        but_not: tuple[Request, ...] = ()
+        if request is None:
+            verb = verb_of(method)
+            ask.weak.add(ANY_METHOD if verb is None else ANY_PATH, *rpcs(peer, guard, [method]))
+            request = None if verb is None else Request(verb, (), rest=True)
+        else:
+            but_not = _apart(request, [m for m in closed if m != method], peer, guard, ask)
+        for rule, when, _ in spread(granted[method], ask, above=True):
+            found.append(Item(rule, when, request, but_not))
+    for rule, when, request in spread(granted[None], ask, above=True):
+        if request is None:
+            but_not = tuple(r for r in map(request_of, closed_own) if r is not None)
+            untold = [m for m in closed_own if request_of(m) is None]
+            if untold:
+                ask.weak.add(UNTOLD, *rpcs(peer, guard, [*untold]))
+        else:
+            but_not = _apart(request, closed_own, peer, guard, ask)
+        found.append(Item(rule, when, request, but_not))
+    return found
+
+
+def refuse(peer: Peer, guard: Guard, ask: Asker) -> list[Item]:
+    """What is to be refused of a peer; never more than the policy denies."""
+    refused = {m: peer.denied(m, ask) for m in {*peer.methods, *guard.methods}}
+    found = []
+    for method in peer.methods:
+        # Methods that rules do not name for this peer are decided as None is.
+        apart = peer.methods if method is None else guard.methods
+        passed = {
+            m: request_of(m) for m in apart if m not in (None, method) and not _always(refused[m])
+        }
+        if not refused[method]:
+            continue
+        named = None if method is None else request_of(method)
+        untold = [m for m, r in passed.items() if r is None]
+        if (named is None) if method is not None else untold:
+            ask.weak.add(UNTOLD, *rpcs(peer, guard, [method]))
+            continue
+        for rule, when, like in spread(refused[method], ask, above=False):
+            request = like if method is None else named
+            others = [r for r in passed.values() if r is not None]
+            if request is not None:  # what is of a wider method as well is of this one
+                others = [r for r in others if overlap(request, r) and not covers(r, request)]
+            found.append(Item(rule, when, request, tuple(others)))
+    return found
+
+
+def spread(
+    verdicts: Iterable[Verdict], ask: Asker, *, above: bool
+) -> list[tuple[str, tuple[Condition, ...], Request | None]]:
+    """Verdicts by alternatives: what is asked for headers, and the method that it must be like."""
+    found = []
+    for rule, when in verdicts:
+        each = alternatives(when, MOST_ALTERNATIVES)
+        if each is None:
+            ask.weak.add((MORE if above else LESS).format(MANY), rule)
+            each = [()] if above else []
+        for leaves in each:
+            likes = [leaf for leaf in leaves if _like(leaf) is not None]
+            others = [x for x in leaves if isinstance(x, Not) and _like(x.of) is not None]
+            lost = [*likes[1:], *others]
+            for leaf in lost:
+                ask.weak.add((MORE if above else LESS).format(write_condition(leaf)), rule)
+            if above or not lost:
+                left = tuple(x for x in leaves if x not in likes and x not in others)
+                found.append((rule, left, _like(likes[0]) if likes else None))
+    return list(dict.fromkeys(found))
+
+
+def _always(verdicts: Iterable[Verdict]) -> bool:
+    return any(when is True for _, when in verdicts)
+
+
+def _apart(
+    request: Request, closed: Iterable[str], peer: Peer, guard: Guard, ask: Asker
+) -> tuple[Request, ...]:
+    """Requests that belong to a closer method, which the peer may not use."""
+    found = []
+    for method in closed:
+        other = request_of(method)
+        if other is None or not overlap(request, other) or covers(other, request):
+            continue
+        if covers(request, other):
+            found.append(other)
+        else:
+            ask.weak.add(AMBIGUOUS, *rpcs(peer, guard, [method]))
+    return tuple(found)
+
+
+def _like(leaf: Condition) -> Request | None:
+    match leaf:
+        case Like(Field("method"), glob):
+            return request_like(glob)
+    return None

@@ -1,0 +1,125 @@
+"""Numbers for the ids of spans: quick, and secret, so that no two ids can be made to look alike."""
+
+import hashlib
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from informer.core.compiled import compiled
+from informer.core.lines import ROWS, Lines
+from informer.core.types import Bools, Ints
+
+Words: TypeAlias = npt.NDArray[np.uint64]
+Bytes: TypeAlias = npt.NDArray[np.uint8]
+Offsets: TypeAlias = npt.NDArray[np.int32]
+
+WORD = 8
+SECRETS = 66  # two for the length, and two for each eight bytes of the longest id
+SOFT = ord("?")  # a parent that may be missing is told so by its first character
+
+
+def numbered(rows: pa.Table, key: bytes) -> Lines:
+    """The spans of a piece with numbers for their ids; `rows` has the columns of ROWS."""
+    rows = rows.combine_chunks()
+    return Lines(rows, *id_numbers([_only(rows, name) for name in ROWS.names[:3]], key))
+
+
+def id_numbers(ids: Sequence[pa.Array], key: bytes) -> tuple[Ints, Ints, Ints, Bools]:
+    """Numbers of the ids of traces, spans and parents, -1 for null; which parents are soft. [n]."""
+    trace, span, parent = ids
+    secrets = _secrets(key)
+    of_trace, of_span = (_numbers(ids, secrets)[0] for ids in (trace, span))
+    return of_trace, of_span, *_numbers(parent, secrets, parents=True)
+
+
+def number_texts(texts: Sequence[str], key: bytes) -> list[int]:
+    """The numbers of some ids."""
+    numbers: list[int] = _numbers(pa.array(texts), _secrets(key))[0].tolist()
+    return numbers
+
+
+def _secrets(key: bytes) -> Words:
+    digest = hashlib.blake2b(b"ids", key=key).digest()
+    made = np.frombuffer(hashlib.shake_256(digest).digest(WORD * SECRETS), np.uint64)
+    return made | np.uint64(1)
+
+
+def _numbers(texts: pa.Array, secrets: Words, *, parents: bool = False) -> tuple[Ints, Bools]:
+    """A number >= 0 for each text, -1 for null; and for parents, which are soft."""
+    if pa.types.is_dictionary(texts.type):
+        number, soft = _numbers(texts.dictionary, secrets, parents=parents)
+        places = texts.indices.cast(pa.int32()).fill_null(len(number)).to_numpy()
+        return np.append(number, -1)[places], np.append(soft, False)[places]
+    offsets, data = _bytes_of(texts)
+    number, soft = _number_texts(offsets, data, secrets, parents)
+    if texts.null_count:
+        empty = texts.is_null().to_numpy(zero_copy_only=False)
+        number[empty], soft[empty] = -1, False
+    return number, soft
+
+
+@compiled
+def _whole_word(data: Bytes, at: int) -> np.uint64:
+    """Eight bytes, written so that they are loaded as one."""
+    return (
+        np.uint64(data[at])
+        | np.uint64(data[at + 1]) << np.uint64(8)
+        | np.uint64(data[at + 2]) << np.uint64(16)
+        | np.uint64(data[at + 3]) << np.uint64(24)
+        | np.uint64(data[at + 4]) << np.uint64(32)
+        | np.uint64(data[at + 5]) << np.uint64(40)
+        | np.uint64(data[at + 6]) << np.uint64(48)
+        | np.uint64(data[at + 7]) << np.uint64(56)
+    )
+
+
+@compiled
+def _last_word(data: Bytes, at: int, end: int) -> np.uint64:
+    word, shift = np.uint64(0), np.uint64(0)
+    for byte in range(at, end):
+        word |= np.uint64(data[byte]) << shift
+        shift += np.uint64(8)
+    return word
+
+
+@compiled
+def _number_texts(
+    offsets: Offsets, data: Bytes, secrets: Words, parents: bool
+) -> tuple[Ints, Bools]:
+    """Differences between texts are multiplied by secrets, word by word."""
+    rows = len(offsets) - 1
+    found, soft = np.empty(rows, np.int64), np.zeros(rows, np.bool_)
+    for row in range(rows):
+        at, end = offsets[row], offsets[row + 1]
+        if parents and end > at and data[at] == SOFT:
+            soft[row] = True
+            at += 1
+        number, place = np.uint64(end - at), 0
+        while at < end:
+            word = _whole_word(data, at) if end - at >= WORD else _last_word(data, at, end)
+            at += WORD
+            number = (number + word) * secrets[place]
+            number ^= number >> np.uint64(32)
+            number *= secrets[place + 1]
+            number ^= number >> np.uint64(29)
+            place = (place + 2) % SECRETS
+        found[row] = np.int64(number >> np.uint64(1))
+    return found, soft
+
+
+def _only(rows: pa.Table, name: str) -> pa.Array:
+    column = rows[name]
+    return column.chunk(0) if column.num_chunks else pa.array([], column.type)
+
+
+def _bytes_of(texts: pa.Array) -> tuple[Offsets, Bytes]:
+    """Where texts begin and end, and their bytes."""
+    texts = texts.cast(pa.string())
+    _, offsets, data = texts.buffers()
+    if offsets is None or not len(texts):
+        offsets = pa.py_buffer(bytes(4 * (texts.offset + len(texts) + 1)))
+    bounds = np.frombuffer(offsets, np.int32)[texts.offset : texts.offset + len(texts) + 1]
+    return bounds, np.frombuffer(data if data is not None and data.size else b"\0", np.uint8)

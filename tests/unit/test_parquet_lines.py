@@ -1,0 +1,117 @@
+"""Columns of Parquet files as they lie there give the lines that SQL makes of every row."""
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from test_sayings import ODD, ROW
+
+from informer.core.lines import plain_rows
+from informer.core.tables import SPANS
+from informer.engines.duckdb import DuckDBEngine
+from informer.spans.open import open_sources
+from informer.spans.parquet_lines import ParquetLines
+from informer.spans.sayings import whole_spans
+from informer.spans.tables import TableSource
+
+KEY = b"a key of the workspace"
+PODS = [
+    {"resource": f'{{"k8s.pod.name":"shop-6f6cfc45b-d9pn{c}"}}', "version": None} for c in "vwx"
+]
+NAMES = {"resource": "resource_attributes"}
+TYPES = {"start_ns": pa.int64(), "duration_ns": pa.int64(), "status_code": pa.int64()} | {
+    "failed": pa.bool_(),
+    "weight": pa.float64(),
+}
+COLUMNS = (*ROW, "parent_span_id", "peer", "status_code", "failed", "weight", "version", "scope")
+COLUMNS += ("trace_state", "attributes", "resource")
+FIRST_NS = 1_700_000_000_000_000_000
+
+
+def rows(*odd: dict[str, Any]) -> pa.Table:
+    """Rows with what is odd about each, at a time of today."""
+    made = []
+    for n, row in enumerate(odd):
+        whole = dict.fromkeys(COLUMNS) | ROW | {"span_id": str(n)} | row
+        if whole["start_ns"] is not None:
+            whole["start_ns"] += FIRST_NS
+        made.append({NAMES.get(name, name): whole[name] for name in COLUMNS})
+    schema = [(NAMES.get(n, n), TYPES.get(n, pa.string())) for n in COLUMNS]
+    return pa.Table.from_pylist(made, pa.schema(schema))
+
+
+def told(
+    monkeypatch: pytest.MonkeyPatch,
+    path: Path,
+    *,
+    as_they_lie: bool,
+    most: int = 1000,
+    **asked: Any,
+) -> tuple[list[dict[str, Any]], dict[str, int], list[str]]:
+    """Spans that a file gives, the one way or the other, what was rejected and what is noted."""
+    if not as_they_lie:
+        monkeypatch.setattr(TableSource, "_as_they_lie", lambda source, engine: None)
+    names = ", ".join(SPANS.names)
+    with DuckDBEngine(threads=1) as engine, monkeypatch.context():
+        (source,) = open_sources([str(path)], **asked)
+        spans = []
+        for piece in source.lines(engine, KEY, most=most):
+            engine.write("told", plain_rows([piece.rows]))
+            spans += engine.query(f"select {names} from ({whole_spans('told')})").to_pylist()
+        return sorted(spans, key=repr), dict(source.rejected), source.notes
+
+
+RANGES = {"all": {}, "a range": {"from_ns": FIRST_NS, "until_ns": FIRST_NS + 1_000}}
+
+
+@pytest.mark.parametrize("asked", RANGES)
+@pytest.mark.parametrize("group", [4, 1000])
+def test_columns_as_they_lie_say_what_rows_say(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, group: int, asked: str
+) -> None:
+    path = tmp_path / "spans.parquet"
+    soft = [{"parent_span_id": "?1"}, {"parent_span_id": ""}, {"parent_span_id": "-1"}]
+    pq.write_table(rows(*ODD, *PODS, *soft, *ODD), path, row_group_size=group)
+    made: list[object] = []
+    monkeypatch.setattr(
+        ParquetLines,
+        "_tell",
+        lambda s, *a, _tell=ParquetLines._tell: (made.append(a), _tell(s, *a)),
+    )
+    lying = told(monkeypatch, path, as_they_lie=True, most=10, **RANGES[asked])
+    assert made
+    assert lying == told(monkeypatch, path, as_they_lie=False, **RANGES[asked])
+
+
+def test_a_row_group_that_is_too_large_comes_in_pieces(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path = tmp_path / "spans.parquet"
+    pq.write_table(rows(*ODD, *ODD), path)
+    lying = told(monkeypatch, path, as_they_lie=True, most=7)
+    assert lying == told(monkeypatch, path, as_they_lie=False)
+
+
+def test_pods_of_one_workload_make_no_sayings_of_their_own(tmp_path: Path) -> None:
+    path = tmp_path / "spans.parquet"
+    pq.write_table(rows(*PODS), path)
+    with DuckDBEngine(threads=1) as engine:
+        (source,) = open_sources([str(path)])
+        assert sum(len(piece) for piece in source.lines(engine, KEY)) == len(PODS)
+        assert engine.query("select version from sayings").to_pylist() == [{"version": "6f6cfc45b"}]
+
+
+def test_sayings_that_were_forgotten_are_told_again(tmp_path: Path) -> None:
+    path = tmp_path / "spans.parquet"
+    pq.write_table(rows(*[{}] * 4), path, row_group_size=2)
+    with DuckDBEngine(threads=1) as engine:
+        (source,) = open_sources([str(path)])
+        pieces = source.lines(engine, KEY, most=2)
+        next(pieces)
+        engine.run("delete from sayings")
+        next(pieces)
+        assert engine.query("select operation from sayings").to_pylist() == [
+            {"operation": "GET /cart"}
+        ]
