@@ -2,19 +2,19 @@
 
 usage: reading_formats.py [--spans N] [--rounds N] [--only NAME]... [--profile] [--no-keep]
 
-Writes N spans (400,000) of the simulated shop in every format, as large as real ones: OTLP spans
+Writes N spans (200,000) of the simulated shop in every format, as large as real ones: OTLP spans
 have some nine attributes, of which three differ from span to span. Then measures in processes of
 their own, N rounds (3), the median of each:
 
 - floor: what cannot be saved. Unpacking and one general parser: orjson for JSON, the protobuf
   library, DuckDB's plain scan of all columns for tables; for text only its lines.
 - reader: the file as columns, before the engine sees them. Tables have none of their own.
-- staged: as lines and sayings in the engine, which is what a reader owes to `learn`.
+- staged: as lines in numbers, and their sayings in the engine, which a source owes to `learn`.
 - learned: all of `learn` before patterns are looked for, the fold of traces included.
 
 Rates are spans per second of processor time over all threads, and for `staged` and `learned` also
-by the clock. Prints a table and writes results/reading_formats.json; --profile prints where the
-reader spends its time instead.
+by the clock. Prints a row for every format and keeps it in results/reading_formats.json; --profile
+prints where the reader spends its time instead.
 """
 
 import argparse
@@ -47,19 +47,19 @@ from informer.spans.unpack import Content
 from load.written import WRITERS
 from quality.kept import commit_here, write_whole
 
+KEY = bytes(32)
 RESULTS = Path(__file__).parent / "results" / "reading_formats.json"
 
 
 def main() -> None:
     """Write, measure, print and keep."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--spans", type=int, default=400_000)
+    parser.add_argument("--spans", type=int, default=200_000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", action="append", default=[])
     parser.add_argument("--profile", action="store_true")
     parser.add_argument("--no-keep", action="store_true")
     given = parser.parse_args()
-    rows = []
     for name, (file, write) in WRITERS.items():
         if given.only and name not in given.only:
             continue
@@ -69,11 +69,18 @@ def main() -> None:
             if given.profile:
                 _profiled(path)
                 continue
-            rows.append({"format": name, **measured(path, given.rounds)})
-        print(json.dumps(rows[-1]), flush=True)
-    if not given.no_keep and not given.profile and not given.only:
-        told = {"commit": commit_here(), "cpus": os.cpu_count(), "results": rows}
-        write_whole(RESULTS, json.dumps(told, indent=1) + "\n")
+            row = {"format": name, **measured(path, given.rounds)}
+        print(json.dumps(row), flush=True)
+        if not given.no_keep:
+            _keep({**row, "commit": commit_here()})
+
+
+def _keep(row: Json) -> None:
+    """In place of an earlier row of this format."""
+    rows: list[Json] = json.loads(RESULTS.read_text())["results"] if RESULTS.exists() else []
+    rows = [*(r for r in rows if r["format"] != row["format"]), row]
+    rows.sort(key=lambda r: list(WRITERS).index(r["format"]))
+    write_whole(RESULTS, json.dumps({"results": rows}, indent=1) + "\n")
 
 
 def measured(path: Path, rounds: int) -> Json:
@@ -85,6 +92,7 @@ def measured(path: Path, rounds: int) -> Json:
             took.setdefault(task.__name__.lstrip("_"), []).append(_alone(task, path))
     spans = took["staged"][0][0]
     row: Json = {"spans": spans, "bytes_per_span": round(path.stat().st_size / spans)}
+    row |= {"cpus": os.cpu_count(), "load_after": round(os.getloadavg()[0], 1)}
     for name, all_took in took.items():
         row[f"{name}_per_cpu_s"] = round(spans / median(cpu for _, cpu, _ in all_took))
         if name in ("staged", "learned"):
@@ -134,9 +142,7 @@ def _staged(path: Path) -> int:
     spans = 0
     with tempfile.TemporaryDirectory() as folder, DuckDBEngine(spill=Path(folder)) as engine:
         for source in sources_of([path], Settings()):
-            for staged in source.stage(engine, "new_lines", apart=True):
-                spans += staged
-                engine.run("drop table new_lines")
+            spans += sum(map(len, source.lines(engine, KEY)))
     return spans
 
 

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
 from typing import Any
 
 from informer.spans.access_log import (
@@ -43,8 +42,6 @@ NAMES: dict[str, tuple[str, ...]] = {
     "node": ("node_id",),
     "certificates": ("xfcc", "x_forwarded_client_cert", "x-forwarded-client-cert"),
 }
-KNOWN = frozenset(name for names in NAMES.values() for name in names)
-MOST_FORMS = 128  # of lines, whose fields are remembered
 IDENTITY = re.compile(r"spiffe://[^/]*/ns/[^/]*/sa/([^/;,\s]+)")
 OWN_IDENTITY = re.compile(r"(?:^|[;,])By=" + IDENTITY.pattern)
 
@@ -72,25 +69,14 @@ def read(content: Content, tally: Tally) -> Iterator[Row]:
 
 
 def _said(value: Mapping[str, Any]) -> dict[str, str]:
-    said: dict[str, str] = {}
-    for meaning, name in _meanings(tuple(name for name in value.keys() if name in KNOWN)):  # noqa: SIM118
-        found = value.get(name)
-        if (
-            meaning not in said
-            and found is not None
-            and found not in ("-", "")
-            and not isinstance(found, dict | list)
-        ):
-            said[meaning] = str(found)
+    said = {}
+    for meaning, names in NAMES.items():
+        for name in names:
+            found = value.get(name)
+            if found is not None and found not in ("-", "") and not isinstance(found, dict | list):
+                said[meaning] = str(found)
+                break
     return said
-
-
-@lru_cache(MOST_FORMS)
-def _meanings(fields: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
-    """What the fields of a line mean, the name that counts first; all lines of a log have them."""
-    return tuple(
-        (meaning, name) for meaning, names in NAMES.items() for name in names if name in fields
-    )
 
 
 def _line(said: dict[str, str], tally: Tally, number: int) -> Line:
