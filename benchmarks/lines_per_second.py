@@ -1,9 +1,11 @@
 """How many lines a second does Informer read, from Parquet to shapes, patterns and traffic?
 
-usage: lines_per_second.py [--lines N]... [--seed S] [--runs R] [--no-peers] [--stages] [--no-keep]
+usage: lines_per_second.py [--lines N]... [--parquet FILE]... [--write FILE] [--seed S] [--runs R]
+                           [--no-peers] [--stages] [--no-keep]
 
 Writes N simulated lines of the `paper` scenario (1,200 services, as many lines a second as 7
-billion in two weeks), then measures, each in a process of its own: the floor (DuckDB scans the
+billion in two weeks), with `--write` into FILE and nothing else, to be taken with `--parquet` when
+the machine is free; then measures, each in a process of its own: the floor (DuckDB scans the
 columns that phase 1 needs) and phase 1, R times in turn, of which the medians are told; and the
 peers (Polars, PySpark on two cores, pandas), which do its counting part: see peers/counting.py.
 Polars and PySpark get at most 20 M lines, pandas 2 M; INFORMER_PEERS names a Python that has
@@ -68,25 +70,35 @@ def main() -> None:
     """Measure every size, print and write."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--lines", action="append", type=int, default=[])
+    parser.add_argument("--parquet", action="append", type=Path, default=[])
+    parser.add_argument("--write", type=Path)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--runs", type=int, default=1)
     parser.add_argument("--no-peers", action="store_true")
     parser.add_argument("--stages", action="store_true")
     parser.add_argument("--no-keep", action="store_true")
     given = parser.parse_args()
+    if given.write:
+        write_lines(given.write, *given.lines, given.seed)
+        return
     rates: Json = {}
-    for lines in sorted(given.lines or [2_000_000]):
+    for path in given.parquet:
+        _measure(path, pq.read_metadata(path).num_rows, rates, given)
+    for lines in sorted(given.lines or [2_000_000] * (not given.parquet)):
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, "lines.parquet")
-            written = write_lines(path, lines, given.seed)
-            row = measured(path, written, given.runs, stages=given.stages)
-            if not given.no_peers:
-                _measure_peers(rates, path, written)
-        row |= {f"{n}_lines_per_s": rate and round(rate) for n, rate in rates.items()}
-        row |= {f"{n}_ratio": r and round(row["lines_per_s"] / r, 2) for n, r in rates.items()}
-        print(json.dumps(row, indent=1), flush=True)
-        if not given.no_keep:
-            _keep({"commit": commit_here(), **row})
+            _measure(path, write_lines(path, lines, given.seed), rates, given)
+
+
+def _measure(path: Path, lines: int, rates: Json, given: argparse.Namespace) -> None:
+    row = measured(path, lines, given.runs, stages=given.stages)
+    if not given.no_peers:
+        _measure_peers(rates, path, lines)
+    row |= {f"{n}_lines_per_s": rate and round(rate) for n, rate in rates.items()}
+    row |= {f"{n}_ratio": r and round(row["lines_per_s"] / r, 2) for n, r in rates.items()}
+    print(json.dumps(row, indent=1), flush=True)
+    if not given.no_keep:
+        _keep({"commit": commit_here(), **row})
 
 
 def write_lines(path: Path, lines: int, seed: int) -> int:
