@@ -11,10 +11,10 @@ import numpy.typing as npt
 
 from informer.core.compiled import compiled
 from informer.core.types import Bools, Ints
+from informer.outlines.buckets import Buckets, Edges, bucket_in
 
 Small: TypeAlias = npt.NDArray[np.int32]
 Slots: TypeAlias = npt.NDArray[np.int32]
-Buckets: TypeAlias = npt.NDArray[np.int16]
 # Columns of lines, trace by trace: place in the slice, span, up, soft, saying, start, bucket.
 Grouped: TypeAlias = tuple[Small, Ints, Ints, Bools, Small, Ints, Buckets]
 
@@ -89,12 +89,16 @@ def by_trace(
     soft: Bools,
     saying: Ints,
     start_ns: Ints,
-    bucket: Buckets,
+    duration_ns: Ints,
+    close_ns: int,
+    edges: Edges,
     into: Grouped,
+    closed: Bools,
 ) -> None:
     """Put the lines of a part, from some line of the slice on, to those of their traces.
 
-    `begins` has the next free place of each trace, and moves on.
+    `begins` has the next free place of each trace, and moves on; a trace with a line that began at
+    `close_ns` or later is not closed.
     """
     order, spans, ups, softs, sayings, starts, buckets = into
     for n in range(len(span)):
@@ -103,7 +107,10 @@ def by_trace(
         begins[t] += 1
         order[at] = begin + n
         spans[at], ups[at], softs[at] = span[n], up[n], soft[n]
-        sayings[at], starts[at], buckets[at] = saying[n], start_ns[n], bucket[n]
+        sayings[at], starts[at] = saying[n], start_ns[n]
+        buckets[at] = bucket_in(duration_ns[n], edges)
+        if start_ns[n] >= close_ns:
+            closed[t] = False
 
 
 @compiled
@@ -146,6 +153,9 @@ def pairs_of(
                 slots[slot] = -1
             place(spans[begin:end], lines, slots[: 1 << bits], bits)
         here, table = spans[begin:end], slots[: 1 << bits]
+        if lines <= FEW and not _come_again(here):
+            _pairs_of_few(here, up[begin:end], soft[begin:end], saying[begin:end], pairs[begin:end])
+            continue
         for a in range(lines):
             told[a], came[a] = saying[begin + a], -1
         for a in range(lines):
@@ -177,6 +187,32 @@ def pairs_of(
                 | (again << AGAIN_BIT)
                 | (seen + 1)
             )
+
+
+@compiled
+def _come_again(spans: Ints) -> bool:
+    """Whether one of a few ids comes twice; without a branch that nobody can foresee."""
+    again = False
+    for a in range(1, len(spans)):
+        for b in range(a):
+            again |= spans[a] == spans[b]
+    return again
+
+
+@compiled
+def _pairs_of_few(spans: Ints, up: Ints, soft: Bools, saying: Small, pairs: Ints) -> None:
+    """Those of a trace of few lines in which every id is once."""
+    for a in range(len(spans)):
+        wanted, place = up[a], np.int64(-1)
+        for b in range(len(spans)):
+            place = np.int64(b) if spans[b] == wanted else place
+        above = np.int64(NONE)
+        if wanted >= 0:
+            if place >= 0 and place != a:
+                above = np.int64(saying[place])
+            elif not soft[a]:
+                above = np.int64(LOST)
+        pairs[a] = (np.int64(saying[a]) << SAYING_BIT) | ((above + 1) << UP_BIT)
 
 
 @compiled

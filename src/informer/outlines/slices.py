@@ -9,8 +9,8 @@ import pyarrow as pa
 
 from informer.core.lines import Lines, plain_rows
 from informer.core.types import Bools, Ints
-from informer.outlines.buckets import bucket_of
-from informer.outlines.loops import Buckets, Grouped, Small, by_trace, number_traces, place, placed
+from informer.outlines.buckets import EDGES, Buckets
+from informer.outlines.loops import Grouped, Small, by_trace, number_traces, place, placed
 
 ROOM = 2  # slots for each trace, when there are so many as one a FEW lines
 FEW = 4
@@ -103,8 +103,6 @@ def sliced(parts: Sequence[Lines], close_ns: int) -> Slice:
     )
     at, begin = begins[:-1].copy(), 0
     for part in parts:
-        start_ns = part.column("start_ns")
-        closed[number[begin : begin + len(part)][start_ns >= close_ns]] = False
         by_trace(
             number,
             begin,
@@ -113,9 +111,12 @@ def sliced(parts: Sequence[Lines], close_ns: int) -> Slice:
             part.up,
             part.soft,
             part.column("saying"),
-            start_ns,
-            bucket_of(part.column("duration_ns")),
+            part.column("start_ns"),
+            part.column("duration_ns"),
+            close_ns,
+            EDGES,
             grouped,
+            closed,
         )
         begin += len(part)
     return Slice(tuple(parts), number, traces, begins, closed, *grouped)
