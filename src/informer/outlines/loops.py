@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from informer.core.compiled import compiled
-from informer.core.types import Bools, Ints
+from informer.core.types import Bools, Floats, Ints
 from informer.outlines.buckets import Buckets, Edges, bucket_in
 
 Small: TypeAlias = npt.NDArray[np.int32]
@@ -63,6 +63,45 @@ def number_traces(
             known += 1
         numbers[n] = slots[slot]
     return len(trace), known
+
+
+@compiled
+def begins_of(numbers: Small, traces: int) -> Ints:
+    """Where the lines of each trace begin when they lie trace by trace; [t + 1]."""
+    begins = np.zeros(traces + 1, np.int64)
+    for n in range(len(numbers)):
+        begins[numbers[n] + 1] += 1
+    for t in range(traces):
+        begins[t + 1] += begins[t]
+    return begins
+
+
+@compiled
+def said_by(begins: Ints, closed: Bools, saying: Small) -> Ints:
+    """How many lines of closed traces have each saying; [s]."""
+    most = 0
+    for n in range(len(saying)):
+        most = max(most, saying[n])
+    counts = np.zeros(most + 1, np.int64)
+    for t in range(len(closed)):
+        if closed[t]:
+            for n in range(begins[t], begins[t + 1]):
+                counts[saying[n]] += 1
+    return counts
+
+
+@compiled
+def open_lines(numbers: Small, closed: Bools, part: int, parts: Small) -> Ints:
+    """The places of the lines of open traces in a part; `parts` [t] gets the first part of each."""
+    places, found = np.empty(len(numbers), np.int64), 0
+    for n in range(len(numbers)):
+        t = numbers[n]
+        if not closed[t]:
+            places[found] = n
+            found += 1
+            if parts[t] < 0:
+                parts[t] = part
+    return places[:found].copy()
 
 
 @compiled
@@ -279,6 +318,31 @@ def sums_of(
             weights[t] = max(weights[t], weight_e6[p])
         starts[t] = first if first_top == late else first_top
     return sums, starts, bad, weights
+
+
+@compiled
+def add_up_groups(
+    group: Small,
+    closed: Bools,
+    starts: Ints,
+    failed: Bools,
+    weights: Ints,
+    sums: tuple[Ints, Ints, Floats, Ints, Ints, Ints],
+) -> None:
+    """Add closed traces to their groups: chains, weights, squares, failed, first, last; [g]."""
+    chains, chains_e6, squares, failed_e6, first_ns, last_ns = sums
+    for t in range(len(group)):
+        if not closed[t]:
+            continue
+        g, weight, start = group[t], weights[t], starts[t]
+        if not chains[g]:
+            first_ns[g] = last_ns[g] = start
+        chains[g] += 1
+        chains_e6[g] += weight
+        squares[g] += (weight / 1_000_000) ** 2
+        if failed[t]:
+            failed_e6[g] += weight
+        first_ns[g], last_ns[g] = min(first_ns[g], start), max(last_ns[g], start)
 
 
 @compiled

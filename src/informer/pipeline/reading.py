@@ -216,16 +216,13 @@ class Reading:
 
     def _keep_open(self, here: "Slice") -> None:
         """Lines of open traces wait; of sayings, when there are too many, theirs alone."""
-        parts = here.still_open()
-        places = self.places
+        parts, first = here.still_open()
+        places = np.array([*self.places, (0, 0)], np.int64)
         kept = [(part, place) for part, place in zip(parts, self.places, strict=True) if len(part)]
         self.parts, self.places = [part for part, _ in kept], [place for _, place in kept]
-        since, is_open = here.open_since(places), ~here.closed
-        table = {
-            "trace": here.traces[is_open],
-            "source": since[is_open, 0],
-            "piece": since[is_open, 1],
-        }
+        is_open = ~here.closed
+        since = places[first[is_open]]
+        table = {"trace": here.traces[is_open], "source": since[:, 0], "piece": since[:, 1]}
         self.engine.write("open_traces", pa.table(table))
         if _number(self.engine, "select count(*) from sayings") > MOST_SAYINGS and self.folding:
             sayings = [np.unique(part.column("saying")) for part in self.parts]

@@ -44,7 +44,7 @@ select [said_service_version, coalesce(said_template_hash, nullif(regexp_extract
     said_pod, '-([bcdfghjklmnpqrstvwxz2456789]{6,10})-[bcdfghjklmnpqrstvwxz2456789]{5}$', 1
 ), ''))] as says
 """
-UNTOLD = -2  # of a tuple: not asked for yet; -1 = it has no service
+READ_AHEAD = 3  # pieces: folding a slice takes as long as reading some
 
 
 def fits(
@@ -115,7 +115,7 @@ class ParquetLines:
     def lines(self, key: bytes, *, skip: int, most: int) -> Iterator[Lines]:
         """All spans, a piece at a time; see Source."""
         self._engine.run(NO_SAYINGS)
-        for read in ahead(self._read(key, skip, most)):
+        for read in ahead(self._read(key, skip, most), READ_AHEAD):
             yield self._lines(read, key)
 
     def _read(self, key: bytes, skip: int, most: int) -> Iterator[ReadRows]:
