@@ -367,11 +367,11 @@ def cells_of(
 @compiled
 def counted(cells: Ints, counts: Ints) -> int:
     """Each of some sorted numbers once, in place, and how often it comes; how many those are."""
-    made = -1
-    for n in range(len(cells)):
-        if made >= 0 and cells[n] == cells[made]:
-            counts[made] += 1
-        else:
-            made += 1
-            cells[made], counts[made] = cells[n], 1
+    made, last = -1, np.int64(-1)
+    for n in range(len(cells)):  # whether it is a new one, nobody can foresee: so no branch
+        cell = cells[n]
+        new = cell != last
+        made += new
+        counts[made] = 1 if new else counts[made] + 1
+        cells[made] = last = cell
     return made + 1

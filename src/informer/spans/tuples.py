@@ -11,9 +11,9 @@ import pyarrow.compute as pc
 
 from informer.core.compiled import compiled
 from informer.core.types import Ints
+from informer.spans.buffers import ALL_THERE, Bytes, numbers_in, there_in
 
 Small: TypeAlias = npt.NDArray[np.int32]
-Bytes: TypeAlias = npt.NDArray[np.uint8]
 Words: TypeAlias = npt.NDArray[np.uint64]
 # What each of some values means; those that mean the same are equal.
 Meanings: TypeAlias = Callable[[pa.Array], Sequence[Any]]
@@ -22,7 +22,6 @@ MOST_VALUES = 500_000  # of a column that are remembered; with more it begins an
 NARROW = 4096  # whole numbers that lie so near each other are told apart by a table of all
 WORD_BITS = 64
 ODD = np.uint64(0x9E3779B97F4A7C15)
-ALL_THERE = np.empty(0, np.uint8)
 
 
 class Column:
@@ -155,22 +154,13 @@ def _indexed(values: pa.Array) -> _Indexed:
             low, high = (ends[n].as_py() for n in ("min", "max"))
             if number and low is not None and int(high) - int(low) < NARROW:
                 told = values.cast(pa.int64())
-                indices, held = _narrow(_raw(told, np.int64), *_there(told), int(low), int(high))
-                return _Indexed(pa.array(held).cast(kind), indices, *_there(told))
+                indices, held = _narrow(
+                    numbers_in(told, np.int64), *there_in(told), int(low), int(high)
+                )
+                return _Indexed(pa.array(held).cast(kind), indices, *there_in(told))
         values = values.dictionary_encode()
     indices = values.indices.cast(pa.int32())
-    return _Indexed(values.dictionary, _raw(indices, np.int32), *_there(indices))
-
-
-def _raw(values: pa.Array, kind: npt.DTypeLike) -> npt.NDArray[Any]:
-    """Numbers as they lie, whatever lies where they are null."""
-    return np.frombuffer(values.buffers()[1], kind)[values.offset : values.offset + len(values)]
-
-
-def _there(values: pa.Array) -> tuple[Bytes, int]:
-    if not values.null_count:
-        return ALL_THERE, 0
-    return np.frombuffer(values.buffers()[0], np.uint8), values.offset
+    return _Indexed(values.dictionary, numbers_in(indices, np.int32), *there_in(indices))
 
 
 @compiled
