@@ -128,7 +128,7 @@ def _traffic(
     columns = [*names, np.tile(starts, rows), *latencies[:1], failures / MILLIONTHS]
     columns += [refusals / MILLIONTHS]
     columns += [pa.array(column, mask=np.isnan(column)) for column in latencies[1:]]
-    return pa.table([*columns, np.tile(seen, rows)], names=TRAFFIC.schema.names)
+    return pa.table([*columns, np.tile(seen, rows)], schema=TRAFFIC.schema)
 
 
 def _latencies(
@@ -181,5 +181,4 @@ def _summed(place: Ints, values: pa.ChunkedArray, size: int) -> Floats:
 
 
 def _repeated(names: pa.Array, times: int) -> pa.Array:
-    indices = np.repeat(np.arange(len(names), dtype=np.int32), times)
-    return pa.DictionaryArray.from_arrays(pa.array(indices), names)
+    return names.take(pa.array(np.repeat(np.arange(len(names)), times)))
