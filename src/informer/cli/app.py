@@ -1,19 +1,19 @@
-"""All commands and their options. Imports stay inside the commands: `--help` answers at once."""
+"""`informer` and its commands. Imports stay inside the commands: `--help` answers at once."""
 
 from pathlib import Path
 from typing import Any
 
 import click
 
+from informer.cli.incident_commands import incidents
 from informer.cli.options import (
     SOURCES,
-    ListedGroup,
     as_json,
-    note_option,
     settings_from,
     source_options,
     workspace_option,
 )
+from informer.cli.pattern_commands import patterns
 from informer.cli.policy_commands import policy
 from informer.cli.values import Duration, Moment
 
@@ -192,116 +192,5 @@ def audit(workspace: Path, json_out: bool) -> None:
     list_audit(workspace, json_out=json_out)
 
 
-@informer.group(cls=ListedGroup)
-def patterns() -> None:
-    """List, show and decide on chain patterns."""
-
-
-@patterns.command("list")
-@workspace_option
-@as_json
-def patterns_list(workspace: Path, json_out: bool) -> None:
-    """List the patterns, the busiest first."""
-    from informer.cli.patterns import list_patterns
-
-    list_patterns(workspace, json_out=json_out)
-
-
-@patterns.command("show")
-@click.argument("pattern_id", metavar="ID")
-@workspace_option
-@as_json
-def patterns_show(pattern_id: str, workspace: Path, json_out: bool) -> None:
-    """Show one pattern: its graph, its forecaster and why that one, its model versions."""
-    from informer.cli.patterns import show_pattern
-
-    show_pattern(workspace, pattern_id, json_out=json_out)
-
-
-@patterns.command("accept")
-@click.argument("pattern_id", metavar="ID")
-@workspace_option
-@note_option
-@as_json
-def patterns_accept(pattern_id: str, workspace: Path, note: str, json_out: bool) -> None:
-    """The pattern's new traffic is legitimate: learn it again, that pattern alone."""
-    from informer.cli.patterns import decide_pattern
-
-    decide_pattern(workspace, pattern_id, "accept", note, json_out=json_out)
-
-
-@patterns.command("reject")
-@click.argument("pattern_id", metavar="ID")
-@workspace_option
-@note_option
-@as_json
-def patterns_reject(pattern_id: str, workspace: Path, note: str, json_out: bool) -> None:
-    """The pattern's irregular traffic is misuse: keep it out of training."""
-    from informer.cli.patterns import decide_pattern
-
-    decide_pattern(workspace, pattern_id, "reject", note, json_out=json_out)
-
-
-@patterns.command("revert")
-@click.argument("pattern_id", metavar="ID")
-@workspace_option
-@note_option
-@as_json
-def patterns_revert(pattern_id: str, workspace: Path, note: str, json_out: bool) -> None:
-    """Go back to the pattern's previous model."""
-    from informer.cli.patterns import decide_pattern
-
-    decide_pattern(workspace, pattern_id, "revert", note, json_out=json_out)
-
-
-@informer.group(cls=ListedGroup)
-def incidents() -> None:
-    """List, show and decide on incidents."""
-
-
-@incidents.command("list")
-@workspace_option
-@as_json
-def incidents_list(workspace: Path, json_out: bool) -> None:
-    """List the incidents found so far, in order of time."""
-    from informer.cli.incidents import list_incidents
-
-    list_incidents(workspace, json_out=json_out)
-
-
-@incidents.command("show")
-@click.argument("incident_id", metavar="ID")
-@workspace_option
-@as_json
-def incidents_show(incident_id: str, workspace: Path, json_out: bool) -> None:
-    """Show one incident with its evidence."""
-    from informer.cli.incidents import show_incident
-
-    show_incident(workspace, incident_id, json_out=json_out)
-
-
-@incidents.command("accept")
-@click.argument("incident_id", metavar="ID")
-@workspace_option
-@note_option
-@as_json
-def incidents_accept(incident_id: str, workspace: Path, note: str, json_out: bool) -> None:
-    """It was legitimate: learn the patterns it touches again, those alone."""
-    from informer.cli.incidents import decide_incident
-
-    decide_incident(workspace, incident_id, "accept", note, json_out=json_out)
-
-
-@incidents.command("reject")
-@click.argument("incident_id", metavar="ID")
-@workspace_option
-@note_option
-@as_json
-def incidents_reject(incident_id: str, workspace: Path, note: str, json_out: bool) -> None:
-    """It was misuse: keep its steps out of training for good."""
-    from informer.cli.incidents import decide_incident
-
-    decide_incident(workspace, incident_id, "reject", note, json_out=json_out)
-
-
-informer.add_command(policy)
+for group in (patterns, incidents, policy):
+    informer.add_command(group)

@@ -1,6 +1,5 @@
 """`informer policy`: its commands and options. Imports stay inside the commands."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,64 +13,11 @@ from informer.cli.options import (
     source_options,
     workspace_option,
 )
+from informer.cli.policy_options import FILE, margin_options, publish_option, target_options
 from informer.cli.values import Moment
 
-TARGETS = ("rules", "kubernetes", "istio", "cilium", "envoy", "grpc")
-FILE = click.Path(dir_okay=False, path_type=Path)
 RULES = click.argument("rules", type=FILE)
 NUMBER = click.argument("number", type=click.IntRange(min=1))
-
-Command = Callable[..., Any]
-
-
-def margin_options(command: Command) -> Command:
-    """How generous rate limits are."""
-    for option in (
-        click.option(
-            "--headroom",
-            type=click.FloatRange(1, 100),
-            default=1.4,
-            show_default=True,
-            help="Limits: how many times the learned traffic may come for good.",
-        ),
-        click.option(
-            "--quantile",
-            type=click.FloatRange(0.5, 1, max_open=True),
-            default=0.99,
-            show_default=True,
-            help="Limits: the share of clean days on which none is reached.",
-        ),
-    ):
-        command = option(command)
-    return command
-
-
-def target_options(command: Command) -> Command:
-    """Who enforces, and where services run."""
-    for option in (
-        click.option("--label", help="The label that holds a workload's name. [default: app]"),
-        click.option("--namespace", help="Where workloads run. [default: default]"),
-        click.option("--workloads", type=FILE, help="A TOML file that says where services run."),
-        click.option(
-            "--target",
-            type=click.Choice(TARGETS),
-            default="rules",
-            show_default=True,
-            help="Who is to enforce it.",
-        ),
-    ):
-        command = option(command)
-    return command
-
-
-def publish_option(command: Command) -> Command:
-    """`-o`: where others read what is in force."""
-    return click.option(
-        "-o",
-        "--output",
-        type=click.Path(file_okay=False, path_type=Path),
-        help="The folder whose `current` is to lead to the files in force.",
-    )(command)
 
 
 @click.group(cls=ListedGroup)

@@ -1,13 +1,11 @@
 """From traffic and forecasts to detections: scores every cell and names what passed."""
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import pyarrow as pa
 
-from informer.core.tables import DETECTIONS
 from informer.core.types import Bools, Floats, Forecast, Grid, Json, PatternTraffic
 from informer.detections.budget import KINDS, kinds_of
 from informer.detections.calibrate import Calibration
@@ -17,6 +15,7 @@ from informer.detections.explain import AROUND_A_CHANGE, kind_of
 from informer.detections.guilt import Guilt, Suspect
 from informer.detections.latency import times_slower
 from informer.detections.novelty import News, Novel, novel_steps
+from informer.detections.rows import Rows
 from informer.detections.scan import Scan
 from informer.detections.streams import Rates, Watched, watch
 from informer.detections.walk import Event, Walked, walk
@@ -86,7 +85,7 @@ def detect(
     walked = replace(walked, observed=told[0], expected=told[1])
     changes = find_changes(observed.workloads, learned.version_shares)
     guilt = Guilt(traffic, forecasts)
-    rows = _Rows(observed.grid)
+    rows = Rows(observed.grid)
     suspects: list[Json] = []
     for event in walked.events:
         kind = kind_of(event, walked.events, watched, learned.services_of, observed.ends, changes)
@@ -145,52 +144,8 @@ def _mean(traffic: dict[str, PatternTraffic], pattern_ids: Iterable[str]) -> flo
     return float((each * chains).sum() / chains.sum()) if chains.any() else float(each.max())
 
 
-class _Rows:
-    """Collects rows of the detections table."""
-
-    def __init__(self, grid: Grid) -> None:
-        self._grid = grid
-        self._starts_ns = grid.starts_ns()
-        self._rows: dict[str, dict[str, object]] = {}
-
-    def add(
-        self,
-        cell: tuple[str, str, str],
-        step: int,
-        values: tuple[float, float, float, float],
-        kind: str,
-    ) -> None:
-        """One cell (pattern, rpc, signal); values are observed, expected, score, threshold."""
-        start_ns = int(self._starts_ns[step])
-        name = "\x1f".join([*cell, str(start_ns)])
-        row = {
-            "detection_id": hashlib.sha256(name.encode()).hexdigest()[:16],
-            "pattern_id": cell[0],
-            "rpc_id": cell[1],
-            "signal": cell[2],
-            "step_start_ns": start_ns,
-            "observed": values[0],
-            "expected": values[1],
-            "score": values[2],
-            "threshold": values[3],
-            "kind": kind,
-        }
-        known = self._rows.get(str(row["detection_id"]))
-        # Two streams may speak for one cell, a pattern and its family: the louder one counts.
-        if known is None or float(str(known["score"])) < values[2]:
-            self._rows[str(row["detection_id"])] = row
-
-    def table(self) -> pa.Table:
-        """The rows in order of time, then score."""
-        rows = sorted(
-            self._rows.values(),
-            key=lambda r: (r["step_start_ns"], -float(str(r["score"])), str(r["detection_id"])),
-        )
-        return DETECTIONS.of(rows)
-
-
 def _add_event(
-    rows: _Rows, event: Event, kind: str, watched: Watched, walked: Walked, rpc_id: str
+    rows: Rows, event: Event, kind: str, watched: Watched, walked: Walked, rpc_id: str
 ) -> None:
     stream = watched.streams[event.stream]
     signal = "calls" if stream.signal in VOLUME else stream.signal
@@ -210,7 +165,7 @@ def _add_event(
 
 
 def _add_crowds(
-    rows: _Rows, scan: Scan, watched: Watched, grid: Grid, threshold: float, stands_for: float
+    rows: Rows, scan: Scan, watched: Watched, grid: Grid, threshold: float, stands_for: float
 ) -> None:
     """What moves everything together: certain whichever unit is left out."""
     certain = scan.event.min(axis=1)  # [t]
@@ -227,7 +182,7 @@ def _add_crowds(
         rows.add(cell, int(step), values, "demand")
 
 
-def _add_changes(rows: _Rows, changes: list[Change], observed: Observed, learned: Learned) -> None:
+def _add_changes(rows: Rows, changes: list[Change], observed: Observed, learned: Learned) -> None:
     """Calls of a version since it changed, against those it would have had by its share."""
     threshold = learned.thresholds["volume"]
     for change in changes:
@@ -248,7 +203,7 @@ def _add_changes(rows: _Rows, changes: list[Change], observed: Observed, learned
 
 
 def _add_novel(
-    rows: _Rows,
+    rows: Rows,
     observed: Observed,
     learned: Learned,
     changes: list[Change],
