@@ -214,7 +214,7 @@ class Reading:
             self.folding.pairs.forget()
 
     def _close_ns(self) -> int:
-        starts = [p.column("start_ns")[p.trace % 16 == 0] for p in self.parts]
+        starts = [p.column("start_ns")[p.trace & 15 == 0] for p in self.parts]
         sample = np.concatenate(starts)
         if not len(sample):  # few traces
             sample = np.concatenate([p.column("start_ns") for p in self.parts])

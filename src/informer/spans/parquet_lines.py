@@ -27,7 +27,7 @@ from informer.spans.received import Selection, Tally
 from informer.spans.row_groups import RowGroups
 from informer.spans.sayings import NO_SAYINGS, PARTS, told_lines
 from informer.spans.times import WHOLE, Times
-from informer.spans.tuples import Column, Meanings, Tuples
+from informer.spans.tuples import Column, Indexed, Meanings, Tuples, indexed
 
 ROOTS = ("", "root", "-1", "0000000000000000")
 NO_TRACE, NO_SPAN = ("", "0" * 32), ("", "0" * 16)
@@ -44,7 +44,7 @@ select [said_service_version, coalesce(said_template_hash, nullif(regexp_extract
     said_pod, '-([bcdfghjklmnpqrstvwxz2456789]{6,10})-[bcdfghjklmnpqrstvwxz2456789]{5}$', 1
 ), ''))] as says
 """
-READ_AHEAD = 3  # pieces: folding a slice takes as long as reading some
+READ_AHEAD = 2  # pieces: folding a slice takes as long as reading some
 
 
 def fits(
@@ -68,9 +68,10 @@ def fits(
 
 @dataclass(frozen=True, slots=True)
 class ReadRows:
-    """A piece with its times and the numbers of its ids."""
+    """A piece with its times and the numbers of its ids; and what its columns say, told apart."""
 
     table: pa.Table
+    said: list[Indexed]
     ids: list[pa.Array]  # trace, span, parent
     start_ns: Ints
     duration_ns: Ints
@@ -123,11 +124,12 @@ class ParquetLines:
         for table in self._groups.tables(most, skip):
             ids = [_short(self._column(table, n)) for n in IDS]
             start_ns, duration_ns = self._time(table, "start"), self._time(table, "duration")
-            yield ReadRows(table, ids, start_ns, duration_ns, *id_numbers(ids, key))
+            said = [indexed(_one(table[c])) for c in self._said]
+            yield ReadRows(table, said, ids, start_ns, duration_ns, *id_numbers(ids, key))
 
     def _lines(self, read: ReadRows, key: bytes) -> Lines:
         table, start_ns, duration_ns = read.table, read.start_ns, read.duration_ns
-        saying = self._sayings(table)
+        saying = self._sayings(table, read.said)
         texts = self._column(table, "attributes")
         rows = pa.table(
             [*read.ids, texts, start_ns, np.maximum(duration_ns, 0), saying], names=ROWS.names
@@ -198,11 +200,11 @@ class ParquetLines:
         self._tally.add([{"reason": None, "rows": int(kept.sum()), "backwards": backwards}])
         return kept
 
-    def _sayings(self, table: pa.Table) -> Ints:
+    def _sayings(self, table: pa.Table, said: Sequence[Indexed]) -> Ints:
         """The saying of every row, -1 = it names no service; [n]."""
         if self._tuples.full() or self._are_gone():
             self._forget()
-        number, firsts = self._tuples.number([_one(table[c]) for c in self._said])
+        number, firsts = self._tuples.number(table.num_rows, said)
         if len(firsts):
             self._tell(table, firsts)
         return self._saying[number]

@@ -72,10 +72,9 @@ class Tuples:
         """Whether it is time to begin anew, so that memory stays bounded."""
         return max(self.known, *(len(column) for column in self.columns)) > MOST_VALUES
 
-    def number(self, values: Sequence[pa.Array]) -> tuple[Small, Ints]:
+    def number(self, rows: int, told: Sequence["Indexed"]) -> tuple[Small, Ints]:
         """The number of every row; [n], and where the first row is of each that is new."""
-        rows = len(values[0])
-        words = self._said(rows, [_indexed(told) for told in values])
+        words = self._said(rows, told)
         numbers, firsts = np.empty(rows, np.int32), np.empty(rows, np.int64)
         before, done = self.known, 0
         while True:
@@ -89,7 +88,7 @@ class Tuples:
             self._bits += 1
             self._place()
 
-    def _said(self, rows: int, given: Sequence["_Indexed"]) -> Words:
+    def _said(self, rows: int, given: Sequence["Indexed"]) -> Words:
         """The words of every row; [w, n]."""
         codes = [c.codes(told.distinct) for c, told in zip(self.columns, given, strict=True)]
         if any(c.bits() > width for c, width in zip(self.columns, self._widths, strict=True)):
@@ -133,7 +132,7 @@ class Tuples:
 
 
 @dataclass(frozen=True, slots=True)
-class _Indexed:
+class Indexed:
     """Values by their places among distinct ones."""
 
     distinct: pa.Array
@@ -142,25 +141,25 @@ class _Indexed:
     begin: int  # the first of the bits
 
 
-def _indexed(values: pa.Array) -> _Indexed:
-    """Most columns of numbers hold one and the same, or few."""
+def indexed(values: pa.Array) -> Indexed:
+    """The same values, told apart. Most columns of numbers hold one and the same, or few."""
     kind = values.type
     if not pa.types.is_dictionary(kind):
         number = pa.types.is_integer(kind) or pa.types.is_boolean(kind)
         if number or pa.types.is_floating(kind):
             ends = pc.min_max(values)
             if not values.null_count and ends["min"] == ends["max"]:
-                return _Indexed(values.slice(0, 1), None, ALL_THERE, 0)
+                return Indexed(values.slice(0, 1), None, ALL_THERE, 0)
             low, high = (ends[n].as_py() for n in ("min", "max"))
             if number and low is not None and int(high) - int(low) < NARROW:
                 told = values.cast(pa.int64())
                 indices, held = _narrow(
                     numbers_in(told, np.int64), *there_in(told), int(low), int(high)
                 )
-                return _Indexed(pa.array(held).cast(kind), indices, *there_in(told))
+                return Indexed(pa.array(held).cast(kind), indices, *there_in(told))
         values = values.dictionary_encode()
     indices = values.indices.cast(pa.int32())
-    return _Indexed(values.dictionary, numbers_in(indices, np.int32), *there_in(indices))
+    return Indexed(values.dictionary, numbers_in(indices, np.int32), *there_in(indices))
 
 
 @compiled
