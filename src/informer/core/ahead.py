@@ -1,4 +1,4 @@
-"""The next of some things made by another thread while this one is at work on the last."""
+"""The next few things made by another thread while this one is at work on the last."""
 
 from collections.abc import Iterable, Iterator
 from queue import Full, Queue
@@ -10,9 +10,12 @@ T = TypeVar("T")
 WAIT_S = 0.2
 
 
-def ahead(things: Iterable[T]) -> Iterator[T]:
-    """The same things, made one ahead; what goes wrong is raised here, when its turn comes."""
-    made: Queue[tuple[bool, T | BaseException | None]] = Queue(maxsize=1)
+def ahead(things: Iterable[T], most: int) -> Iterator[T]:
+    """The same things, at most so many of them made and waiting.
+
+    What goes wrong is raised here, when its turn comes.
+    """
+    made: Queue[tuple[bool, T | BaseException | None]] = Queue(maxsize=most)
     left = Event()
 
     def make() -> None:

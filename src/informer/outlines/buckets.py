@@ -1,23 +1,30 @@
 """Buckets of latency: eight a doubling from a microsecond on, exactly as the SQL has them."""
 
 import math
+from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
-from informer.core.types import Floats, Ints
-from informer.outlines.loops import Buckets
+from informer.core.compiled import compiled
+from informer.core.types import Floats
+
+Buckets: TypeAlias = npt.NDArray[np.int16]
+# Of the cells of a double: the first there is; [c] the bucket of each, and where the next begins.
+Edges: TypeAlias = tuple[int, Buckets, Floats]
 
 EIGHTHS = 8
 LEAST_NS = 1000
 FINE = 45  # bits of a double that are cut off: a cell of what is left is narrower than a bucket
 
 
-def bucket_of(duration_ns: Ints) -> Buckets:
-    """The bucket of each duration; [n]."""
-    told = np.maximum(duration_ns, LEAST_NS).astype(np.float64)
-    cells = (told.view(np.int64) >> FINE) - _FIRST
-    found: Buckets = _LOW[cells] + (told >= _NEXT[cells])
-    return found
+@compiled
+def bucket_in(duration_ns: int, edges: Edges) -> np.int16:
+    """The bucket of a duration, by EDGES."""
+    first, low, following = edges
+    told = np.float64(max(duration_ns, LEAST_NS))
+    cell = (told.view(np.int64) >> FINE) - first
+    return np.int16(low[cell] + (told >= following[cell]))
 
 
 def _bucket(duration_ns: float) -> int:
@@ -35,7 +42,7 @@ def _least(bucket: int) -> int:
     return high
 
 
-def _cells() -> tuple[int, Buckets, Floats]:
+def _edges() -> Edges:
     first = int(np.array([float(LEAST_NS)]).view(np.int64)[0] >> FINE)
     last = int(np.array([float(2**63)]).view(np.int64)[0] >> FINE)
     begins = (np.arange(first, last + 2, dtype=np.int64) << FINE).view(np.float64)
@@ -45,4 +52,4 @@ def _cells() -> tuple[int, Buckets, Floats]:
     return first, low, np.array([least[bucket] for bucket in low.tolist()])
 
 
-_FIRST, _LOW, _NEXT = _cells()
+EDGES = _edges()

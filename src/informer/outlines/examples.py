@@ -125,6 +125,9 @@ class Examples:
         """Traces with the smallest numbers so far; others fall out of the sample."""
         last = np.iinfo(np.int64).max if len(self._sample) < SAMPLE else self._sample.max()
         near = np.flatnonzero((outline > 0) & (lines.traces < last))
+        if len(near) > SAMPLE:
+            most = np.partition(lines.traces[near], SAMPLE)[SAMPLE]
+            near = near[lines.traces[near] <= most]
         both = np.unique(np.append(self._sample, lines.traces[near]))[:SAMPLE]
         dropped = np.setdiff1d(self._sample, both)
         self._sample = both

@@ -16,7 +16,7 @@ from informer.outlines.examples import Examples
 from informer.outlines.fold import begin, salt_of
 from informer.outlines.forms import Forms
 from informer.outlines.keys import Keys
-from informer.outlines.loops import BUCKET_BITS, Small, cells_of, counted, sums_of
+from informer.outlines.loops import BUCKET_BITS, Small, add_up_groups, cells_of, counted, sums_of
 from informer.outlines.pairs import Kind, Pairs, said_in
 from informer.outlines.slices import Slice
 
@@ -80,31 +80,29 @@ class Folding:
         self, lines: Slice, outline: Ints, starts: Ints, failed: Bools, weights: Ints
     ) -> Groups:
         """The group (outline and step) of each trace; [t], -1 = none, and what groups are; [g]."""
-        closed = np.flatnonzero(lines.closed)
-        steps = starts[closed] // self._step_ns
-        begin = int(steps.min())
-        steps -= begin
-        bits = int(steps.max()).bit_length()
-        order = np.argsort((outline[closed] << bits) | steps)
-        of, step = outline[closed][order], steps[order]
-        new = np.append(True, (of[1:] != of[:-1]) | (step[1:] != step[:-1]))
-        first = np.flatnonzero(new)
-        group = np.full(len(lines.traces), -1, np.int64)
-        group[closed[order]] = np.where(of > 0, np.cumsum(new) - 1, -1)
-        weight, start = weights[closed][order], starts[closed][order]
-        bad = np.where(failed[closed][order], weight, 0)
+        steps = starts // self._step_ns
+        begin = int(steps[lines.closed].min())
+        bits = int(steps[lines.closed].max() - begin).bit_length()
+        keys = np.where(lines.closed, (outline << bits) | (steps - begin), -1)
+        group, found = Keys().number(keys)
+        of, step_start_ns = found >> bits, ((found & ((1 << bits) - 1)) + begin) * self._step_ns
+        whole = [np.zeros(len(found), np.int64) for _ in range(5)]
+        chains, chains_e6, failed_e6, first_ns, last_ns = whole
+        squares = np.zeros(len(found))
+        sums = chains, chains_e6, squares, failed_e6, first_ns, last_ns
+        add_up_groups(group, lines.closed, starts, failed, weights, sums)
         table = {
-            "outline_id": of[first],
-            "step_start_ns": (step[first] + begin) * self._step_ns,
-            "chains": np.diff(np.append(first, len(of))),
-            "chains_e6": np.add.reduceat(weight, first),
-            "squares": np.add.reduceat((weight / 1_000_000) ** 2, first),
-            "failed_e6": np.add.reduceat(bad, first),
-            "first_ns": np.minimum.reduceat(start, first),
-            "last_ns": np.maximum.reduceat(start, first),
+            "outline_id": of,
+            "step_start_ns": step_start_ns,
+            "chains": chains,
+            "chains_e6": chains_e6,
+            "squares": squares,
+            "failed_e6": failed_e6,
+            "first_ns": first_ns,
+            "last_ns": last_ns,
         }
         self._engine.append("outline_steps", pa.table(table))
-        return group, of[first], (step[first] + begin) * self._step_ns
+        return np.where(lines.closed & (outline > 0), group, -1), of, step_start_ns
 
     def _count_calls(self, lines: Slice, group: Groups, numbers: Small) -> None:
         of, outline, step_start_ns = group

@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from informer.core.compiled import compiled
-from informer.core.types import Bools, Ints
+from informer.core.types import Bools, Floats, Ints
+from informer.outlines.buckets import Buckets, Edges, bucket_in
 
 Small: TypeAlias = npt.NDArray[np.int32]
 Slots: TypeAlias = npt.NDArray[np.int32]
-Buckets: TypeAlias = npt.NDArray[np.int16]
 # Columns of lines, trace by trace: place in the slice, span, up, soft, saying, start, bucket.
 Grouped: TypeAlias = tuple[Small, Ints, Ints, Bools, Small, Ints, Buckets]
 
@@ -66,6 +66,45 @@ def number_traces(
 
 
 @compiled
+def begins_of(numbers: Small, traces: int) -> Ints:
+    """Where the lines of each trace begin when they lie trace by trace; [t + 1]."""
+    begins = np.zeros(traces + 1, np.int64)
+    for n in range(len(numbers)):
+        begins[numbers[n] + 1] += 1
+    for t in range(traces):
+        begins[t + 1] += begins[t]
+    return begins
+
+
+@compiled
+def said_by(begins: Ints, closed: Bools, saying: Small) -> Ints:
+    """How many lines of closed traces have each saying; [s]."""
+    most = 0
+    for n in range(len(saying)):
+        most = max(most, saying[n])
+    counts = np.zeros(most + 1, np.int64)
+    for t in range(len(closed)):
+        if closed[t]:
+            for n in range(begins[t], begins[t + 1]):
+                counts[saying[n]] += 1
+    return counts
+
+
+@compiled
+def open_lines(numbers: Small, closed: Bools, part: int, parts: Small) -> Ints:
+    """The places of the lines of open traces in a part; `parts` [t] gets the first part of each."""
+    places, found = np.empty(len(numbers), np.int64), 0
+    for n in range(len(numbers)):
+        t = numbers[n]
+        if not closed[t]:
+            places[found] = n
+            found += 1
+            if parts[t] < 0:
+                parts[t] = part
+    return places[:found].copy()
+
+
+@compiled
 def place(keys: Ints, known: int, slots: Slots, bits: int) -> None:
     """Fill a table of 2 ** bits free slots with where each of the first keys is."""
     for p in range(known):
@@ -89,12 +128,16 @@ def by_trace(
     soft: Bools,
     saying: Ints,
     start_ns: Ints,
-    bucket: Buckets,
+    duration_ns: Ints,
+    close_ns: int,
+    edges: Edges,
     into: Grouped,
+    closed: Bools,
 ) -> None:
     """Put the lines of a part, from some line of the slice on, to those of their traces.
 
-    `begins` has the next free place of each trace, and moves on.
+    `begins` has the next free place of each trace, and moves on; a trace with a line that began at
+    `close_ns` or later is not closed.
     """
     order, spans, ups, softs, sayings, starts, buckets = into
     for n in range(len(span)):
@@ -103,7 +146,10 @@ def by_trace(
         begins[t] += 1
         order[at] = begin + n
         spans[at], ups[at], softs[at] = span[n], up[n], soft[n]
-        sayings[at], starts[at], buckets[at] = saying[n], start_ns[n], bucket[n]
+        sayings[at], starts[at] = saying[n], start_ns[n]
+        buckets[at] = bucket_in(duration_ns[n], edges)
+        if start_ns[n] >= close_ns:
+            closed[t] = False
 
 
 @compiled
@@ -146,6 +192,9 @@ def pairs_of(
                 slots[slot] = -1
             place(spans[begin:end], lines, slots[: 1 << bits], bits)
         here, table = spans[begin:end], slots[: 1 << bits]
+        if lines <= FEW and not _come_again(here):
+            _pairs_of_few(here, up[begin:end], soft[begin:end], saying[begin:end], pairs[begin:end])
+            continue
         for a in range(lines):
             told[a], came[a] = saying[begin + a], -1
         for a in range(lines):
@@ -177,6 +226,32 @@ def pairs_of(
                 | (again << AGAIN_BIT)
                 | (seen + 1)
             )
+
+
+@compiled
+def _come_again(spans: Ints) -> bool:
+    """Whether one of a few ids comes twice; without a branch that nobody can foresee."""
+    again = False
+    for a in range(1, len(spans)):
+        for b in range(a):
+            again |= spans[a] == spans[b]
+    return again
+
+
+@compiled
+def _pairs_of_few(spans: Ints, up: Ints, soft: Bools, saying: Small, pairs: Ints) -> None:
+    """Those of a trace of few lines in which every id is once."""
+    for a in range(len(spans)):
+        wanted, place = up[a], np.int64(-1)
+        for b in range(len(spans)):
+            place = np.int64(b) if spans[b] == wanted else place
+        above = np.int64(NONE)
+        if wanted >= 0:
+            if place >= 0 and place != a:
+                above = np.int64(saying[place])
+            elif not soft[a]:
+                above = np.int64(LOST)
+        pairs[a] = (np.int64(saying[a]) << SAYING_BIT) | ((above + 1) << UP_BIT)
 
 
 @compiled
@@ -246,6 +321,31 @@ def sums_of(
 
 
 @compiled
+def add_up_groups(
+    group: Small,
+    closed: Bools,
+    starts: Ints,
+    failed: Bools,
+    weights: Ints,
+    sums: tuple[Ints, Ints, Floats, Ints, Ints, Ints],
+) -> None:
+    """Add closed traces to their groups: chains, weights, squares, failed, first, last; [g]."""
+    chains, chains_e6, squares, failed_e6, first_ns, last_ns = sums
+    for t in range(len(group)):
+        if not closed[t]:
+            continue
+        g, weight, start = group[t], weights[t], starts[t]
+        if not chains[g]:
+            first_ns[g] = last_ns[g] = start
+        chains[g] += 1
+        chains_e6[g] += weight
+        squares[g] += (weight / 1_000_000) ** 2
+        if failed[t]:
+            failed_e6[g] += weight
+        first_ns[g], last_ns[g] = min(first_ns[g], start), max(last_ns[g], start)
+
+
+@compiled
 def cells_of(
     begins: Ints, group: Ints, pair: Small, kind: Small, bucket: Buckets, bits: int, cells: Ints
 ) -> int:
@@ -267,11 +367,11 @@ def cells_of(
 @compiled
 def counted(cells: Ints, counts: Ints) -> int:
     """Each of some sorted numbers once, in place, and how often it comes; how many those are."""
-    made = -1
-    for n in range(len(cells)):
-        if made >= 0 and cells[n] == cells[made]:
-            counts[made] += 1
-        else:
-            made += 1
-            cells[made], counts[made] = cells[n], 1
+    made, last = -1, np.int64(-1)
+    for n in range(len(cells)):  # whether it is a new one, nobody can foresee: so no branch
+        cell = cells[n]
+        new = cell != last
+        made += new
+        counts[made] = 1 if new else counts[made] + 1
+        cells[made] = last = cell
     return made + 1

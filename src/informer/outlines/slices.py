@@ -9,8 +9,18 @@ import pyarrow as pa
 
 from informer.core.lines import Lines, plain_rows
 from informer.core.types import Bools, Ints
-from informer.outlines.buckets import bucket_of
-from informer.outlines.loops import Buckets, Grouped, Small, by_trace, number_traces, place, placed
+from informer.outlines.buckets import EDGES, Buckets
+from informer.outlines.loops import (
+    Grouped,
+    Small,
+    begins_of,
+    by_trace,
+    number_traces,
+    open_lines,
+    place,
+    placed,
+    said_by,
+)
 
 ROOM = 2  # slots for each trace, when there are so many as one a FEW lines
 FEW = 4
@@ -38,10 +48,7 @@ class Slice:
 
     def sayings(self) -> Ints:
         """How many lines of closed traces have each saying; [s]."""
-        closed = np.repeat(self.closed, np.diff(self.begins))
-        told = self.saying if closed.all() else self.saying[closed]
-        counts: Ints = np.bincount(told)
-        return counts
+        return said_by(self.begins, self.closed, self.saying)
 
     def lines_of(self, traces: Ints) -> Ints:
         """The places of all lines of some traces, one trace after the other."""
@@ -65,21 +72,16 @@ class Slice:
         back[order] = np.arange(len(order))
         return plain_rows(taken).take(pa.array(back))
 
-    def still_open(self) -> list[Lines]:
-        """What goes into the next slice, part by part."""
-        is_open = ~self.closed[self.number]
-        bounds = self._bounds()
-        places = [np.flatnonzero(is_open[a:b]) for a, b in pairwise(bounds)]
-        taken = zip(self.parts, places, strict=True)
-        return [part.take(p) if len(p) < len(part) else part for part, p in taken]
-
-    def open_since(self, places: Sequence[tuple[int, int]]) -> Ints:
-        """The first of the parts' places that a line of each trace comes from; [t, 2]."""
-        since = np.full((len(self.traces), 2), -1)
-        bounds = self._bounds()
-        for here, low, high in reversed(list(zip(places, bounds, bounds[1:], strict=False))):
-            since[self.number[low:high]] = here
-        return since
+    def still_open(self) -> tuple[list[Lines], Small]:
+        """What goes into the next slice, part by part, and the first part of each trace; [t]."""
+        first = np.full(len(self.traces), -1, np.int32)
+        taken = []
+        for number, (part, (a, b)) in enumerate(
+            zip(self.parts, pairwise(self._bounds()), strict=True)
+        ):
+            places = open_lines(self.number[a:b], self.closed, number, first)
+            taken.append(part.take(places) if len(places) < len(part) else part)
+        return taken, first
 
     def _bounds(self) -> Ints:
         return np.cumsum([0, *(len(part) for part in self.parts)])
@@ -88,8 +90,7 @@ class Slice:
 def sliced(parts: Sequence[Lines], close_ns: int) -> Slice:
     """Lines put together; a trace is closed when none of its lines began at `close_ns` or later."""
     number, traces = _traces(parts)
-    begins = np.zeros(len(traces) + 1, np.int64)
-    begins[1:] = np.cumsum(np.bincount(number, minlength=len(traces)))
+    begins = begins_of(number, len(traces))
     closed = np.ones(len(traces), bool)
     n = len(number)
     grouped: Grouped = (
@@ -103,8 +104,6 @@ def sliced(parts: Sequence[Lines], close_ns: int) -> Slice:
     )
     at, begin = begins[:-1].copy(), 0
     for part in parts:
-        start_ns = part.column("start_ns")
-        closed[number[begin : begin + len(part)][start_ns >= close_ns]] = False
         by_trace(
             number,
             begin,
@@ -113,9 +112,12 @@ def sliced(parts: Sequence[Lines], close_ns: int) -> Slice:
             part.up,
             part.soft,
             part.column("saying"),
-            start_ns,
-            bucket_of(part.column("duration_ns")),
+            part.column("start_ns"),
+            part.column("duration_ns"),
+            close_ns,
+            EDGES,
             grouped,
+            closed,
         )
         begin += len(part)
     return Slice(tuple(parts), number, traces, begins, closed, *grouped)

@@ -11,6 +11,7 @@ from informer.patterns.density import FAR, NONE, cluster, nearest
 from informer.patterns.distance import Space
 from informer.patterns.forms import Forms
 from informer.patterns.usage import shares, sums
+from informer.patterns.weights import call_weights
 
 # Of fewer chains nobody can say what is usual in them; and where there are many, one chain in
 # ten thousand is worth no pattern.
@@ -30,20 +31,23 @@ class Clusters:
     medoid: Ints  # [m], the most central shape
 
 
-def find_clusters(forms: Forms) -> Clusters:
+def find_clusters(forms: Forms) -> tuple[Clusters, dict[int, Floats]]:
     """Clusters of the whole shapes; broken ones join the cluster that they are a part of.
 
+    Gives too, by the entry of clusters, what each plain rpc tells about a chain; [p].
     Shapes are taken to be in an order that does not change from run to run: it breaks ties.
     """
     label, distance = np.full(len(forms.chains), NONE), np.ones(len(forms.chains))
     medoids: list[int] = []
+    weights: dict[int, Floats] = {}
     least = max(_LEAST_CHAINS, _LEAST_SHARE * forms.chains.sum())
     density = _density(forms)
     for entry, rows in _by_entry(forms, ~forms.broken):
         chains = forms.chains[rows]
         if chains.sum() < least:
             continue
-        space = Space.of(forms, entry, rows, rows)
+        weights[entry] = call_weights(forms, entry, rows)
+        space = Space.of(forms, weights[entry], rows)
         order = np.lexsort((np.arange(len(rows)), -chains, -density[rows]))
         found = cluster(space, order, density[rows], chains, least)
         for number in np.unique(found[found != NONE]):
@@ -53,7 +57,7 @@ def find_clusters(forms: Forms) -> Clusters:
             distance[rows[inside]] = space.to_one(inside, medoid)
             medoids.append(int(rows[medoid]))
     clusters = Clusters(label, distance, np.array(medoids, dtype=np.int64))
-    return join(forms, ~forms.broken, clusters)
+    return join(forms, ~forms.broken, clusters), weights
 
 
 def join(forms: Forms, learned: Bools, known: Clusters) -> Clusters:
@@ -68,7 +72,7 @@ def join(forms: Forms, learned: Bools, known: Clusters) -> Clusters:
         old_inside = old[known.label[old] != NONE]
         if len(new) == 0 or len(old_inside) == 0:
             continue
-        space = Space.of(forms, entry, old, rows)
+        space = Space.of(forms, call_weights(forms, entry, old), rows)
         place = np.full(len(forms.chains), NONE)
         place[rows] = np.arange(len(rows))
         densest = place[old_inside[np.argsort(-density[old_inside], kind="stable")]]

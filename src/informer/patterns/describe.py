@@ -1,7 +1,7 @@
 """Describes every cluster as a row of `patterns`: its label, its share, whether it is critical."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -11,20 +11,24 @@ from informer.patterns.critical import Rule, is_critical
 from informer.patterns.forms import Forms
 from informer.patterns.labels import name_patterns
 from informer.patterns.usage import USED, shares
-from informer.patterns.weights import call_weights
 
 
 def describe(
     forms: Forms,
     clusters: Clusters,
+    weights: Mapping[int, Floats],
     ids: Sequence[str],
     critical_share: float,
     rules: Sequence[Rule],
 ) -> list[Json]:
-    """Rows without `run_id` and `entry_rpc_id`, the largest pattern first."""
+    """Rows without `run_id` and `entry_rpc_id`, the largest pattern first.
+
+    `weights` is, by entry, what each plain rpc tells about a chain; [p].
+    """
     used = shares(forms, clusters.label, len(ids))
     chains = sizes(forms, clusters.label, len(ids))
-    labels = _labels(forms, forms.entry[clusters.medoid], used, ids)
+    entries = forms.entry[clusters.medoid]
+    labels = _labels(forms, [weights[e] for e in entries.tolist()], entries, used, ids)
     rows: list[Json] = []
     for m in sorted(range(len(ids)), key=lambda m: (-chains[m], ids[m])):
         share = float(chains[m] / forms.chains.sum())
@@ -43,15 +47,11 @@ def describe(
     return rows
 
 
-def _labels(forms: Forms, entries: Ints, used: Floats, ids: Sequence[str]) -> list[str]:
+def _labels(
+    forms: Forms, weights: Sequence[Floats], entries: Ints, used: Floats, ids: Sequence[str]
+) -> list[str]:
     """Two patterns of one label, such as one that calls more often, tell their ids."""
-    weight = {
-        int(entry): call_weights(
-            forms, int(entry), np.flatnonzero((forms.entry == entry) & ~forms.broken)
-        )
-        for entry in np.unique(entries)
-    }
-    labels = name_patterns(forms.rpcs.plain, entries, used, [weight[int(e)] for e in entries])
+    labels = name_patterns(forms.rpcs.plain, entries, used, weights)
     times = Counter(labels)
     pairs = zip(labels, ids, strict=True)
     return [label if times[label] == 1 else f"{label} ({name})" for label, name in pairs]

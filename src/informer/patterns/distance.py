@@ -5,11 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
 
 from informer.core.types import Floats, Ints
 from informer.patterns.forms import Forms
-from informer.patterns.weights import call_weights
+from informer.patterns.matrix import Matrix, dense, matrix
 
 Block = npt.NDArray[np.float32]
 
@@ -31,14 +30,13 @@ class Space:
     A feature is a call made at least 2^k times, so that what two forms share is one product.
     """
 
-    weighted: "sparse.csr_array"  # [n, f]
-    made: "sparse.csr_array"  # [n, f], 0 or 1
+    weighted: Matrix  # [n, f]
+    made: Matrix  # [n, f], 0 or 1
     mass: Block  # [n]
 
     @classmethod
-    def of(cls, forms: Forms, entry: int, learned: Ints, shapes: Ints) -> "Space":
-        """The points of `shapes`, weighted by what the `learned` shapes of this entry tell."""
-        weight = call_weights(forms, entry, learned)
+    def of(cls, forms: Forms, weight: Floats, shapes: Ints) -> "Space":
+        """The points of `shapes`, weighted by what calls tell of chains with their entry; [p]."""
         place, i = forms.calls_of(shapes)
         tells = weight[forms.call_plain[i]] > 0
         place, i = place[tells], i[tells]
@@ -49,19 +47,18 @@ class Space:
         code, column = np.unique(call * 64 + doubling, return_inverse=True)
         value = weight[call] * np.where(doubling == 0, 1.0, _DOUBLING)
         size = (len(shapes), len(code))
-        weighted = sparse.csr_array((value.astype(np.float32), (row, column)), shape=size)
-        made = sparse.csr_array((np.ones(len(row), np.float32), (row, column)), shape=size)
+        weighted = matrix(value.astype(np.float32), row, column, size)
+        made = matrix(np.ones(len(row), np.float32), row, column, size)
         return cls(weighted, made, np.asarray(weighted.sum(axis=1), dtype=np.float32).ravel())
 
     def blocks(self, rows: Ints, columns: Ints) -> Iterator[tuple[Ints, Block]]:
         """Distances from some points to others, a block of rows at a time: rows, [r, c]."""
         other = self.made[columns].T
-        dense = other.toarray(order="C") if np.prod(other.shape) <= _DENSE else None
+        other = dense(other) if np.prod(other.shape) <= _DENSE else other
         mass = self.mass[columns]
         for first in range(0, len(rows), _BLOCK):
             block = rows[first : first + _BLOCK]
-            own = self.weighted[block]
-            shared = (own @ other).toarray() if dense is None else own @ dense
+            shared = dense(self.weighted[block] @ other)
             yield block, _distance(shared, self.mass[block, None], mass[None, :])
 
     def to_one(self, rows: Ints, column: int) -> Floats:

@@ -61,14 +61,14 @@ def find_patterns(
     rules = [Rule.parse(text) for text in critical_rules]
     shapes = shapes.sort_by("shape_id")
     forms = Forms.of(shapes, rpcs)
-    clusters = find_clusters(forms)
+    clusters, weights = find_clusters(forms)
     if previous is None:
         previous = Previous(PATTERNS.empty(), MEMBERS.empty(), shapes.slice(0, 0))
     old_ids = sorted(set(previous.members["pattern_id"].to_pylist()) - {NOISE})
     moved = _moved(clusters, shapes, rpcs, previous, old_ids)
     ids = name_clusters(forms, clusters.medoid, old_ids, moved)
     entry_of = _by_shape(shapes, "entry_rpc_id")
-    rows = describe(forms, clusters, ids, critical_share, rules)
+    rows = describe(forms, clusters, weights, ids, critical_share, rules)
     for row in rows:
         row |= {"run_id": run_id, "entry_rpc_id": entry_of[row["medoid_shape_id"]]}
     rows += [

@@ -1,10 +1,10 @@
 """How much a call tells about what its chain does: the nearer its entry, the more."""
 
 import numpy as np
-from scipy import sparse
 
 from informer.core.types import Bools, Floats, Ints
 from informer.patterns.forms import Forms
+from informer.patterns.matrix import dense, matrix
 from informer.patterns.usage import sums
 
 # What a call passes on to the calls it makes, shared among them. So all that lies below a call
@@ -135,9 +135,9 @@ def _two_apart(row: Ints, column: Ints, share: Floats, chains: Floats) -> bool:
     kept = np.isin(column, often)
     row, column = row[kept], np.searchsorted(often, column[kept])
     size = (len(chains), len(often))
-    has = sparse.csr_array((np.ones(len(row)), (row, column)), shape=size)
-    weighted = sparse.csr_array((chains[row], (row, column)), shape=size)
-    together = (weighted.T @ has).toarray()  # [c, c], chains that make both
+    has = matrix(np.ones(len(row)), row, column, size)
+    weighted = matrix(chains[row], row, column, size)
+    together = dense(weighted.T @ has)  # [c, c], chains that make both
     expected = np.outer(share[often], share[often]) * chains.sum()
     apart = (expected >= _EXPECTED_AT_LEAST) & (together < _MEET_AT_MOST * expected)
     return bool(apart.any())

@@ -1,14 +1,12 @@
 """One pass over sources of any size: slice by slice into outlines, and on from where it stopped."""
 
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
-import orjson
 import pyarrow as pa
 
 from informer.config.settings import Settings
@@ -17,13 +15,13 @@ from informer.core.lines import Lines
 from informer.core.ports import PIECE_ROWS, Source
 from informer.core.types import NS_PER_S, Ints, Json
 from informer.engines.duckdb import DuckDBEngine
-from informer.outlines.fold import begin
+from informer.pipeline.mark import Mark, anew, begun, fingerprint, keep_mark
 from informer.pipeline.on_spark import bring_home, fold_on_spark
 from informer.pipeline.progress import Progress
 from informer.pipeline.stored import spark_at
 from informer.pipeline.trace_files import FILES, TraceFiles
 from informer.spans.methods import Methods
-from informer.spans.sayings import NO_SAYINGS, whole_spans
+from informer.spans.sayings import whole_spans
 from informer.spans.stored import StoredSource
 from informer.spans.templates import Templates
 
@@ -47,8 +45,6 @@ group by all
 """
 KNOWN = "select distinct service, operation from operations"
 WHOLE = whole_spans("example_lines")
-# The traces that wait for more lines, and the piece from which on lines of theirs were not folded.
-NO_OPEN = "create table open_traces (trace bigint, source integer, piece integer)"
 FORGET_SAYINGS = """
 delete from sayings where saying not in (select saying from waiting_sayings);
 drop table waiting_sayings
@@ -57,20 +53,6 @@ drop table waiting_sayings
 
 class OutOfOrderError(Exception):
     """Sources are not in order of time: closing traces early would break them."""
-
-
-@dataclass(slots=True)
-class Mark:
-    """How far a reading came."""
-
-    of: str  # what is read, and how
-    source: int = 0  # the first that is not read to its end
-    pieces: int = 0  # of it that are
-    lines: int = 0
-    late: int = 0  # lines that came when their trace may have been closed
-    closed_ns: int = 0  # traces without a line since then are closed
-    done: bool = False
-    rejected: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -145,7 +127,7 @@ class Reading:
                 self.parts, self.places = [part], [(0, 0)]
                 self._fold_slice(len(part), 2**62, late=0, last=number == FILES - 1)
             self._reach((len(sources), 0), _rejected(sources))
-            _keep_mark(self.engine, self.mark, self.templates)
+            keep_mark(self.engine, self.mark, self.templates)
 
     def _begin(self) -> None:
         self.parts, self.places = [], []
@@ -189,7 +171,7 @@ class Reading:
         with self.engine.transaction():
             close_ns = 2**62 if last else self._close_ns()
             self._fold_slice(lines, close_ns, late=late, last=last)
-            _keep_mark(self.engine, self.mark, self.templates)
+            keep_mark(self.engine, self.mark, self.templates)
 
     def _fold_slice(self, lines: int, close_ns: int, *, late: int, last: bool) -> None:
         from informer.outlines.slices import sliced
@@ -216,16 +198,13 @@ class Reading:
 
     def _keep_open(self, here: "Slice") -> None:
         """Lines of open traces wait; of sayings, when there are too many, theirs alone."""
-        parts = here.still_open()
-        places = self.places
+        parts, first = here.still_open()
+        places = np.array([*self.places, (0, 0)], np.int64)
         kept = [(part, place) for part, place in zip(parts, self.places, strict=True) if len(part)]
         self.parts, self.places = [part for part, _ in kept], [place for _, place in kept]
-        since, is_open = here.open_since(places), ~here.closed
-        table = {
-            "trace": here.traces[is_open],
-            "source": since[is_open, 0],
-            "piece": since[is_open, 1],
-        }
+        is_open = ~here.closed
+        since = places[first[is_open]]
+        table = {"trace": here.traces[is_open], "source": since[:, 0], "piece": since[:, 1]}
         self.engine.write("open_traces", pa.table(table))
         if _number(self.engine, "select count(*) from sayings") > MOST_SAYINGS and self.folding:
             sayings = [np.unique(part.column("saying")) for part in self.parts]
@@ -235,7 +214,7 @@ class Reading:
             self.folding.pairs.forget()
 
     def _close_ns(self) -> int:
-        starts = [p.column("start_ns")[p.trace % 16 == 0] for p in self.parts]
+        starts = [p.column("start_ns")[p.trace & 15 == 0] for p in self.parts]
         sample = np.concatenate(starts)
         if not len(sample):  # few traces
             sample = np.concatenate([p.column("start_ns") for p in self.parts])
@@ -260,16 +239,16 @@ def read_in_slices(
     Errors: InformerError when there is no span.
     """
     sources = opened()
-    of = _fingerprint(sources, settings, asked)
+    of = fingerprint(sources, settings, asked)
     if settings.source.engine.startswith("spark"):
         return *_read_on_spark(engine, of, sources, settings, progress, key), sources
-    mark, templates = _begun(engine, of, settings)
+    mark, templates = begun(engine, of, settings)
     reading = Reading(engine, key, settings, templates, progress, mark, spill)
     try:
         reading.read(sources, settings.machine.slice_lines)
     except OutOfOrderError:
         sources = opened()
-        reading.mark, reading.templates = _anew(engine, of, settings)
+        reading.mark, reading.templates = anew(engine, of, settings)
         reading.read(sources, None)
     if reading.mark.lines == 0:
         raise InformerError(nothing_read(sources))
@@ -286,7 +265,7 @@ def _read_on_spark(
 ) -> tuple[Mark, Templates]:
     """All at once, and from the beginning each time: Spark mends itself where a worker is lost."""
     progress("reading spans", 0, None)
-    mark, templates = _anew(engine, of, settings)
+    mark, templates = anew(engine, of, settings)
     stored = [source for source in sources if isinstance(source, StoredSource)]
     spark = spark_at(settings.source.engine)
     step_s = settings.traffic.step_s
@@ -295,56 +274,10 @@ def _read_on_spark(
         mark.lines = bring_home(spark, engine, operations, key=key)
         mark.rejected = dict(_rejected(sources))
         mark.done = True
-        _keep_mark(engine, mark, templates)
+        keep_mark(engine, mark, templates)
     if mark.lines == 0:
         raise InformerError(nothing_read(sources))
     return mark, templates
-
-
-def _begun(engine: DuckDBEngine, of: str, settings: Settings) -> tuple[Mark, Templates]:
-    if engine.has("marks"):
-        row = engine.query("select mark, templates from marks").to_pylist()[0]
-        mark = Mark(**orjson.loads(row["mark"]))
-        if mark.of == of:
-            return mark, Templates.from_json(orjson.loads(row["templates"]))
-    return _anew(engine, of, settings)
-
-
-def _anew(engine: DuckDBEngine, of: str, settings: Settings) -> tuple[Mark, Templates]:
-    mark, templates = Mark(of), Templates(settings.methods.rules)
-    with engine.transaction():
-        tables = engine.query(
-            "select table_name as name, table_type = 'VIEW' as view from information_schema.tables"
-        )
-        for table in tables.to_pylist():
-            engine.run(f'drop {"view" if table["view"] else "table"} "{table["name"]}"')
-        begin(engine)
-        engine.run(NO_SAYINGS)
-        engine.run(NO_OPEN)
-        _keep_mark(engine, mark, templates)
-    return mark, templates
-
-
-def _keep_mark(engine: DuckDBEngine, mark: Mark, templates: Templates) -> None:
-    told = {"mark": orjson.dumps(asdict(mark)), "templates": orjson.dumps(templates.to_json())}
-    engine.write("marks", pa.table({name: [text.decode()] for name, text in told.items()}))
-
-
-def _fingerprint(sources: Sequence[Source], settings: Settings, asked: Json) -> str:
-    """What would make another reading of it."""
-    files = []
-    for name in (name for source in sources for name in source.names):
-        files.append((name, *_state(Path(name))))
-    how = [asdict(settings.source), asdict(settings.methods), settings.traffic.step_s, asked]
-    return hashlib.sha256(orjson.dumps([files, how])).hexdigest()
-
-
-def _state(path: Path) -> tuple[int, int]:
-    try:
-        said = path.stat()
-    except OSError:  # it lies elsewhere, and what it is is in its name
-        return 0, 0
-    return said.st_size, said.st_mtime_ns
 
 
 def nothing_read(sources: Sequence[Source]) -> str:

@@ -11,10 +11,10 @@ import pyarrow as pa
 from informer.core.compiled import compiled
 from informer.core.lines import ROWS, Lines
 from informer.core.types import Bools, Ints
+from informer.spans.buffers import Bytes, Offsets, bytes_in, numbers_in, there_in
 
 Words: TypeAlias = npt.NDArray[np.uint64]
-Bytes: TypeAlias = npt.NDArray[np.uint8]
-Offsets: TypeAlias = npt.NDArray[np.int32]
+Small: TypeAlias = npt.NDArray[np.int32]
 
 WORD = 8
 SECRETS = 66  # two for the length, and two for each eight bytes of the longest id
@@ -51,9 +51,9 @@ def _numbers(texts: pa.Array, secrets: Words, *, parents: bool = False) -> tuple
     """A number >= 0 for each text, -1 for null; and for parents, which are soft."""
     if pa.types.is_dictionary(texts.type):
         number, soft = _numbers(texts.dictionary, secrets, parents=parents)
-        places = texts.indices.cast(pa.int32()).fill_null(len(number)).to_numpy()
-        return np.append(number, -1)[places], np.append(soft, False)[places]
-    offsets, data = _bytes_of(texts)
+        places = texts.indices.cast(pa.int32())
+        return _by_place(numbers_in(places, np.int32), *there_in(places), number, soft)
+    offsets, data = bytes_in(texts)
     number, soft = _number_texts(offsets, data, secrets, parents)
     if texts.null_count:
         empty = texts.is_null().to_numpy(zero_copy_only=False)
@@ -62,22 +62,22 @@ def _numbers(texts: pa.Array, secrets: Words, *, parents: bool = False) -> tuple
 
 
 @compiled
-def _whole_word(data: Bytes, at: int) -> np.uint64:
+def _whole_word(data: Bytes, at: np.uint64) -> np.uint64:
     """Eight bytes, written so that they are loaded as one."""
     return (
         np.uint64(data[at])
-        | np.uint64(data[at + 1]) << np.uint64(8)
-        | np.uint64(data[at + 2]) << np.uint64(16)
-        | np.uint64(data[at + 3]) << np.uint64(24)
-        | np.uint64(data[at + 4]) << np.uint64(32)
-        | np.uint64(data[at + 5]) << np.uint64(40)
-        | np.uint64(data[at + 6]) << np.uint64(48)
-        | np.uint64(data[at + 7]) << np.uint64(56)
+        | np.uint64(data[at + np.uint64(1)]) << np.uint64(8)
+        | np.uint64(data[at + np.uint64(2)]) << np.uint64(16)
+        | np.uint64(data[at + np.uint64(3)]) << np.uint64(24)
+        | np.uint64(data[at + np.uint64(4)]) << np.uint64(32)
+        | np.uint64(data[at + np.uint64(5)]) << np.uint64(40)
+        | np.uint64(data[at + np.uint64(6)]) << np.uint64(48)
+        | np.uint64(data[at + np.uint64(7)]) << np.uint64(56)
     )
 
 
 @compiled
-def _last_word(data: Bytes, at: int, end: int) -> np.uint64:
+def _last_word(data: Bytes, at: np.uint64, end: np.uint64) -> np.uint64:
     word, shift = np.uint64(0), np.uint64(0)
     for byte in range(at, end):
         word |= np.uint64(data[byte]) << shift
@@ -93,19 +93,26 @@ def _number_texts(
     rows = len(offsets) - 1
     found, soft = np.empty(rows, np.int64), np.zeros(rows, np.bool_)
     for row in range(rows):
-        at, end = offsets[row], offsets[row + 1]
+        # Places that cannot be negative: so they need no look, and eight bytes are one load.
+        at, end = np.uint64(offsets[row]), np.uint64(offsets[row + 1])
         if parents and end > at and data[at] == SOFT:
             soft[row] = True
-            at += 1
-        number, place = np.uint64(end - at), 0
+            at += np.uint64(1)
+        number, place = end - at, 0
         while at < end:
-            word = _whole_word(data, at) if end - at >= WORD else _last_word(data, at, end)
-            at += WORD
+            if end - at >= np.uint64(WORD):
+                word = _whole_word(data, at)
+                at += np.uint64(WORD)
+            else:
+                word = _last_word(data, at, end)
+                at = end
             number = (number + word) * secrets[place]
             number ^= number >> np.uint64(32)
             number *= secrets[place + 1]
             number ^= number >> np.uint64(29)
-            place = (place + 2) % SECRETS
+            place += 2
+            if place == SECRETS:
+                place = 0
         found[row] = np.int64(number >> np.uint64(1))
     return found, soft
 
@@ -115,11 +122,15 @@ def _only(rows: pa.Table, name: str) -> pa.Array:
     return column.chunk(0) if column.num_chunks else pa.array([], column.type)
 
 
-def _bytes_of(texts: pa.Array) -> tuple[Offsets, Bytes]:
-    """Where texts begin and end, and their bytes."""
-    texts = texts.cast(pa.string())
-    _, offsets, data = texts.buffers()
-    if offsets is None or not len(texts):
-        offsets = pa.py_buffer(bytes(4 * (texts.offset + len(texts) + 1)))
-    bounds = np.frombuffer(offsets, np.int32)[texts.offset : texts.offset + len(texts) + 1]
-    return bounds, np.frombuffer(data if data is not None and data.size else b"\0", np.uint8)
+@compiled
+def _by_place(
+    places: Small, there: Bytes, begin: int, number: Ints, soft: Bools
+) -> tuple[Ints, Bools]:
+    """The numbers of texts that are told by their places in a dictionary."""
+    found, softs = np.empty(len(places), np.int64), np.empty(len(places), np.bool_)
+    for n in range(len(places)):
+        if len(there) and not (there[(begin + n) >> 3] >> ((begin + n) & 7)) & 1:
+            found[n], softs[n] = -1, False
+        else:
+            found[n], softs[n] = number[places[n]], soft[places[n]]
+    return found, softs

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from informer.core.ahead import ahead
+from informer.core.compiled import compiled
 from informer.core.lines import ROWS, Lines
 from informer.core.ports import Engine
 from informer.core.types import Bools, Ints
@@ -26,7 +27,7 @@ from informer.spans.received import Selection, Tally
 from informer.spans.row_groups import RowGroups
 from informer.spans.sayings import NO_SAYINGS, PARTS, told_lines
 from informer.spans.times import WHOLE, Times
-from informer.spans.tuples import Column, Meanings, Tuples
+from informer.spans.tuples import Column, Indexed, Meanings, Tuples, indexed
 
 ROOTS = ("", "root", "-1", "0000000000000000")
 NO_TRACE, NO_SPAN = ("", "0" * 32), ("", "0" * 16)
@@ -43,7 +44,7 @@ select [said_service_version, coalesce(said_template_hash, nullif(regexp_extract
     said_pod, '-([bcdfghjklmnpqrstvwxz2456789]{6,10})-[bcdfghjklmnpqrstvwxz2456789]{5}$', 1
 ), ''))] as says
 """
-UNTOLD = -2  # of a tuple: not asked for yet; -1 = it has no service
+READ_AHEAD = 3  # pieces: folding a slice takes as long as reading some
 
 
 def fits(
@@ -67,9 +68,10 @@ def fits(
 
 @dataclass(frozen=True, slots=True)
 class ReadRows:
-    """A piece with its times and the numbers of its ids."""
+    """A piece with its times and the numbers of its ids; and what its columns say, told apart."""
 
     table: pa.Table
+    said: list[Indexed]
     ids: list[pa.Array]  # trace, span, parent
     start_ns: Ints
     duration_ns: Ints
@@ -114,7 +116,7 @@ class ParquetLines:
     def lines(self, key: bytes, *, skip: int, most: int) -> Iterator[Lines]:
         """All spans, a piece at a time; see Source."""
         self._engine.run(NO_SAYINGS)
-        for read in ahead(self._read(key, skip, most)):
+        for read in ahead(self._read(key, skip, most), READ_AHEAD):
             yield self._lines(read, key)
 
     def _read(self, key: bytes, skip: int, most: int) -> Iterator[ReadRows]:
@@ -122,16 +124,20 @@ class ParquetLines:
         for table in self._groups.tables(most, skip):
             ids = [_short(self._column(table, n)) for n in IDS]
             start_ns, duration_ns = self._time(table, "start"), self._time(table, "duration")
-            yield ReadRows(table, ids, start_ns, duration_ns, *id_numbers(ids, key))
+            said = [indexed(_one(table[c])) for c in self._said]
+            yield ReadRows(table, said, ids, start_ns, duration_ns, *id_numbers(ids, key))
 
     def _lines(self, read: ReadRows, key: bytes) -> Lines:
         table, start_ns, duration_ns = read.table, read.start_ns, read.duration_ns
-        saying = self._sayings(table)
+        saying = self._sayings(table, read.said)
         texts = self._column(table, "attributes")
         rows = pa.table(
             [*read.ids, texts, start_ns, np.maximum(duration_ns, 0), saying], names=ROWS.names
         )
         lines = Lines(rows, read.trace, read.span, read.up, read.soft)
+        if self._are_plain(lines, start_ns, duration_ns, saying, key):
+            self._tally.add([{"reason": None, "rows": len(lines), "backwards": 0}])
+            return lines
         roots = np.isin(lines.up, number_texts(ROOTS, key))
         if roots.any():
             parent = _without(read.ids[2], roots)
@@ -140,6 +146,19 @@ class ParquetLines:
         reasons = self._reasons(table, lines, start_ns, saying, key)
         kept = self._count(reasons, start_ns, duration_ns)
         return lines if kept.all() else lines.take(np.flatnonzero(kept))
+
+    def _are_plain(
+        self, lines: Lines, start_ns: Ints, duration_ns: Ints, saying: Ints, key: bytes
+    ) -> bool:
+        """Whether all rows are spans that are wanted, as nearly always, and need no mending."""
+        no_trace, no_span, no_up = (
+            np.array(number_texts(ids, key), np.int64) for ids in (NO_TRACE, NO_SPAN, ROOTS)
+        )
+        low, high = self._selection.from_ns, self._selection.until_ns
+        least_ns = 1 if low is None else max(1, low)
+        most_ns = 2**63 - 1 if high is None else high - 1
+        told = lines.trace, lines.span, lines.up, saying, start_ns, duration_ns
+        return _are_plain(*told, no_trace, no_span, no_up, least_ns, most_ns)
 
     def _reasons(
         self, table: pa.Table, lines: Lines, start_ns: Ints, saying: Ints, key: bytes
@@ -181,12 +200,11 @@ class ParquetLines:
         self._tally.add([{"reason": None, "rows": int(kept.sum()), "backwards": backwards}])
         return kept
 
-    def _sayings(self, table: pa.Table) -> Ints:
+    def _sayings(self, table: pa.Table, said: Sequence[Indexed]) -> Ints:
         """The saying of every row, -1 = it names no service; [n]."""
         if self._tuples.full() or self._are_gone():
             self._forget()
-        said = [table[c].combine_chunks() for c in self._said]
-        number, firsts = self._tuples.number([_one(column) for column in said])
+        number, firsts = self._tuples.number(table.num_rows, said)
         if len(firsts):
             self._tell(table, firsts)
         return self._saying[number]
@@ -231,8 +249,8 @@ class ParquetLines:
         unit = unit_of(self._columns, time)
         if unit is None:
             return np.zeros(table.num_rows, np.int64)
-        column = _one(table[self._columns[f"{time}_{unit}"]].combine_chunks())
-        told: Ints = column.cast(pa.int64()).fill_null(0).to_numpy()
+        column = _one(table[self._columns[f"{time}_{unit}"]]).cast(pa.int64())
+        told: Ints = (column.fill_null(0) if column.null_count else column).to_numpy()
         starts = unit == unit_of(self._columns, "start")
         factor = UNITS_NS[self._unit if starts else unit]
         if factor == 1:
@@ -243,7 +261,7 @@ class ParquetLines:
     def _column(self, table: pa.Table, name: str) -> pa.Array:
         if name not in self._columns:
             return pa.nulls(table.num_rows, pa.string())
-        return _one(table[self._columns[name]].combine_chunks())
+        return _one(table[self._columns[name]])
 
     def _meaning_of(self, name: str) -> Meanings:
         """What texts of one column mean: those that mean the same make no new saying."""
@@ -271,8 +289,12 @@ class ParquetLines:
         return meanings
 
 
-def _one(column: Any) -> pa.Array:
-    return column.chunk(0) if isinstance(column, pa.ChunkedArray) else column
+def _one(column: pa.ChunkedArray) -> pa.Array:
+    """A column in one piece; what is so already is not copied."""
+    if column.num_chunks == 1:
+        return column.chunk(0)
+    joined = column.combine_chunks()
+    return joined.chunk(0) if isinstance(joined, pa.ChunkedArray) else joined
 
 
 def _short(texts: pa.Array) -> pa.Array:
@@ -290,3 +312,30 @@ def _values(texts: pa.Array) -> pa.Array:
 def _without(texts: pa.Array, gone: Bools) -> pa.Array:
     """The same texts, null at some places."""
     return pc.if_else(pa.array(gone), pa.scalar(None, texts.type), texts)
+
+
+@compiled
+def _are_plain(
+    trace: Ints,
+    span: Ints,
+    up: Ints,
+    saying: Ints,
+    start_ns: Ints,
+    duration_ns: Ints,
+    no_trace: Ints,
+    no_span: Ints,
+    no_up: Ints,
+    least_ns: int,
+    most_ns: int,
+) -> bool:
+    plain = True
+    for n in range(len(trace)):
+        plain &= trace[n] >= 0 and span[n] >= 0 and saying[n] >= 0 and duration_ns[n] >= 0
+        plain &= start_ns[n] >= least_ns and start_ns[n] <= most_ns
+        for k in range(len(no_trace)):
+            plain &= trace[n] != no_trace[k]
+        for k in range(len(no_span)):
+            plain &= span[n] != no_span[k]
+        for k in range(len(no_up)):
+            plain &= up[n] != no_up[k]
+    return bool(plain)

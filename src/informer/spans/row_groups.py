@@ -68,7 +68,7 @@ class RowGroups:
         with _told_plainly(path):
             metadata = pq.read_metadata(path)
             short = [c for c in self.ids if _is_short(metadata, groups, c)]
-            return pq.ParquetFile(path, memory_map=True, read_dictionary=[*self.told, *short])
+            return pq.ParquetFile(path, read_dictionary=[*self.told, *short])
 
 
 @contextmanager

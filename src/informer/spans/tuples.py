@@ -1,6 +1,7 @@
 """Numbers for what rows say: rows whose columns hold the same have the same number."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -10,12 +11,16 @@ import pyarrow.compute as pc
 
 from informer.core.compiled import compiled
 from informer.core.types import Ints
+from informer.spans.buffers import ALL_THERE, Bytes, numbers_in, there_in
 
 Small: TypeAlias = npt.NDArray[np.int32]
+Words: TypeAlias = npt.NDArray[np.uint64]
 # What each of some values means; those that mean the same are equal.
 Meanings: TypeAlias = Callable[[pa.Array], Sequence[Any]]
 
 MOST_VALUES = 500_000  # of a column that are remembered; with more it begins anew
+NARROW = 4096  # whole numbers that lie so near each other are told apart by a table of all
+WORD_BITS = 64
 ODD = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -30,37 +35,36 @@ class Column:
     def __len__(self) -> int:
         return len(self._codes)
 
-    def codes(self, values: pa.Array, into: Small) -> None:
-        """Write the number of what each row holds; [n]."""
-        if not pa.types.is_dictionary(values.type):
-            values = _encoded(values)
-        held = values.dictionary
-        told = held.to_pylist()
+    def bits(self) -> int:
+        """What the largest number needs."""
+        return max(1, len(self._meant).bit_length())
+
+    def codes(self, values: pa.Array) -> Small:
+        """The number of each of some values, none of which is null."""
+        told = values.to_pylist()
         new = [place for place, value in enumerate(told) if value not in self._codes]
         meant = [told[place] for place in new]
         if new and self._meanings is not None:
-            meant = list(self._meanings(held.take(pa.array(new))))
+            meant = list(self._meanings(values.take(pa.array(new))))
         for place, meaning in zip(new, meant, strict=True):
             code = self._meant.setdefault(meaning, len(self._meant) + 1)
             self._codes[told[place]] = code
-        codes = np.array([*(self._codes[value] for value in told), 0], np.int32)
-        indices = values.indices.cast(pa.int32())
-        if indices.null_count:
-            indices = indices.fill_null(len(told))
-        if len(told) == 1 and not values.indices.null_count:
-            into.fill(codes[0])
-        else:
-            np.take(codes, indices.to_numpy(), out=into, mode="clip")
+        return np.array([self._codes[value] for value in told], np.int32)
 
 
 class Tuples:
-    """What rows said so far, as numbers from zero on."""
+    """What rows said so far, as numbers from zero on.
+
+    The numbers of a row's columns stand side by side in few words of 64 bits: axes w word, t tuple.
+    """
 
     def __init__(self, columns: Sequence[Column]) -> None:
         self.columns = list(columns)
-        self._tuples = np.empty((1 << 12, len(columns)), np.int32)
-        self._codes = np.empty((len(columns), 0), np.int32)
         self.known = 0
+        self._widths = [0] * len(columns)  # bits of each column
+        self._places = [(0, 0)] * len(columns)  # its word, and the bit in it
+        self._told: Words = np.empty((1, 1 << 12), np.uint64)  # [w, t]
+        self._words: Words = np.empty((1, 0), np.uint64)  # [w, n]
         self._bits = 13
         self._slots: Small = np.full(1 << self._bits, -1, np.int32)
 
@@ -68,47 +72,131 @@ class Tuples:
         """Whether it is time to begin anew, so that memory stays bounded."""
         return max(self.known, *(len(column) for column in self.columns)) > MOST_VALUES
 
-    def number(self, values: Sequence[pa.Array]) -> tuple[Small, Ints]:
+    def number(self, rows: int, told: Sequence["Indexed"]) -> tuple[Small, Ints]:
         """The number of every row; [n], and where the first row is of each that is new."""
-        rows = len(values[0])
-        if self._codes.shape[1] < rows:
-            self._codes = np.empty((len(self.columns), rows), np.int32)
-        codes = self._codes
-        for column, told, into in zip(self.columns, values, codes, strict=True):
-            column.codes(told, into[:rows])
+        words = self._said(rows, told)
         numbers, firsts = np.empty(rows, np.int32), np.empty(rows, np.int64)
         before, done = self.known, 0
         while True:
             new = firsts[self.known - before :]
             done, self.known = _number(
-                codes, done, self._tuples, self.known, self._slots, self._bits, numbers, new
+                words, done, self._told, self.known, self._slots, self._bits, numbers, new
             )
             if done == rows:
                 return numbers, firsts[: self.known - before]
-            self._grow()
+            self._told = np.concatenate([self._told, np.empty_like(self._told)], axis=1)
+            self._bits += 1
+            self._place()
 
-    def _grow(self) -> None:
-        self._tuples = np.concatenate([self._tuples, np.empty_like(self._tuples)])
-        self._bits += 1
+    def _said(self, rows: int, given: Sequence["Indexed"]) -> Words:
+        """The words of every row; [w, n]."""
+        codes = [c.codes(told.distinct) for c, told in zip(self.columns, given, strict=True)]
+        if any(c.bits() > width for c, width in zip(self.columns, self._widths, strict=True)):
+            self._make_room()
+        if self._words.shape[1] < rows or len(self._words) != len(self._told):
+            self._words = np.empty((len(self._told), rows), np.uint64)
+        words = self._words[:, :rows]
+        words.fill(0)
+        for (word, bit), told, by_place in zip(self._places, given, codes, strict=True):
+            if told.indices is None:
+                words[word] |= np.uint64(int(by_place[0]) << bit)
+            elif len(by_place):
+                _add(told.indices, told.there, told.begin, by_place, bit, words[word])
+        return words
+
+    def _make_room(self) -> None:
+        """Set all words anew, with more bits for the columns that have more values now."""
+        known = self._told[:, : self.known]
+        told = [
+            (known[word] >> np.uint64(bit)) & np.uint64((1 << width) - 1)
+            for (word, bit), width in zip(self._places, self._widths, strict=True)
+        ]
+        self._widths = [column.bits() + 1 for column in self.columns]
+        self._places, word, bit = [], 0, 0
+        for width in self._widths:
+            if bit + width > WORD_BITS:
+                word, bit = word + 1, 0
+            self._places.append((word, bit))
+            bit += width
+        self._told = np.zeros((word + 1, self._told.shape[1]), np.uint64)
+        for (word, bit), by_tuple in zip(self._places, told, strict=True):
+            self._told[word, : self.known] |= by_tuple << np.uint64(bit)
+        self._place()
+
+    def _place(self) -> None:
+        """Fill a new table of slots: tuples that are numbered again keep their numbers."""
         self._slots = np.full(1 << self._bits, -1, np.int32)
-        _place(self._tuples, self.known, self._slots, self._bits)
+        known, numbers = self._told[:, : self.known].copy(), np.empty(self.known, np.int32)
+        firsts = np.empty(self.known, np.int64)
+        _number(known, 0, self._told, 0, self._slots, self._bits, numbers, firsts)
 
 
-def _encoded(values: pa.Array) -> pa.Array:
-    """Values as a dictionary; most columns of numbers hold one and the same."""
-    if len(values) and not values.null_count and not pa.types.is_string(values.type):
-        ends = pc.min_max(values)
-        if ends["min"] == ends["max"]:
-            indices = pa.array(np.zeros(len(values), np.int32))
-            return pa.DictionaryArray.from_arrays(indices, values.slice(0, 1))
-    return values.dictionary_encode()
+@dataclass(frozen=True, slots=True)
+class Indexed:
+    """Values by their places among distinct ones."""
+
+    distinct: pa.Array
+    indices: Small | None  # [n], None = all are the first
+    there: Bytes  # a bit for each that is not null, empty = all
+    begin: int  # the first of the bits
+
+
+def indexed(values: pa.Array) -> Indexed:
+    """The same values, told apart. Most columns of numbers hold one and the same, or few."""
+    kind = values.type
+    if not pa.types.is_dictionary(kind):
+        number = pa.types.is_integer(kind) or pa.types.is_boolean(kind)
+        if number or pa.types.is_floating(kind):
+            ends = pc.min_max(values)
+            if not values.null_count and ends["min"] == ends["max"]:
+                return Indexed(values.slice(0, 1), None, ALL_THERE, 0)
+            low, high = (ends[n].as_py() for n in ("min", "max"))
+            if number and low is not None and int(high) - int(low) < NARROW:
+                told = values.cast(pa.int64())
+                indices, held = _narrow(
+                    numbers_in(told, np.int64), *there_in(told), int(low), int(high)
+                )
+                return Indexed(pa.array(held).cast(kind), indices, *there_in(told))
+        values = values.dictionary_encode()
+    indices = values.indices.cast(pa.int32())
+    return Indexed(values.dictionary, numbers_in(indices, np.int32), *there_in(indices))
+
+
+@compiled
+def _narrow(values: Ints, there: Bytes, begin: int, low: int, high: int) -> tuple[Small, Ints]:
+    """The place of each number among those that come, and these; what is null has any place."""
+    places = np.full(high - low + 1, -1, np.int32)
+    held, known = np.empty(high - low + 1, np.int64), 0
+    indices = np.empty(len(values), np.int32)
+    for n in range(len(values)):
+        if len(there) and not (there[(begin + n) >> 3] >> ((begin + n) & 7)) & 1:
+            indices[n] = 0
+            continue
+        place = values[n] - low
+        if places[place] < 0:
+            places[place], held[known] = known, values[n]
+            known += 1
+        indices[n] = places[place]
+    return indices, held[:known].copy()
+
+
+@compiled
+def _add(indices: Small, there: Bytes, begin: int, codes: Small, bit: int, words: Words) -> None:
+    """Set the number of a column into a word of every row."""
+    if len(there):
+        for n in range(len(words)):
+            if (there[(begin + n) >> 3] >> ((begin + n) & 7)) & 1:
+                words[n] |= np.uint64(codes[indices[n]]) << np.uint64(bit)
+    else:
+        for n in range(len(words)):
+            words[n] |= np.uint64(codes[indices[n]]) << np.uint64(bit)
 
 
 @compiled
 def _number(
-    codes: Small,
+    words: Words,
     begin: int,
-    tuples: Small,
+    told: Words,
     known: int,
     slots: Small,
     bits: int,
@@ -116,46 +204,29 @@ def _number(
     firsts: Ints,
 ) -> tuple[int, int]:
     """Number rows from one on, until there is no room for a new tuple; how far it came."""
-    columns, rows = len(codes), len(numbers)
-    row, new = np.empty(columns, np.int32), 0
-    for n in range(begin, rows):
-        for c in range(columns):
-            row[c] = codes[c, n]
-        slot = _find(row, tuples, slots, bits)
+    new, mask = 0, len(slots) - 1
+    one, one_told = words[0], told[0]  # mostly there is but one word
+    for n in range(begin, len(numbers)):
+        mixed = one[n] * ODD
+        for w in range(1, len(words)):
+            mixed = (mixed ^ (mixed >> np.uint64(32)) ^ words[w, n]) * ODD
+        mixed ^= mixed >> np.uint64(32)
+        slot = np.int64((mixed * ODD) >> np.uint64(64 - bits))
+        while slots[slot] >= 0:
+            same = one_told[slots[slot]] == one[n]
+            if same:
+                for w in range(1, len(words)):
+                    same &= told[w, slots[slot]] == words[w, n]
+            if same:
+                break
+            slot = (slot + 1) & mask
         if slots[slot] < 0:
-            if known == len(tuples):
+            if known == told.shape[1]:
                 return n, known
-            for c in range(columns):
-                tuples[known, c] = row[c]
+            for w in range(len(words)):
+                told[w, known] = words[w, n]
             firsts[new], slots[slot] = n, known
             known += 1
             new += 1
         numbers[n] = slots[slot]
-    return rows, known
-
-
-@compiled
-def _place(tuples: Small, known: int, slots: Small, bits: int) -> None:
-    for place in range(known):
-        slots[_find(tuples[place], tuples, slots, bits)] = place
-
-
-@compiled
-def _find(row: Small, tuples: Small, slots: Small, bits: int) -> np.int64:
-    """The slot in which the place of a row is, or would be."""
-    mixed, spread = np.uint64(0), ODD
-    for c in range(len(row)):
-        mixed += np.uint64(row[c]) * spread
-        spread *= ODD
-    mixed ^= mixed >> np.uint64(32)
-    slot = np.int64((mixed * ODD) >> np.uint64(64 - bits))
-    while slots[slot] >= 0:
-        same, place = True, slots[slot]
-        for c in range(len(row)):
-            if tuples[place, c] != row[c]:
-                same = False
-                break
-        if same:
-            break
-        slot = (slot + 1) & (len(slots) - 1)
-    return slot
+    return len(numbers), known

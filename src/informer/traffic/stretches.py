@@ -2,10 +2,12 @@
 
 A call counts in the step in which its chain began, so that the rpcs of one chain stay together.
 Latency comes from a fixed histogram, eight buckets a doubling from 1 microsecond on.
-Axes: s series (pattern and rpc), w workload, t step of the stretch, b bucket.
+Axes: s series (pattern and rpc), w workload, t step of the stretch, c count (of a bucket).
 """
 
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,12 +20,12 @@ from informer.core.tables import TRAFFIC, WORKLOADS
 from informer.core.types import Bools, Floats, Grid, Ints
 
 MILLIONTHS = 1_000_000
-MOST_CELLS = 4_000_000  # of a histogram, so that memory does not grow with series or steps
+BUCKET_BITS = 9  # there are fewer than 512
+MOST_ROWS = 100_000  # of a stretch, so that memory does not grow with series or steps
+AT_ONCE = 2  # stretches, beside the one that is asked for
 FOUND = """
-select call_kind, min(bucket) as low, max(bucket) as high
-from called_counts
+select distinct call_kind from called_counts
 where step_start_ns >= $from_ns and step_start_ns < $until_ns
-group by call_kind
 """
 
 Names = tuple[pa.Array, pa.Array]
@@ -37,8 +39,6 @@ class Kinds:
     workload: Ints
     series_names: Names  # pattern_id and rpc_id; [s]
     workload_names: Names  # service and version; [w]
-    first_bucket: int
-    buckets: int
 
 
 def make_traffic(engine: Engine, grid: Grid) -> None:
@@ -49,15 +49,34 @@ def make_traffic(engine: Engine, grid: Grid) -> None:
     if kinds is None:
         return
     sql = read_sql("informer.traffic", "counts")
-    for first, last in _stretches(len(grid.seen), kinds):
-        begin = grid.start_ns + first * grid.step_ns
-        counts = engine.query(sql, from_ns=begin, until_ns=grid.start_ns + last * grid.step_ns)
-        starts = begin + np.arange(last - first) * grid.step_ns
-        step = (counts["step_start_ns"].to_numpy() - begin) // grid.step_ns
-        kind = counts["call_kind"].to_numpy()
-        seen = grid.seen[first:last]
-        engine.append("traffic", _traffic(counts, kinds, kinds.series[kind], step, starts, seen))
-        engine.append("workloads", _workloads(counts, kinds, kinds.workload[kind], step, starts))
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        made: deque[Future[tuple[pa.Table, pa.Table]]] = deque()
+        for first, last in _stretches(len(grid.seen), kinds):
+            begin = grid.start_ns + first * grid.step_ns
+            counts = engine.query(sql, from_ns=begin, until_ns=grid.start_ns + last * grid.step_ns)
+            made.append(pool.submit(_stretch, counts, kinds, begin, grid, grid.seen[first:last]))
+            del counts
+            if len(made) > AT_ONCE:
+                _keep(engine, made.popleft().result())
+        while made:
+            _keep(engine, made.popleft().result())
+
+
+def _stretch(
+    counts: pa.Table, kinds: Kinds, begin: int, grid: Grid, seen: Bools
+) -> tuple[pa.Table, pa.Table]:
+    starts = begin + np.arange(len(seen)) * grid.step_ns
+    step = (counts["step_start_ns"].to_numpy() - begin) // grid.step_ns
+    kind = counts["call_kind"].to_numpy()
+    return (
+        _traffic(counts, kinds, kinds.series[kind], step, starts, seen),
+        _workloads(counts, kinds, kinds.workload[kind], step, starts),
+    )
+
+
+def _keep(engine: Engine, tables: tuple[pa.Table, pa.Table]) -> None:
+    for name, rows in zip(("traffic", "workloads"), tables, strict=True):
+        engine.append(name, rows)
 
 
 def _kinds(engine: Engine, grid: Grid) -> Kinds | None:
@@ -73,9 +92,7 @@ def _kinds(engine: Engine, grid: Grid) -> Kinds | None:
     workload, workload_names = _numbered(
         known["call_kind"].to_numpy(), known["service"], known["version"], int(kind.max()) + 1
     )
-    low = pc.min(found["low"]).as_py()
-    buckets = pc.max(found["high"]).as_py() - low + 1
-    return Kinds(series, workload, series_names, workload_names, low, buckets)
+    return Kinds(series, workload, series_names, workload_names)
 
 
 def _numbered(
@@ -92,7 +109,7 @@ def _numbered(
 
 
 def _stretches(steps: int, kinds: Kinds) -> Iterator[tuple[int, int]]:
-    most = max(1, MOST_CELLS // (len(kinds.series_names[0]) * kinds.buckets))
+    most = max(1, MOST_ROWS // len(kinds.series_names[0]))
     for first in range(0, steps, most):
         yield first, min(first + most, steps)
 
@@ -100,14 +117,13 @@ def _stretches(steps: int, kinds: Kinds) -> Iterator[tuple[int, int]]:
 def _traffic(
     counts: pa.Table, kinds: Kinds, series: Ints, step: Ints, starts: Ints, seen: Bools
 ) -> pa.Table:
-    rows, steps, buckets = len(kinds.series_names[0]), len(starts), kinds.buckets
-    row = series * steps + step  # [s, t], flat
-    bucket = counts["bucket"].to_numpy().astype(np.int64) - kinds.first_bucket
-    calls = _summed(row * buckets + bucket, counts["calls_e6"], rows * steps * buckets)
+    rows, steps = len(kinds.series_names[0]), len(starts)
+    row = series * steps + step  # [c], of [s, t] made flat
     failures, refusals = (
         _summed(row, counts[name], rows * steps) for name in ("failures_e6", "refusals_e6")
     )
-    latencies = _latencies(calls.reshape(rows * steps, buckets), kinds.first_bucket)
+    bucket = counts["bucket"].to_numpy().astype(np.int64)
+    latencies = _latencies(row, bucket, counts["calls_e6"].to_numpy(), rows * steps)
     names = [_repeated(column, steps) for column in kinds.series_names]
     columns = [*names, np.tile(starts, rows), *latencies[:1], failures / MILLIONTHS]
     columns += [refusals / MILLIONTHS]
@@ -115,20 +131,33 @@ def _traffic(
     return pa.table([*columns, np.tile(seen, rows)], schema=TRAFFIC.schema)
 
 
-def _latencies(calls: Floats, first_bucket: int) -> tuple[Floats, Floats, Floats, Floats]:
-    """Calls, and in ms their median latency, 95th percentile and mean; [s * t], NaN without a call.
+def _latencies(
+    row: Ints, bucket: Ints, calls: Ints, rows: int
+) -> tuple[Floats, Floats, Floats, Floats]:
+    """Calls, and in ms their median latency, 95th percentile and mean; [rows], NaN without a call.
 
-    `calls` is in millionths; [s * t, b].
+    `calls` [c] is in millionths. Counts of a row are put in the order of their buckets: a dense
+    histogram of all rows would be nearly empty.
     """
-    total = calls.sum(axis=1)
-    found = np.full((3, len(total)), np.nan)
-    some = np.flatnonzero(total > 0)
-    calls, of = calls[some], total[some]
-    up_to = np.cumsum(calls, axis=1)
+    total, found = np.zeros(rows), np.full((3, rows), np.nan)
+    if not len(row):
+        return total, *found
+    order = np.argsort((row << BUCKET_BITS) + bucket)
+    row, bucket, calls = row[order], bucket[order], calls[order]
+    first = np.flatnonzero(np.append(True, row[1:] != row[:-1]))
+    size = np.diff(np.append(first, len(row)))
+    up_to = np.cumsum(calls)
+    before = up_to[first] - calls[first]
+    of = np.add.reduceat(calls, first).astype(np.float64)
+    up_to -= np.repeat(before, size)
+    total[row[first]] = of
+    some = of > 0
     for place, share in enumerate((0.50, 0.95)):
-        found[place, some] = (up_to < share * of[:, None]).sum(axis=1) + first_bucket
-    weighed = calls @ np.arange(calls.shape[1], dtype=np.float64)
-    found[2, some] = weighed / of + first_bucket
+        below = np.add.reduceat(up_to < np.repeat(share * of, size), first)
+        found[place, row[first]] = bucket[first + np.minimum(below, size - 1)]
+    weighed = np.add.reduceat(calls * bucket, first)
+    found[2, row[first[some]]] = weighed[some] / of[some]
+    found[:, row[first[~some]]] = np.nan
     p50, p95, mean = 0.001 * 2 ** ((found + 0.5) / 8)
     return total / MILLIONTHS, p50, p95, mean
 
