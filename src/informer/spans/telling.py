@@ -42,8 +42,9 @@ class Telling:
 
     def _begin(self) -> None:
         # Compiled loops take a while to load: who reads tables goes without them.
-        from informer.spans.tuples import Column, Tuples
+        from informer.spans.tuples import Column, Tuples, indexed
 
+        self._indexed = indexed
         self._tuples = Tuples([Column() for _ in SAID_BY])
         types = {column.name: column.type for column in SPANS.columns}
         rows = pa.schema([(name, types[name]) for name in TOLD]).empty_table()
@@ -55,7 +56,7 @@ class Telling:
         said = said_columns(read)
         if self._tuples.known > MOST_SAYINGS or self._bytes > MOST_BYTES:
             self._begin()
-        number, firsts = self._tuples.number(said)
+        number, firsts = self._tuples.number(read.num_rows, [self._indexed(c) for c in said])
         if len(firsts):
             self._tell(engine, pa.table(said, names=list(SAID_BY)).take(pa.array(firsts)))
         rows, kept = self._rows(engine, read, number.astype(np.int64), tally)
