@@ -19,7 +19,8 @@ from opentelemetry.proto.trace.v1.trace_pb2 import ScopeSpans
 from informer.core.types import Ints, Json
 from informer.simulate.blocks import block, simulation
 from informer.simulate.read import read_scenario
-from informer.spans.wire import BYTES, FIXED64, Text, fields_of
+from informer.spans.span_walk import END, PARENT, SPAN, START, TRACE, walked
+from informer.spans.texts import Text
 
 SEED = 7
 DAY_NS = 86_400 * 10**9
@@ -154,17 +155,17 @@ def _with_places(message: bytes) -> Message:
     text, where, last = Text(spans), np.zeros(len(spans), np.int64), 0
     for n, span in enumerate(spans):
         where[n] = last = message.index(span, last)
-    fields, odd = fields_of(text, text.starts, text.ends, rounds=64)
+    found, _, odd = walked(text)
     assert not odd.any()
 
-    def places(number: int, wire: int) -> Ints:
-        found = fields.of(number, wire)
-        return np.asarray(found.start - text.starts[found.owner] + where[found.owner])
+    def places(column: int) -> Ints:
+        there = found[:, column] >= 0
+        return np.asarray((found[:, column] - text.starts + where)[there])
 
     return Message(
         np.frombuffer(message, np.uint8),
-        places(1, BYTES),
-        np.concatenate([places(2, BYTES), places(4, BYTES)]),
-        np.concatenate([places(7, FIXED64), places(8, FIXED64)]),
+        places(TRACE),
+        np.concatenate([places(SPAN), places(PARENT)]),
+        np.concatenate([places(START), places(END)]),
         len(spans),
     )

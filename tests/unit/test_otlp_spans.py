@@ -15,6 +15,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
+from informer.spans import attribute_texts
 from informer.spans.envelopes import Envelopes
 from informer.spans.meanings import MEANT
 from informer.spans.otlp import read_frames
@@ -203,3 +204,32 @@ def test_what_is_no_request_is_told_before_the_first_group(junk: bytes) -> None:
     except DecodeError:
         return
     assert all(isinstance(span, bytes) for _, spans in groups for span in spans)
+
+
+def test_a_span_that_is_too_large_for_a_column_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = [Span(trace_id=b"x" * 16, span_id=b"y" * 8, name=str(n)) for n in range(3)]
+    made[1].attributes.add(key="a").value.string_value = "\0" * 100
+    monkeypatch.setattr(attribute_texts, "LARGEST_COLUMN", 500)
+    tally = Tally()
+    read = batched([span.SerializeToString() for span in made], tally)
+    assert read["operation"].to_pylist() == ["0", "2"]
+    assert tally.rejected["malformed_span"] == 1
+
+
+def test_text_that_is_no_utf8_costs_its_span_alone() -> None:
+    tally = Tally()
+    bad = [b"\xff", b"\xc0\x80", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\xe2\x82", b"\x80"]
+    good = ["\u00e9", "\u20ac", "\ud7ff", "\U0010ffff", "\U00010000"]
+    head = b"\x0a\x10" + b"x" * 16 + b"\x12\x08" + b"y" * 8
+    spans = []
+    for name in [*bad, *(text.encode() for text in good)]:
+        value = b"\x0a" + bytes([len(name)]) + name
+        pair = b"\x0a" + bytes([len(name)]) + name + b"\x12" + bytes([len(value)]) + value
+        spans.append(head + b"\x2a" + bytes([len(name)]) + name)
+        spans.append(head + b"\x4a" + bytes([len(pair)]) + pair)
+    read = batched(spans, tally)
+    assert read["operation"].to_pylist()[::2] == good
+    assert [orjson.loads(text) for text in read["attributes"].to_pylist()[1::2]] == [
+        {text: text} for text in good
+    ]
+    assert tally.rejected["malformed_span"] == 2 * len(bad)

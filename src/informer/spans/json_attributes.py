@@ -12,9 +12,12 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from informer.spans.attribute_texts import in_columns, slices
+from informer.core.types import Bools
+from informer.spans.attribute_texts import Pairs, in_columns
+from informer.spans.buffers import bytes_in
 from informer.spans.json_values import text_of
-from informer.spans.wire import Flags, Places, Text
+from informer.spans.span_walk import WORDS
+from informer.spans.texts import Places, Text
 
 QUOTE, BACKSLASH = b'"\\'
 QUOTED, BARE = 10, 8  # quotes of a pair: its value is a text, or a number or a truth
@@ -25,35 +28,46 @@ def _word(text: str) -> int:
     return int.from_bytes(text.encode(), "little")
 
 
-def _are(text: Text, places: Places, what: str) -> Flags:
+def _are(text: Text, places: Places, what: str) -> Bools:
     """Whether `what`, at most eight bytes, is at the places."""
     mask = (1 << 8 * len(what)) - 1 if len(what) < 8 else -1
-    found: Flags = text.words[places] & mask == _word(what)
+    found: Bools = text.words[places] & mask == _word(what)
     return found
 
 
-def attribute_columns(lists: list[msgspec.Raw]) -> tuple[dict[str, pa.Array], Flags]:
+def attribute_columns(lists: list[msgspec.Raw]) -> tuple[dict[str, pa.Array], Bools]:
     """`attributes`, `meant` and `in_bounds` of spans, and which are left to others.
 
     The lists are valid JSON, but for their UTF-8. Errors: pa.ArrowInvalid where a text is none.
     """
     text = _without_spaces(lists)
-    pairs, odd = _pairs_of(text)
-    keys = pc.cast(slices(text, *pairs.key), pa.string()).dictionary_encode()
-    values, unread = _values(text, pairs)
-    columns, odd_pairs = in_columns(keys, values, pairs.owner, unread, len(lists))
-    return columns, odd | odd_pairs
+    places, odd = _places_of(text)
+    keys = pc.cast(_slices(text, *places.key), pa.string()).dictionary_encode()
+    values, unread = _values(text, places)
+    odd[places.owner[unread]] = True
+    ends, data = bytes_in(values)
+    pairs = Pairs(
+        np.searchsorted(places.owner, np.arange(len(lists) + 1)),
+        keys.dictionary.to_pylist(),
+        keys.indices.to_numpy().astype(np.int64),
+        np.full(len(values), WORDS),
+        ends[:-1].astype(np.int64),
+        ends[1:].astype(np.int64),
+        data,
+    )
+    columns, twice = in_columns(pairs)
+    return columns, odd | twice
 
 
 @dataclass(frozen=True, slots=True)
-class Pairs:
+class PairPlaces:
     """Where keys and values lie; those of which that cannot be said have empty ones."""
 
     owner: Places  # which list
     key: tuple[Places, Places]
     value: tuple[Places, Places]
-    is_bare: Flags
-    is_escaped: Flags  # the value has escapes
+    is_bare: Bools
+    is_escaped: Bools  # the value has escapes
 
 
 def _without_spaces(lists: list[msgspec.Raw]) -> Text:
@@ -68,7 +82,7 @@ def _without_spaces(lists: list[msgspec.Raw]) -> Text:
     return Text(packed)
 
 
-def _pairs_of(text: Text) -> tuple[Pairs, Flags]:
+def _places_of(text: Text) -> tuple[PairPlaces, Bools]:
     """All pairs, and which lists are not made of them alone."""
     size = int(text.ends[-1])
     found = np.flatnonzero(text.bytes == QUOTE)
@@ -118,12 +132,23 @@ def _pairs_of(text: Text) -> tuple[Pairs, Flags]:
         np.where(good, behind_kind + quoted, begin),
         np.where(good, close - quoted, begin),
     )
-    return Pairs(owner, key, value, bare & good, is_escaped & good), odd
+    return PairPlaces(owner, key, value, bare & good, is_escaped & good), odd
 
 
-def _values(text: Text, pairs: Pairs) -> tuple[pa.Array, Flags]:
+def _slices(text: Text, starts: Places, ends: Places) -> pa.Array:
+    """The bytes at each [start, end) as a binary column; none begins before the one before ends."""
+    places = np.zeros(2 * len(starts) + 1, np.int32)
+    places[0:-1:2], places[1::2] = starts, ends
+    places[-1] = places[-2:][0]  # of none, zero
+    with_gaps = pa.Array.from_buffers(
+        pa.binary(), 2 * len(starts), [None, pa.py_buffer(places), pa.py_buffer(text.bytes)]
+    )
+    return with_gaps.take(pa.array(np.arange(0, 2 * len(starts), 2)))
+
+
+def _values(text: Text, pairs: PairPlaces) -> tuple[pa.Array, Bools]:
     """Values as texts, and which are none."""
-    values = pc.cast(slices(text, *pairs.value), pa.string())
+    values = pc.cast(_slices(text, *pairs.value), pa.string())
     unread = np.zeros(len(values), bool)
     for which, form in ((pairs.is_bare, "{}"), (pairs.is_escaped, '"{}"')):
         if which.any():

@@ -5,18 +5,17 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from informer.core.types import Ints
+from informer.core.types import Bools, Ints
 from informer.spans.json_attributes import attribute_columns
 from informer.spans.json_envelopes import JsonSpan
 from informer.spans.json_values import BASE64, FAILED, NO_SPAN, in_hex, row_of
 from informer.spans.rows import Row
 from informer.spans.span_batch import Columns, Origin, Reading
-from informer.spans.wire import Flags
 
 NUMBER = "^(?:[0-9]{1,18}|[0-8][0-9]{18})$"  # below 9 * 10 ** 18, which fits int64
 
 
-def columns_of(spans: list[JsonSpan]) -> tuple[Columns, Flags]:
+def columns_of(spans: list[JsonSpan]) -> tuple[Columns, Bools]:
     """See Reading."""
     ids = [
         pa.array([getattr(span, name) for span in spans], pa.string())
@@ -51,7 +50,7 @@ def _row(span: JsonSpan, origin: Origin) -> Row:
     return row_of(read, origin.service, origin.resource.encode(), origin.scope)
 
 
-def _times(times: list[int | str | None]) -> tuple[Ints, Flags]:
+def _times(times: list[int | str | None]) -> tuple[Ints, Bools]:
     """Nanoseconds, and which are no plain number."""
     texts = pc.fill_null(_texts(times), "0")
     plain = pc.match_substring_regex(texts, NUMBER)

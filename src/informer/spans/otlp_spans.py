@@ -9,45 +9,102 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 from google.protobuf.message import DecodeError
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from informer.core.types import Ints
-from informer.spans.attribute_texts import attribute_texts, slices
-from informer.spans.otlp_values import attributes_of
+from informer.core.types import Bools, Ints
+from informer.spans.attribute_texts import Pairs, in_columns
+from informer.spans.buffers import Bytes
+from informer.spans.otlp_values import attributes_of, text_of
 from informer.spans.rows import LARGEST_INT, Row
 from informer.spans.span_batch import Columns, Origin, Reading
-from informer.spans.wire import BYTES, FIXED64, VARINT, Fields, Flags, Text, fields_of
+from informer.spans.span_walk import (
+    CODE,
+    END,
+    FORM,
+    KEY,
+    KEY_END,
+    KIND,
+    NAME,
+    NAME_END,
+    OTHER,
+    PAIR,
+    PARENT,
+    SPAN,
+    SPAN_BYTES,
+    START,
+    STATE,
+    STATE_END,
+    TRACE,
+    TRACE_BYTES,
+    VALUE,
+    VALUE_END,
+    WORDS,
+    walked,
+)
+from informer.spans.texts import Places, Text, cut_out, distinct, hexes
 
-MOST_FIELDS = 128  # of a span; events and links count as well
-MOST_IN_STATUS = 3
 ERROR = 2
-HEX = np.frombuffer(bytes(range(256)).hex().encode(), np.uint16)  # two letters a byte
 
 
-def columns_of(spans: list[bytes]) -> tuple[Columns, Flags]:
+def columns_of(spans: list[bytes]) -> tuple[Columns, Bools]:
     """See Reading."""
-    many, text = len(spans), Text(spans)
-    fields, odd = fields_of(text, text.starts, text.ends, rounds=MOST_FIELDS)
-    columns: Columns = {}
-    for name, number, size in (("trace_id", 1, 16), ("span_id", 2, 8), ("parent_span_id", 4, 8)):
-        columns[name], wrong = _ids(text, fields.of(number, BYTES), many, size)
-        odd |= wrong
-    for name, number in (("trace_state", 3), ("operation", 5)):
-        columns[name] = _texts(text, fields.of(number, BYTES), many)
-    columns["kind"] = pc.cast(pa.array(_last(fields.of(6, VARINT), many)), pa.string())
-    start, end = (_words(text, fields.of(number, FIXED64), many) for number in (7, 8))
-    columns["start"] = pa.array(start, mask=start < 0)
-    columns["duration"] = pa.array(end - start, mask=(end <= 0) | (start < 0))
-    status = fields.of(15, BYTES)
-    inner, unread = fields_of(text, status.start, status.end, rounds=MOST_IN_STATUS)
-    odd[status.owner[unread]] = True
-    odd |= np.bincount(status.owner, minlength=many) > 1
-    code = np.zeros(many, np.int64)
-    codes = inner.of(3, VARINT)
-    code[status.owner[codes.owner]] = codes.value
-    columns["failed"] = pa.array(code == ERROR)
-    said, wrong = attribute_texts(text, fields.of(9, BYTES), many)
+    text = Text(spans)
+    found, pairs, odd = walked(text)
+    start, end = (_words(text, found[:, column]) for column in (START, END))
+    columns: Columns = {
+        "trace_id": hexes(text.bytes, found[:, TRACE], TRACE_BYTES),
+        "span_id": hexes(text.bytes, found[:, SPAN], SPAN_BYTES),
+        "parent_span_id": hexes(text.bytes, found[:, PARENT], SPAN_BYTES),
+        "trace_state": cut_out(text.bytes, found[:, STATE], found[:, STATE_END]),
+        "operation": cut_out(text.bytes, found[:, NAME], found[:, NAME_END]),
+        "kind": pc.cast(pa.array(found[:, KIND]), pa.string()),
+        "start": pa.array(start, mask=start < 0),
+        "duration": pa.array(end - start, mask=(end <= 0) | (start < 0)),
+        "failed": pa.array(found[:, CODE] == ERROR),
+    }
+    bounds = np.append(found[:, PAIR], len(pairs))
+    said, wrong = _said(text.bytes, bounds, np.ascontiguousarray(pairs.T))
     return columns | said, odd | wrong
+
+
+def _said(data: Bytes, bounds: Ints, pairs: Ints) -> tuple[Columns, Bools]:
+    """What attributes say, and which spans are left to others."""
+    key, firsts = distinct(data, pairs[KEY], pairs[KEY_END])
+    names = [
+        data[begin:end].tobytes().decode()
+        for begin, end in zip(pairs[KEY][firsts], pairs[KEY_END][firsts], strict=True)
+    ]
+    others = np.flatnonzero(pairs[FORM] == OTHER)
+    unread = np.zeros(0, np.int64)
+    if len(others):
+        data, unread = _read_others(data, pairs, others)
+    columns, wrong = in_columns(
+        Pairs(bounds, names, key, pairs[FORM], pairs[VALUE], pairs[VALUE_END], data)
+    )
+    wrong[np.searchsorted(bounds, unread, side="right") - 1] = True
+    return columns, wrong
+
+
+def _read_others(data: Bytes, pairs: Ints, others: Ints) -> tuple[Bytes, Ints]:
+    """Let the library read what is no plain text, number or truth, each distinct value once.
+
+    The texts are put behind the data, where the pairs find them; and which pairs it cannot read.
+    """
+    starts, ends = pairs[VALUE][others], pairs[VALUE_END][others]
+    number, firsts = distinct(data, starts, ends)
+    texts, known = [], np.ones(len(firsts), np.bool_)
+    for place, first in enumerate(firsts):
+        try:
+            value = AnyValue.FromString(data[starts[first] : ends[first]].tobytes())
+            texts.append(text_of(value).encode())
+        except DecodeError:
+            texts.append(b"")
+            known[place] = False
+    until = np.cumsum([len(data), *map(len, texts)])
+    pairs[FORM, others] = WORDS
+    pairs[VALUE, others], pairs[VALUE_END, others] = until[number], until[number + 1]
+    return np.concatenate([data, np.frombuffer(b"".join(texts), np.uint8)]), others[~known[number]]
 
 
 def row_of(span: bytes, origin: Origin) -> Row:
@@ -77,40 +134,9 @@ def row_of(span: bytes, origin: Origin) -> Row:
     )
 
 
-def _ids(text: Text, found: Fields, many: int, size: int) -> tuple[pa.Array, Flags]:
-    """Ids of `size` bytes as hex, absent ones as empty texts; and which have another size."""
-    length = np.zeros(many, np.int64)
-    length[found.owner] = found.value
-    place = np.full(many, len(text.bytes) - size)  # the spare bytes at the end
-    whole = length[found.owner] == size
-    place[found.owner[whole]] = found.start[whole]
-    hexes = HEX[text.bytes[place[:, None] + np.arange(size)]]
-    there = length == size
-    offsets = np.concatenate([[0], np.cumsum(there * 2 * size)]).astype(np.int32)
-    data = np.ascontiguousarray(hexes[there])
-    ids = pa.Array.from_buffers(
-        pa.string(), many, [None, pa.py_buffer(offsets), pa.py_buffer(data)]
-    )
-    return ids, ~there & (length > 0)
-
-
-def _texts(text: Text, found: Fields, many: int) -> pa.Array:
-    start, end = text.ends.copy(), text.ends.copy()
-    start[found.owner], end[found.owner] = found.start, found.end
-    return pc.cast(slices(text, start, end), pa.string())
-
-
-def _last(found: Fields, many: int) -> Ints:
-    last = np.zeros(many, np.int64)
-    last[found.owner] = found.value
-    return last
-
-
-def _words(text: Text, found: Fields, many: int) -> Ints:
-    """Of numbers of eight bytes, those beyond int64 are negative."""
-    last = np.zeros(many, np.int64)
-    last[found.owner] = text.words[found.start]
-    return last
+def _words(text: Text, places: Places) -> Ints:
+    """Numbers of eight bytes, 0 where there is none; those beyond int64 are negative."""
+    return np.where(places < 0, 0, text.words[places])
 
 
 PROTOBUF = Reading(len, columns_of, row_of, (DecodeError,))

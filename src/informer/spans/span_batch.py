@@ -7,10 +7,9 @@ from typing import Generic, NamedTuple, TypeAlias, TypeVar
 import numpy as np
 import pyarrow as pa
 
-from informer.core.types import Ints
+from informer.core.types import Bools, Ints
 from informer.spans.received import Tally
 from informer.spans.rows import READ, Row, table_of
-from informer.spans.wire import Flags
 
 BATCH_SPANS = 2_000  # their bytes, and what is found in them, stay in the processor's cache
 BATCH_BYTES = 32 << 20
@@ -59,7 +58,7 @@ class Reading(Generic[S]):
     # Columns of a TableReader with one row a span, but for what the origin says, and which spans
     # are left to `row`: what is given of these means nothing.
     # Errors: pa.ArrowInvalid where a text is no UTF-8.
-    columns: Callable[[list[S]], tuple[Columns, Flags]]
+    columns: Callable[[list[S]], tuple[Columns, Bools]]
     row: Callable[[S, Origin], Row]
     malformed: tuple[type[Exception], ...]  # errors of `row` for what is no span
 
