@@ -38,6 +38,7 @@ RESULTS = Path(__file__).parent / "results" / "receive_rate.json"
 STEP_S, WATERMARK_S = 10, 10
 LEARNED_S = 180
 WARM_S = 60
+STILL_S = 30  # when nothing changes for so long, nothing more will
 SETTINGS = {
     "grpc": "127.0.0.1:0",
     "http": "",
@@ -198,8 +199,9 @@ def lag_steps(row: dict[str, float]) -> float:
 
 
 def accounts(service: Watching) -> Json:
-    """What became of all that was received, once nothing comes any more."""
-    for _ in range(120):
+    """What became of all that was received, once the spool is worked off or nothing changes."""
+    before, still = -1, 0
+    while still < STILL_S:
         time.sleep(1.0)
         told = service.metrics()
         parts = {
@@ -209,6 +211,8 @@ def accounts(service: Watching) -> Json:
         received = int(told["informer_spans_received_total"])
         if sum(parts.values()) == received:
             break
+        still = still + 1 if sum(parts.values()) == before else 0
+        before = sum(parts.values())
     return {"received": received, **parts, "missing": received - sum(parts.values())}
 
 
