@@ -1,6 +1,8 @@
 """Log files that grow: every line comes into the spool once, whatever becomes of the file."""
 
 import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import orjson
@@ -8,12 +10,15 @@ import pytest
 
 from informer.config.settings import SourceSettings
 from informer.config.streams import TailSettings
+from informer.core.ports import Source
 from informer.engines.duckdb import DuckDBEngine
 from informer.service.log_file import LONGEST_LINE
 from informer.service.marks import LINES, lines_of
-from informer.service.segment_sources import sources_of
+from informer.service.segment_sources import frames_of, sources_of
+from informer.service.segments import Segment
 from informer.service.spool import Spool
 from informer.service.tail import GONE_S, LOOK_S, TailStream
+from informer.spans.telling import Telling
 from informer.spans.unpack import Content
 
 
@@ -53,6 +58,13 @@ class Tailing:
 def write(path: Path, *lines: str, end: str = "\n") -> None:
     with path.open("a", encoding="utf-8") as file:
         file.write("\n".join(lines) + end)
+
+
+@contextmanager
+def opened(segment: Segment, settings: SourceSettings) -> Iterator[Sequence[Source]]:
+    """All sources in a segment."""
+    with sources_of(segment, frames_of(segment, settings, Telling()), settings) as sources:
+        yield sources
 
 
 def test_lines_come_as_they_are_written_and_only_whole(tmp_path: Path) -> None:
@@ -204,7 +216,7 @@ def test_lines_become_spans_of_the_workloads_that_wrote_them(tmp_path: Path) -> 
     tailing.go_on()
     tailing.kill()
     (segment,) = tailing.spool.sealed()
-    with DuckDBEngine(threads=1) as engine, sources_of(segment, SourceSettings()) as sources:
+    with DuckDBEngine(threads=1) as engine, opened(segment, SourceSettings()) as sources:
         spans = sum(n for source in sources for n in source.stage(engine, "staged"))
         assert spans == 2
         found = engine.query("select service, version from staged order by 1").to_pylist()
@@ -226,7 +238,7 @@ def test_rows_of_a_table_keep_the_names_of_their_columns(tmp_path: Path) -> None
     spans = 0
     for segment in tailing.spool.sealed():
         settings = SourceSettings(columns=columns)
-        with DuckDBEngine(threads=1) as engine, sources_of(segment, settings) as sources:
+        with DuckDBEngine(threads=1) as engine, opened(segment, settings) as sources:
             spans += sum(n for source in sources for n in source.stage(engine, "staged"))
     assert spans == 2
 
@@ -237,5 +249,5 @@ def test_lines_that_are_no_table_do_not_stop_what_else_came(tmp_path: Path) -> N
     tailing.go_on()
     tailing.kill()
     (segment,) = tailing.spool.sealed()
-    with sources_of(segment, SourceSettings()) as sources:
+    with opened(segment, SourceSettings()) as sources:
         assert sum(sum(source.rejected.values()) for source in sources) == 3

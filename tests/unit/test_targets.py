@@ -128,9 +128,20 @@ def test_what_a_target_cannot_say_is_listed_and_stands_at_the_head_of_the_file()
         for text in list(found.files.values())[-1:]:
             head = " ".join(line[2:].strip() for line in text.splitlines() if line.startswith("#"))
             squeezed = re.sub(r"\s+", " ", head)
-            assert [
-                line for line in found.weakened if re.sub(r"\s+", " ", line) not in squeezed
-            ] == []
+            differs = [*found.weakened, *found.stricter]
+            assert [line for line in differs if re.sub(r"\s+", " ", line) not in squeezed] == []
+
+
+def test_what_is_refused_beyond_the_rules_is_listed() -> None:
+    assert {target: len(compiled(target).stricter) for target in TARGETS} == {
+        "rules": 0,
+        "kubernetes": 0,
+        "istio": 0,
+        "cilium": 1,
+        "envoy": 2,
+        "grpc": 0,
+    }
+    assert len(TARGETS["envoy"](parse(SHOP), PORTS, True).stricter) == 1  # a shadow refuses nothing
 
 
 def test_istio_leaves_out_what_is_a_method_of_its_own() -> None:

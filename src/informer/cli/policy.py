@@ -36,6 +36,7 @@ def run_export(
         policy, notes = read_policy(rules), ()
     compiled = compile_to(policy, shadow)
     notes = (*notes, *(f"weaker than the rules: {line}" for line in compiled.weakened))
+    notes = (*notes, *(f"stricter than the rules: {line}" for line in compiled.stricter))
     files = dict(compiled.files)
     written = write_files(output, files) if output is not None else []
     if json_out:

@@ -75,6 +75,7 @@ class OpenSpans:
         self.first_ns = 0  # the first span of all
         self.rejected: Counter[str] = Counter()
         self._apart: list[int] = []  # batches that came since steps were closed
+        self._left: dict[int, int] = {}  # by batch: how many of its spans are open
         self._begin()
 
     def _begin(self) -> None:
@@ -112,6 +113,7 @@ class OpenSpans:
             scratch.run(f"drop table {table}")
             return Came(0, 0)
         self._apart.append(batch)
+        self._left[batch] = kept
         self._see()
         self.stream_ns = max(self.stream_ns, min(starts["newest_ns"], now_ns))
         self.first_ns = self.first_ns or starts["first_ns"]
@@ -131,6 +133,7 @@ class OpenSpans:
         if before:
             self.rejected["before_watching"] += before
         self._leave({row["batch"]: (row["gone"], row["spans"]) for row in gone})
+        self._left = {row["batch"]: n for row in gone if (n := row["spans"] - row["gone"])}
         return Taken(taken, sum(row["late"] for row in gone))
 
     def _leave(self, gone: Mapping[int, tuple[int, int]]) -> None:
@@ -159,12 +162,11 @@ class OpenSpans:
 
     def count(self) -> int:
         """How many are open."""
-        return _number(self._scratch, "select count(*) from open_spans")
+        return sum(self._left.values())
 
     def batches(self) -> set[int]:
         """The batches of which spans are open still."""
-        found = self._scratch.query("select distinct batch from open_spans")
-        return set(found["batch"].to_pylist())
+        return set(self._left)
 
 
 def _number(engine: DuckDBEngine, sql: str, **values: float) -> int:

@@ -9,18 +9,22 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
+from informer.core.ahead import ahead
 from informer.pipeline.online import Closed, Online
 from informer.pipeline.workspace import Workspace
-from informer.service.segment_sources import sources_of
+from informer.service.segment_sources import frames_of, sources_of
 from informer.service.segments import Segment
 from informer.service.spool import Spool
+from informer.spans.rows import ReaderSource
+from informer.spans.telling import Telling
 
+READ_AHEAD = 1  # segments that wait read; another may be under way
 PAUSE_S = 0.2  # between two looks at the spool
 MOST_STEPS = 60  # closed at once: what was missed in an outage is caught up piece by piece
 AGAIN_S, MOST_AGAIN_S = 1.0, 60.0  # after an error
@@ -123,17 +127,30 @@ class Loop:
             self._begin()
         self._answer()
         worked = False
-        for segment in self._spool.sealed():
-            if segment.number <= self._staged or self._stop.is_set():
-                continue
-            self._take_in(segment)
+        for segment, frames in ahead(self._coming(), READ_AHEAD):
+            self._take_in(segment, frames)
             self._close()
             self._answer()
             worked = True
+            if self._stop.is_set():
+                break
         return worked
+
+    def _coming(self) -> Iterator[tuple[Segment, ReaderSource]]:
+        """Segments that were not taken in, as far as they come; read in another thread than this
+        one stores and closes in.
+        """
+        last, settings, telling = self._staged, self._home.settings.source, self._telling
+        while new := [one for one in self._spool.sealed() if one.number > last]:
+            for segment in new:
+                frames = frames_of(segment, settings, telling)
+                frames.read_ahead()
+                yield segment, frames
+                last = segment.number
 
     def _begin(self) -> None:
         self._online = self._opened()
+        self._telling = Telling()
         self._broken = False
         self._staged = 0
         self.figures.closed_ns = self._online.closed_ns
@@ -147,8 +164,8 @@ class Loop:
         self._stop.wait(min(AGAIN_S * 2 ** min(self.figures.failures - 1, 10), MOST_AGAIN_S))
         self._broken = True  # to begin anew may fail as well, and is tried again then
 
-    def _take_in(self, segment: Segment) -> None:
-        with sources_of(segment, self._home.settings.source) as sources:
+    def _take_in(self, segment: Segment, frames: ReaderSource) -> None:
+        with sources_of(segment, frames, self._home.settings.source) as sources:
             came = self._online.add(sources, segment.number, now_ns=self._clock_ns())
         is_new = segment.number > self._last_old
         if not is_new:

@@ -13,17 +13,28 @@ from informer.engines.duckdb import DuckDBEngine
 from informer.service.marks import LINES, lines_of
 from informer.service.segments import Segment
 from informer.spans.open import open_frames, open_sources
+from informer.spans.rows import ReaderSource
+from informer.spans.telling import Telling
 from informer.spans.unpack import Content
 
 TRIED_IN = "200MB"
 
 
-@contextmanager
-def sources_of(segment: Segment, settings: SourceSettings) -> Iterator[Sequence[Source]]:
-    """The sources in a segment, to be staged once, inside."""
-    frames: Source = open_frames(
-        segment.path, correlate=settings.correlate, where=settings.where or None
+def frames_of(segment: Segment, settings: SourceSettings, telling: Telling) -> ReaderSource:
+    """The messages of OTLP in a segment; `telling` remembers what was said in those before."""
+    return open_frames(
+        segment.path,
+        correlate=settings.correlate,
+        where=settings.where or None,
+        telling=telling,
     )
+
+
+@contextmanager
+def sources_of(
+    segment: Segment, frames: Source, settings: SourceSettings
+) -> Iterator[Sequence[Source]]:
+    """The sources in a segment, to be staged once, inside; `frames` is one of them."""
     if not segment.has_lines:
         yield [frames]
         return

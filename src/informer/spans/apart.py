@@ -20,9 +20,7 @@ def told_apart(read: pa.Table) -> tuple[pa.Table, pa.Table]:
 
     `read` has the columns of IN_NANOSECONDS.
     """
-    columns = {name: read[name].combine_chunks() for name in SAID_BY}
-    columns["meant"] = pc.coalesce(columns["meant"], read["attributes"].combine_chunks())
-    columns["trace_state"] = pc.replace_substring_regex(columns["trace_state"], RANDOM, "")
+    columns = dict(zip(SAID_BY, said_columns(read), strict=True))
     code, codes = np.zeros(read.num_rows, np.int64), 1
     for column in columns.values():
         if column.null_count == len(column):
@@ -36,6 +34,16 @@ def told_apart(read: pa.Table) -> tuple[pa.Table, pa.Table]:
     sayings = pa.table(columns).take(first).append_column("number", pa.array(np.arange(len(first))))
     lines = read.drop_columns(list(SAID_BY)).append_column("number", pa.array(number))
     return lines, sayings
+
+
+def said_columns(read: pa.Table) -> list[pa.Array]:
+    """What lines say, in the columns of SAID_BY."""
+    columns = {name: read[name].combine_chunks() for name in SAID_BY}
+    if columns["meant"].null_count:
+        columns["meant"] = pc.coalesce(columns["meant"], read["attributes"].combine_chunks())
+    if pc.max(pc.binary_length(columns["trace_state"])).as_py():
+        columns["trace_state"] = pc.replace_substring_regex(columns["trace_state"], RANDOM, "")
+    return list(columns.values())
 
 
 def _renumbered(code: Ints) -> tuple[Ints, int]:

@@ -14,6 +14,7 @@ from informer.spans.received import Selection
 from informer.spans.recognise import Found, found_in
 from informer.spans.rows import ReaderSource, TableReader, in_tables
 from informer.spans.tables import TableSource
+from informer.spans.telling import Telling
 
 # How the files of a format are read, and in which unit its times are.
 READERS: dict[tuple[str, str], tuple[TableReader, str]] = {
@@ -81,13 +82,18 @@ def open_sources(
     return sources
 
 
-def open_frames(path: Path, *, correlate: str, where: str | None) -> Source:
+def open_frames(
+    path: Path, *, correlate: str, where: str | None, telling: Telling | None = None
+) -> ReaderSource:
     """A file of OTLP messages that each follow their length, as a source; see `open_sources`.
 
-    They are of many senders: none makes the times of all others into another unit.
+    They are of many senders: none makes the times of all others into another unit. `telling`
+    remembers what was said in such files before.
     """
     selection = Selection(correlated(correlate), where)
-    return ReaderSource("otlp", [path], otlp.read_frames, "ns", selection, guesses=False)
+    return ReaderSource(
+        "otlp", [path], otlp.read_frames, "ns", selection, guesses=False, telling=telling
+    )
 
 
 def _source(

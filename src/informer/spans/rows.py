@@ -1,7 +1,7 @@
 """What Python readers read, on its way into the engine: bounded batches, times in nanoseconds."""
 
 from collections.abc import Callable, Iterable, Iterator
-from itertools import count
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -19,6 +19,7 @@ from informer.spans.condition import wanted
 from informer.spans.meanings import quoted
 from informer.spans.received import RECEIVED, Selection, Tally, lines_apart, stage_spans
 from informer.spans.sayings import Apart
+from informer.spans.telling import Telling
 from informer.spans.unpack import Content
 
 BATCH_ROWS = 100_000
@@ -116,8 +117,11 @@ class ReaderSource:
         selection: Selection,
         *,
         guesses: bool = True,
+        telling: Telling | None = None,
     ) -> None:
-        """`guesses`: times that make no sense in `unit` may be in another."""
+        """`guesses`: times that make no sense in `unit` may be in another. `telling` remembers
+        what was said in sources before; see `stage`.
+        """
         self.format = format
         self.names = [str(path) for path in paths]
         self.tally = Tally()
@@ -127,6 +131,13 @@ class ReaderSource:
         self._read = read
         self._unit, self._guesses = unit, guesses
         self._selection = selection
+        self._telling = telling
+        self._coming = self._tables()
+        self._first: pa.Table | None = None
+
+    def read_ahead(self) -> None:
+        """Read the first piece now, in whatever thread; who stages goes on from there."""
+        self._first = next(self._pieces(BATCH_ROWS), None)
 
     def stage(
         self, engine: Engine, table: str, *, skip: int = 0, most: int = PIECE_ROWS
@@ -135,9 +146,13 @@ class ReaderSource:
 
         Errors: InformerError for a condition that is none, or a file too large.
         """
-        correlate, asked = self._selection.correlate, wanted(engine, self._selection)
-        for received in self._received(skip, most):
-            yield stage_spans(engine, table, received, correlate, asked, self.tally)
+        if self._telling is not None and self._selection == Selection():
+            for piece in islice(self._pieces(min(most, BATCH_ROWS)), skip, None):
+                yield self._telling.append(engine, table, piece, self.tally)
+        else:
+            correlate, asked = self._selection.correlate, wanted(engine, self._selection)
+            for received in self._received(skip, most):
+                yield stage_spans(engine, table, received, correlate, asked, self.tally)
         self.tally.say_what_was_mended()
 
     def lines(
@@ -154,12 +169,18 @@ class ReaderSource:
         with TemporaryDirectory(prefix="informer-") as folder:
             lines, sayings = (Path(folder, f"{name}.parquet") for name in ("lines", "sayings"))
             scans = (f"read_parquet({quoted(str(path))})" for path in (lines, sayings))
-            received, tables = Apart(*scans), self._tables()
-            for number in count():
-                if not _put_aside(tables, lines, sayings, min(most, BATCH_ROWS)):
-                    break
-                if number >= skip:
-                    yield received
+            received = Apart(*scans)
+            for piece in islice(self._pieces(min(most, BATCH_ROWS)), skip, None):
+                _put_aside(piece, lines, sayings)
+                yield received
+
+    def _pieces(self, most: int) -> Iterator[pa.Table]:
+        """Tables, as many at once as make a piece."""
+        if self._first is not None:
+            first, self._first = self._first, None
+            yield first
+        while batch := _some_of(self._coming, most):
+            yield pa.concat_tables(batch)
 
     def _tables(self) -> Iterator[pa.Table]:
         for path in self._paths:
@@ -188,8 +209,8 @@ class ReaderSource:
             self.rejected["line_too_long"] += content.too_long
 
 
-def _put_aside(tables: Iterator[pa.Table], lines: Path, sayings: Path, most: int) -> bool:
-    """Write the next tables into files, as many as make a batch; False when there is none."""
+def _some_of(tables: Iterator[pa.Table], most: int) -> list[pa.Table]:
+    """The next tables, of `most` rows or somewhat more, or BATCH_BYTES."""
     batch: list[pa.Table] = []
     rows, size = 0, 0
     for table in tables:
@@ -198,14 +219,15 @@ def _put_aside(tables: Iterator[pa.Table], lines: Path, sayings: Path, most: int
         size += table.nbytes
         if rows >= most or size >= BATCH_BYTES:
             break
-    if not batch:
-        return False
+    return batch
+
+
+def _put_aside(piece: pa.Table, lines: Path, sayings: Path) -> None:
     try:
-        for part, path in zip(told_apart(pa.concat_tables(batch)), (lines, sayings), strict=True):
+        for part, path in zip(told_apart(piece), (lines, sayings), strict=True):
             pq.write_table(part, path, compression="lz4", use_dictionary=False)
     except OSError as error:
         raise InformerError(f"cannot set spans aside: {error}") from error
-    return True
 
 
 def table_of(rows: list[Row]) -> pa.Table:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import TypeAlias
 
+import pyarrow as pa
+
 from informer.core.ports import Engine
 from informer.core.tables import SPANS
 from informer.spans.meanings import OF_RESOURCE, OF_SPAN, attribute, extracted, quoted
@@ -40,6 +42,7 @@ TOLD = (
     *("service", "operation", "kind", "peer", "status_code", "failed", "refused", "weight"),
     *("version", "scope"),
 )
+NEW = "new_sayings"
 NO_SAYINGS = """
 create table if not exists sayings (
     saying bigint, service varchar, operation varchar, kind varchar, peer varchar,
@@ -130,19 +133,39 @@ left join said_attributes as a on a.attributes = r.{ATTRIBUTES})"""
     return _lines(lines, same, shown, correlate, wanted)
 
 
+def told_sayings(engine: Engine, sayings: pa.Table) -> pa.Table:
+    """The columns of TOLD, a row for each of some sayings; `sayings` has those of PARTS and
+    `meant`.
+    """
+    numbers = pa.array(range(sayings.num_rows), pa.int64())
+    engine.append(NEW, sayings.append_column("number", numbers), passing=True)
+    engine.run(NO_SAYINGS)
+    _tell_apart(engine, NEW)
+    told = ", ".join(f'"told {n}" as {n}' for n in TOLD)
+    made = engine.query(f"select {told} from known_sayings order by {PLACE}")
+    for table in ("sayings", "known_sayings", "said_attributes", NEW):
+        engine.run(f"drop table {table}")
+    return made
+
+
 def _told_apart(engine: Engine, received: Apart, correlate: str | None, wanted: Sql) -> Sql:
-    _read_attributes(engine, f"select distinct meant as attributes from {received.sayings}", "null")
-    said = (
-        f"select r.*, r.number as {PLACE}, a.said as {SAID} from {received.sayings} as r "
-        "left join said_attributes as a on a.attributes = r.meant"
-    )
-    _tell(engine, said, {n: sql.format(n) for n, sql in PARTS.items()})
+    _tell_apart(engine, received.sayings)
     lines = (
         "select a.*, s.resource from "
         f"{received.lines} as a join {received.sayings} as s on s.number = a.number"
     )
     shown = f"case when in_bounds then {renamed()} else {bounded()} end"
     return _lines(lines, f"k.{PLACE} = l.number", shown, correlate, wanted)
+
+
+def _tell_apart(engine: Engine, sayings: Sql) -> None:
+    """Make `known_sayings` of those of a reader."""
+    _read_attributes(engine, f"select distinct meant as attributes from {sayings}", "null")
+    said = (
+        f"select r.*, r.number as {PLACE}, a.said as {SAID} from {sayings} as r "
+        "left join said_attributes as a on a.attributes = r.meant"
+    )
+    _tell(engine, said, {n: sql.format(n) for n, sql in PARTS.items()})
 
 
 def _read_attributes(engine: Engine, texts: Sql, shown: Sql) -> None:

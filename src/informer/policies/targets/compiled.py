@@ -1,4 +1,4 @@
-"""What a target gives: files, and in which respects they ask less than the rules do."""
+"""What a target gives: files, and in which respects they ask less than the rules do, or more."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,14 +7,23 @@ from textwrap import wrap
 from informer.policies.write import quoted
 
 WIDTH = 96
+# What servers do not agree about passes nowhere: on purpose, and said.
+SEMICOLON = "A `{place}` of a path takes no `;`: some servers read `..;` as `..`."
+ESCAPED_SLASH = (
+    "A path with `%2F` or `%5C` is refused with 400: some servers read these as slashes."
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """Files by their names, and every respect in which they let pass what the rules would not."""
+    """Files by their names, and every respect in which they let pass what the rules would not.
+
+    `stricter`: where they refuse what the rules would let pass.
+    """
 
     files: Mapping[str, str]
     weakened: tuple[str, ...]
+    stricter: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -45,11 +54,22 @@ def shown(name: str) -> str:
     return name if plain else quoted(name)
 
 
-def head(first: str, weakened: tuple[str, ...], *further: str) -> str:
-    """Comments for the top of a file: what it is, and in what it is weaker than the rules."""
+def head(
+    first: str, weakened: tuple[str, ...], *further: str, stricter: tuple[str, ...] = ()
+) -> str:
+    """Comments for the top of a file: what it is, and in what it differs from the rules."""
     said = [first, *further]
-    said.append("Weaker than the rules in this:" if weakened else "As strict as the rules.")
+    said.append("Weaker than the rules in this:" if weakened else "No weaker than the rules.")
     lines = [line for text in said for line in wrap(text, WIDTH)]
-    for text in weakened:
-        lines += wrap(text, WIDTH, initial_indent="- ", subsequent_indent="  ")
+    lines += _listed(weakened)
+    if stricter:
+        lines += ["Stricter than the rules in this:", *_listed(stricter)]
     return "".join(f"# {line}\n" for line in lines)
+
+
+def _listed(texts: tuple[str, ...]) -> list[str]:
+    return [
+        line
+        for text in texts
+        for line in wrap(text, WIDTH, initial_indent="- ", subsequent_indent="  ")
+    ]

@@ -4,7 +4,14 @@ from collections import defaultdict
 from functools import partial
 
 from informer.policies.syntax import Condition, Policy
-from informer.policies.targets.compiled import Compiled, Weakenings, head, shown
+from informer.policies.targets.compiled import (
+    ESCAPED_SLASH,
+    SEMICOLON,
+    Compiled,
+    Weakenings,
+    head,
+    shown,
+)
 from informer.policies.targets.doors import Door, check_accounts, doors
 from informer.policies.targets.envoy_bootstrap import bootstrap, connection_manager
 from informer.policies.targets.envoy_callers import Callers
@@ -41,6 +48,7 @@ def compile_envoy(policy: Policy, workloads: Workloads, shadow: bool = False) ->
     order = {rule.name: place for place, rule in enumerate(policy.rules)}
     managers: dict[str, Config] = {}
     files: dict[str, str] = {}
+    stricter = (SEMICOLON,) if shadow else (SEMICOLON, ESCAPED_SLASH)
     how = TLS if workloads.caller_header is None else FORGED.format(workloads.caller_header)
 
     def can(leaf: Condition) -> bool:
@@ -51,11 +59,12 @@ def compile_envoy(policy: Policy, workloads: Workloads, shadow: bool = False) ->
         filters = [_rules(door, callers, shadow), *limit_filters(door, callers, order, shadow)]
         manager = connection_manager(door.callee, filters, workloads, shadow)
         managers[door.callee] = manager
-        said = head(f"{FIRST} {shown(door.callee)}.", door.ask.weak.lines(), how)
+        first = f"{FIRST} {shown(door.callee)}."
+        said = head(first, door.ask.weak.lines(), how, stricter=stricter)
         files[f"filters/{dns_label(door.callee)}.yaml"] = said + yaml_text([manager])
     whole = bootstrap(managers, workloads)
-    files[BOOTSTRAP] = head(WHOLE, weak.lines(), how) + yaml_text([whole])
-    return Compiled(files, weak.lines())
+    files[BOOTSTRAP] = head(WHOLE, weak.lines(), how, stricter=stricter) + yaml_text([whole])
+    return Compiled(files, weak.lines(), stricter)
 
 
 def _rules(door: Door, callers: Callers, shadow: bool) -> Config:
