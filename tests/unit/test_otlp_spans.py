@@ -15,7 +15,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
-from informer.spans import attribute_texts
+from informer.spans import texts
 from informer.spans.envelopes import Envelopes
 from informer.spans.meanings import MEANT
 from informer.spans.otlp import read_frames
@@ -76,6 +76,7 @@ EXTRAS = st.just(b"") | st.sampled_from(
     (
         *(b"\xa0\x06\x07", b"\xfa\x3f\x01x", b"\x28\x05", b"\x0b\x0c", b"\x2a\x01z"),
         *(b"\x7a\x02\x18\x02", b"\x4a\x00", b"\x4a\x04\x12\x02\x10\x01"),
+        *(b"\x30\x82\x80\x80\x80\x10", b"\x7a\x06\x18\x82\x80\x80\x80\x10"),  # 2**32 + 2
     )
 )
 
@@ -209,7 +210,7 @@ def test_what_is_no_request_is_told_before_the_first_group(junk: bytes) -> None:
 def test_a_span_that_is_too_large_for_a_column_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     made = [Span(trace_id=b"x" * 16, span_id=b"y" * 8, name=str(n)) for n in range(3)]
     made[1].attributes.add(key="a").value.string_value = "\0" * 100
-    monkeypatch.setattr(attribute_texts, "LARGEST_COLUMN", 500)
+    monkeypatch.setattr(texts, "LARGEST_COLUMN", 500)
     tally = Tally()
     read = batched([span.SerializeToString() for span in made], tally)
     assert read["operation"].to_pylist() == ["0", "2"]

@@ -12,9 +12,8 @@ from informer.core.types import Bools, Ints
 from informer.spans.buffers import Bytes, Offsets
 from informer.spans.meanings import LONGEST_OBJECT, LONGEST_VALUE, MEANT, MOST_KEYS, OF_SPAN
 from informer.spans.span_walk import NUMBER, TRUTH, WORDS
-from informer.spans.texts import LETTERS, Places, column
+from informer.spans.texts import LETTERS, Places, column, offsets_of
 
-LARGEST_COLUMN = 2**31 - 1
 # What keys are, as bits.
 IS_AWKWARD, IS_MEANT, IS_ROUTE, IS_PATH = 1, 2, 4, 8
 # What stands behind the backslash of a byte in JSON; 0 = it stands for itself.
@@ -47,14 +46,12 @@ def in_columns(pairs: Pairs) -> tuple[dict[str, pa.Array], Bools]:
     told = np.array([_told(*both) for both in zip(pairs.names, in_json, strict=True)], np.uint8)
     ends = np.cumsum([0, *map(len, in_json)])
     names = np.frombuffer(b"".join(in_json) or b"\0", np.uint8)
-    ends_whole, ends_meant = np.zeros(many + 1, np.int64), np.zeros(many + 1, np.int64)
+    sizes_whole, sizes_meant = np.zeros(many, np.int64), np.zeros(many, np.int64)
     in_bounds, twice = np.zeros(many, np.bool_), np.zeros(many, np.bool_)
     is_meant = np.zeros(len(pairs.key), np.bool_)
     parts = (pairs.bounds, pairs.key, pairs.form, pairs.value, pairs.value_end, pairs.data)
-    _measure(*parts, told, ends, ESCAPES, ends_whole, ends_meant, in_bounds, twice, is_meant)
-    if ends_whole[-1] > LARGEST_COLUMN:
-        raise pa.ArrowInvalid(f"attributes of {ends_whole[-1]} bytes do not fit a column")
-    whole, meant = ends_whole.astype(np.int32), ends_meant.astype(np.int32)
+    _measure(*parts, told, ends, ESCAPES, sizes_whole, sizes_meant, in_bounds, twice, is_meant)
+    whole, meant = offsets_of(sizes_whole), offsets_of(sizes_meant)
     everything = np.ones(len(pairs.key), np.bool_)
     shown = (names, ends, ESCAPES, LETTERS, TRUTHS)
     return {
@@ -99,7 +96,7 @@ def _measure(
     twice: Bools,
     is_meant: Bools,
 ) -> None:
-    """Where the objects of spans end, and what is said of them."""
+    """How long the objects of spans are, and what is said of them."""
     last = np.full(len(ends), -1, np.int64)  # by key: the span that had it
     sizes = np.empty(len(key), np.int64)
     for n in range(len(bounds) - 1):
@@ -136,7 +133,7 @@ def _measure(
                 some = True
         many = bounds[n + 1] - bounds[n]
         in_bounds[n] = good and many <= MOST_KEYS and size <= LONGEST_OBJECT
-        whole[n + 1], meant[n + 1] = whole[n] + size, meant[n] + meaning
+        whole[n], meant[n] = size, meaning
 
 
 @compiled

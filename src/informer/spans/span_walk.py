@@ -17,6 +17,7 @@ from informer.spans.texts import Places, Text, is_text
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 LONGEST_VARINT = 5  # bytes that are read here; longer ones are somebody else's
 MOST_FIELDS = 128  # of a span; events and links count as well
+LARGEST_ENUM = 2**31 - 1  # the library cuts off what is above
 MOST_IN_STATUS, MOST_IN_PAIR = 3, 2
 TRACE_BYTES, SPAN_BYTES = 16, 8
 
@@ -142,6 +143,7 @@ def _walk(
                 good = is_text(data, start, until)
                 found[n, NAME], found[n, NAME_END] = start, until
             elif tag == 48:
+                good = bool(value <= LARGEST_ENUM)
                 found[n, KIND] = value
             elif tag == 57:
                 found[n, START] = start
@@ -174,7 +176,7 @@ def _code(data: Bytes, at: Place, end: Place) -> Place:
     while at < end:
         tag, _, until, value = _field(data, at, end)
         fields += 1
-        if tag == 0 or fields > MOST_IN_STATUS:
+        if tag == 0 or fields > MOST_IN_STATUS or (tag == 24 and value > LARGEST_ENUM):
             return np.int64(-1)
         if tag == 24:
             code = value

@@ -14,6 +14,7 @@ from informer.spans.buffers import Bytes, Offsets
 
 Places: TypeAlias = npt.NDArray[np.int64]
 LETTERS = np.frombuffer(b"0123456789abcdef", np.uint8)
+LARGEST_COLUMN = 2**31 - 1  # bytes of texts
 SPARE = 16  # bytes behind the last message, so that words can be read at its end
 SECRET = np.uint64(secrets.randbits(64) | 1)
 
@@ -71,18 +72,27 @@ def column(offsets: Offsets, data: Bytes) -> pa.Array:
     return pa.Array.from_buffers(pa.string(), len(offsets) - 1, buffers)
 
 
+def offsets_of(sizes: Ints) -> Offsets:
+    """Where texts of these sizes begin and end.
+
+    Errors: pa.ArrowInvalid where they are more than a column holds.
+    """
+    ends = np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)])
+    if ends[-1] > LARGEST_COLUMN:
+        raise pa.ArrowInvalid(f"texts of {ends[-1]} bytes do not fit a column")
+    return ends.astype(np.int32)
+
+
 def cut_out(data: Bytes, starts: Places, ends: Places) -> pa.Array:
     """The texts at [start, end); a start of -1 is an empty one. They are UTF-8."""
-    sizes = np.where(starts < 0, 0, ends - starts)
-    offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)]).astype(np.int32)
+    offsets = offsets_of(np.where(starts < 0, 0, ends - starts))
     return column(offsets, _copied(data, starts, offsets))
 
 
 def hexes(data: Bytes, starts: Places, size: int) -> pa.Array:
     """`size` bytes from each start on, as hex; a start of -1 is an empty text."""
-    there = starts >= 0
-    offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(there * 2 * size)])
-    return column(offsets.astype(np.int32), _in_hex(data, starts, size, LETTERS, int(offsets[-1])))
+    offsets = offsets_of((starts >= 0) * 2 * size)
+    return column(offsets, _in_hex(data, starts, size, LETTERS, int(offsets[-1])))
 
 
 @compiled
