@@ -10,7 +10,7 @@ import pytest
 from informer.config.serve import ServeSettings
 from informer.config.settings import Settings
 from informer.core.errors import InformerError
-from informer.pipeline.workspace import FIRST, SPOOL, Workspace, make_folder
+from informer.pipeline.workspace import CACHE, FIRST, SPOOL, Workspace, make_folder
 from informer.service.gathering import (
     LOOK_S,
     PACKED_S,
@@ -166,6 +166,6 @@ def test_where_nothing_is_gathered_it_says_what_to_do(
 
 
 def test_the_folders_of_the_service_are_no_strangers(tmp_path: Path) -> None:
-    for name in (FIRST, SPOOL, "lost+found"):
+    for name in (FIRST, SPOOL, CACHE, "lost+found"):
         (tmp_path / name).mkdir()
     make_folder(tmp_path)

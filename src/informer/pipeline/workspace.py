@@ -24,10 +24,12 @@ READING_FILE = "reading.duckdb"
 SPILL = "tmp"
 SPOOL = "spool"  # messages that came, until their steps are closed
 FIRST = "first"  # spans to learn from for the first time
+CACHE = ".cache"  # compiled loops, where a container may write nowhere else
 OURS = (
     SETTINGS_FILE,
     SPOOL,
     FIRST,
+    CACHE,
     "lost+found",
 )  # may lie in the folder before anything is learned
 BLIND = "blind"  # the kind of incidents that looks know nothing of
