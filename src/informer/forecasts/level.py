@@ -71,7 +71,8 @@ class Level:
         """Calls of the next step, [n], which is not learned yet."""
         expected = np.empty((1, len(profile)))
         self._walk(profile[None], profile[None], NOT_SEEN, expected, learns=False)
-        return expected[0]
+        first: Floats = expected[0]
+        return first
 
     def learn(self, calls: Floats | None, profile: Floats) -> None:
         """That step is over; None = it was not seen."""
