@@ -43,7 +43,8 @@ LOCAL_SETTINGS = {
 MENDABLE = {"TABLE_OR_VIEW_NOT_FOUND", "PATH_NOT_FOUND", "UNRESOLVED_COLUMN", "FAILED_READ_FILE"}
 
 Batches: TypeAlias = Iterator[pa.RecordBatch]
-Change: TypeAlias = Callable[[Iterable[pa.RecordBatch]], Batches]
+Bounds: TypeAlias = tuple[str | None, int | None, int | None]  # a column, at least, below
+Change: TypeAlias = Callable[[int, Iterable[pa.RecordBatch]], Batches]
 
 
 class SparkEngine:
@@ -126,26 +127,36 @@ class SparkEngine:
         with _told_plainly():
             return _streamed(self._within(view, column, low, high))
 
+    @property
+    def cores(self) -> int:
+        """How many tasks run at the same time."""
+        return int(self._spark.sparkContext.defaultParallelism)
+
+    def count(self, view: str, bounds: Bounds) -> int:
+        """How many rows `sliced` has."""
+        with _told_plainly():
+            return self._within(view, *bounds).count()
+
     def change(
-        self,
-        table: str,
-        view: str,
-        bounds: tuple[str | None, int | None, int | None],
-        change: Callable[[int, Iterable[pa.RecordBatch]], Batches],
-        schema: pa.Schema,
+        self, table: str, view: str, bounds: Bounds, change: Change, schema: pa.Schema
     ) -> None:
         """Make a table of the rows of `sliced`, changed by Python on the executors.
 
         `change` takes the number of a partition and its rows.
         """
-
-        def here(batches: Iterable[pa.RecordBatch]) -> Batches:
-            context = TaskContext.get()
-            return change(0 if context is None else context.partitionId(), batches)
-
         with _told_plainly():
-            changed = _in_arrow(self._within(view, *bounds), here, from_arrow_schema(schema))
-            self._keep(table, _carried_out(changed))
+            self._change(table, self._within(view, *bounds), change, schema)
+
+    def gather(self, table: str, view: str, parts: int, change: Change, schema: pa.Schema) -> None:
+        """Make a table of the rows of a view, all those of a `part` together, changed as above."""
+        with _told_plainly():
+            rows = self._spark.table(view).repartitionById(parts, "part")
+            self._change(table, rows, change, schema)
+
+    def rows(self, sql: str) -> Iterator[tuple[Any, ...]]:
+        """The rows of one statement, which are few and large, a partition after the other."""
+        with _told_plainly():
+            yield from self._selected(sql, {}).toLocalIterator(prefetchPartitions=True)
 
     def each(self, tasks: Sequence[bytes], do: Callable[[bytes], bytes]) -> list[bytes]:
         """What `do` makes of every task, one at a time on each executor core; in any order."""
@@ -179,6 +190,16 @@ class SparkEngine:
             rows = rows.where(col(f"`{column}`") >= low)
         return rows if high is None else rows.where(col(f"`{column}`") < high)
 
+    def _change(self, table: str, rows: DataFrame, change: Change, schema: pa.Schema) -> None:
+        def here(batches: Iterable[pa.RecordBatch]) -> Batches:
+            context = TaskContext.get()
+            return change(0 if context is None else context.partitionId(), batches)
+
+        changed = _in_arrow(rows, here, from_arrow_schema(schema))
+        changed.persist(StorageLevel.DISK_ONLY)  # what a lost worker had can be made again
+        changed.count()
+        self._keep(table, changed)
+
     def _do(self, statement: Statement, values: dict[str, Any]) -> None:
         table = statement.table
         match statement.does:
@@ -198,7 +219,8 @@ class SparkEngine:
                 self._insert(table, self._rows(statement, values))
             case "drop":
                 self._spark.catalog.dropTempView(table)
-                self._tables.pop(table, None)
+                if table in self._tables:
+                    self._tables.pop(table).unpersist()
                 self._views.discard(table)
             case "rename":
                 self._keep(statement.new_name, self._tables.pop(table))
@@ -250,7 +272,9 @@ def _carried_out(rows: DataFrame) -> DataFrame:
     return rows.localCheckpoint(True, StorageLevel.MEMORY_AND_DISK)
 
 
-def _in_arrow(rows: DataFrame, change: Change, schema: StructType | str) -> DataFrame:
+def _in_arrow(
+    rows: DataFrame, change: Callable[[Iterable[pa.RecordBatch]], Batches], schema: StructType | str
+) -> DataFrame:
     with warnings.catch_warnings():  # of pandas, which has no part in it
         warnings.simplefilter("ignore", FutureWarning)
         return rows.mapInArrow(change, schema)
