@@ -4,7 +4,6 @@ import logging
 import os
 import sys
 import warnings
-import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, Self, TypeAlias
 
 import pyarrow as pa
-from pyspark import StorageLevel, TaskContext
+from pyspark import StorageLevel
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.functions import col
@@ -21,6 +20,7 @@ from pyspark.sql.types import StructType
 
 from informer.core.errors import InformerError
 from informer.engines.dialects import Statement, statements
+from informer.engines.spark_luggage import PACKED, Batches, Change, pack_up, unpacking
 
 BATCH_ROWS = 100_000
 PIECE_ROWS = 1_000_000  # of a reader that go to the cluster at a time
@@ -42,9 +42,7 @@ LOCAL_SETTINGS = {
 }
 MENDABLE = {"TABLE_OR_VIEW_NOT_FOUND", "PATH_NOT_FOUND", "UNRESOLVED_COLUMN", "FAILED_READ_FILE"}
 
-Batches: TypeAlias = Iterator[pa.RecordBatch]
 Bounds: TypeAlias = tuple[str | None, int | None, int | None]  # a column, at least, below
-Change: TypeAlias = Callable[[int, Iterable[pa.RecordBatch]], Batches]
 
 
 class SparkEngine:
@@ -69,7 +67,8 @@ class SparkEngine:
         with _told_plainly():
             self._spark = builder.getOrCreate()
         self._packed = TemporaryDirectory(prefix="informer-")  # executors fetch it when they start
-        packed = _packed_up(Path(self._packed.name, "informer.zip"))
+        packed = Path(self._packed.name, PACKED)
+        self._version = pack_up(packed)
         self._spark.sparkContext.addPyFile(str(packed))
         self._tables: dict[str, DataFrame] = {}
         self._views: set[str] = set()
@@ -191,11 +190,8 @@ class SparkEngine:
         return rows if high is None else rows.where(col(f"`{column}`") < high)
 
     def _change(self, table: str, rows: DataFrame, change: Change, schema: pa.Schema) -> None:
-        def here(batches: Iterable[pa.RecordBatch]) -> Batches:
-            context = TaskContext.get()
-            return change(0 if context is None else context.partitionId(), batches)
-
-        changed = _in_arrow(rows, here, from_arrow_schema(schema))
+        there = unpacking(self._version, change)
+        changed = _in_arrow(rows, there, from_arrow_schema(schema))
         changed.persist(StorageLevel.DISK_ONLY)  # what a lost worker had can be made again
         changed.count()
         self._keep(table, changed)
@@ -256,15 +252,6 @@ class SparkEngine:
         for part in parts[1:]:
             whole = whole.union(part)
         return whole
-
-
-def _packed_up(path: Path) -> Path:
-    """This very Informer, so that executors run the same; what it builds on is installed there."""
-    home = Path(__file__).parents[1]
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed:
-        for file in sorted([*home.rglob("*.py"), *home.rglob("*.sql")]):
-            packed.write(file, file.relative_to(home.parent))
-    return path
 
 
 def _carried_out(rows: DataFrame) -> DataFrame:
