@@ -45,23 +45,27 @@ def fold_on_spark(
     size = sum(n * source.row_bytes for n, source in zip(rows, sources, strict=True))
     wanted = max(spark.cores, ceil(sum(rows) / PART_ROWS), ceil(size / PART_BYTES))
     parts = min(wanted, MOST_PARTS)
-    told = []
+    told, said = [], []
     for number, (source, telling) in enumerate(zip(sources, tellings, strict=True)):
         told.append(f"told_{number}")
         most = min(PIECE_ROWS, ceil(PIECE_BYTES / max(1, source.row_bytes)))
         change = partial(tell, telling, there, parts, most)
         spark.change(told[-1], source.place, bounds[number], change, PARCELS)
-        for _, fates in _held(spark, told[-1], FATES):
-            source.tally.add(fates.to_pylist())
+        for holds, _, table in _held(spark, told[-1], SAID, FATES):
+            if holds == SAID:
+                said.append(table)
+            else:
+                source.tally.add(table.to_pylist())
         source.tally.say_what_was_mended()
-    said = coded(home, (table for name in told for _, table in _held(spark, name, SAID)))
-    operations = _operations(said)
+    all_said = coded(home, said)
+    operations = _operations(all_said)
     templates.learn(operations)
     methods = templates.mapping(operations)
-    said = said.join(methods, ["service", "operation"]).sort_by("code").combine_chunks()
+    all_said = all_said.join(methods, ["service", "operation"]).sort_by("code").combine_chunks()
     _view(spark, "parcels", told, LINES)
-    change = partial(fold, packed(said.drop_columns("lines")), there, step_s)
+    change = partial(fold, packed(all_said.drop_columns("lines")), there, step_s)
     spark.gather("folded", "parcels", parts, change, PARCELS)
+    _drop(spark, "parcels", *told)
     return operations
 
 
@@ -75,19 +79,18 @@ def bring_home(spark: "SparkEngine", home: Engine, operations: pa.Table, *, key:
     if not lines:
         return 0
     parts = Parts(home, key)
-    for table in FORMS:
-        for part, rows in _held(spark, "folded", table):
-            parts.meet(table, part, rows)
+    for table, part, rows in _held(spark, "folded", *FORMS):
+        parts.meet(table, part, rows)
     chosen = parts.join()
-    for part, counts in _held(spark, "folded", COUNTS):
+    for _, part, counts in _held(spark, "folded", COUNTS):
         parts.count(part, counts)
     _view(spark, "offered", ["folded"], *KEPT)
     change = partial(give, chosen.tobytes())
     spark.change("given", "offered", EVERYWHERE, change, PARCELS)
-    for table in KEPT:
-        for part, rows in _held(spark, "given", table):
-            parts.meet(table, part, rows)
+    for table, part, rows in _held(spark, "given", *KEPT):
+        parts.meet(table, part, rows)
     parts.keep()
+    _drop(spark, "offered", "folded", "given")
     return lines
 
 
@@ -97,15 +100,24 @@ def _operations(said: pa.Table) -> pa.Table:
 
 
 def _view(spark: "SparkEngine", name: str, tables: Sequence[str], *holds: str) -> None:
-    wanted = ", ".join(f"'{held}'" for held in holds)
-    each = (f"select * from {table} where holds in ({wanted})" for table in tables)
+    each = (f"select * from {table} where {_are(holds)}" for table in tables)
     spark.run(f"create or replace view {name} as {' union all '.join(each)}")
 
 
-def _held(spark: "SparkEngine", table: str, holds: str) -> Iterator[tuple[int, pa.Table]]:
-    """The tables of some kind that a table of PARCELS holds, and the parts that they are of."""
-    for part, parcel in spark.rows(f"select part, packed from {table} where holds = '{holds}'"):
-        yield part, unpacked(bytes(parcel))
+def _held(spark: "SparkEngine", table: str, *holds: str) -> Iterator[tuple[str, int, pa.Table]]:
+    """What a table of PARCELS holds of some kinds: the kind, the part, and the table."""
+    for kind, part, parcel in spark.rows(
+        f"select holds, part, packed from {table} where {_are(holds)}"
+    ):
+        yield kind, part, unpacked(bytes(parcel))
+
+
+def _drop(spark: "SparkEngine", *tables: str) -> None:
+    spark.run("; ".join(f"drop table {table}" for table in tables))
+
+
+def _are(holds: Sequence[str]) -> str:
+    return f"holds in ({', '.join(repr(kind) for kind in holds)})"
 
 
 def _key_there(key: bytes) -> bytes:

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from informer.core.lines import ROWS, Lines
 from informer.core.ports import Engine
+from informer.core.tables import SPANS
 from informer.spans.numbers import numbered
 from informer.spans.sayings import TOLD
 from informer.spans.templates import MAPPING
@@ -17,6 +18,9 @@ MOST_PARTS = 2**15 - 1  # numbers of 16 bits are sorted quickest
 CODE_BYTES = 8
 NEW = f"select {', '.join(TOLD)} from sayings where saying > $known order by saying"
 SAYING = ROWS.names.index("saying")
+SAID = pa.schema(
+    [*(SPANS.schema.field(n) for n in TOLD), ("code", pa.int64()), ("lines", pa.int64())]
+)
 
 
 class Parcels:
@@ -45,11 +49,9 @@ class Parcels:
                 yield number, packed(rows.slice(low, high - low))
 
     def said(self) -> pa.Table:
-        """All that was said: columns of TOLD, `code`, and how many `lines` said it."""
+        """All that was said, and how many lines said it: the columns of SAID."""
         told = self._engine.query(NEW, known=0)
-        return told.append_column("code", pa.array(self._codes[1:])).append_column(
-            "lines", pa.array(self._lines[1:])
-        )
+        return pa.table([*told.columns, self._codes[1:], self._lines[1:]], schema=SAID)
 
     def _learn(self) -> None:
         known = len(self._codes) - 1
@@ -102,12 +104,13 @@ def _code(said: tuple[object, ...], key: bytes) -> int:
 
 
 def coded(engine: Engine, said: Iterable[pa.Table]) -> pa.Table:
-    """What was said in several places, each once and in the order of codes; see `Parcels.said`."""
+    """What was said in several places, each once and in the order of codes: columns of SAID."""
+    engine.append("said_elsewhere", SAID.empty_table(), passing=True)
     for table in said:
         engine.append("said_elsewhere", table, passing=True)
     told = ", ".join(f"any_value({n}) as {n}" for n in TOLD)
     merged = engine.query(
-        f"select code, cast(sum(lines) as bigint) as lines, {told} "
+        f"select {told}, code, cast(sum(lines) as bigint) as lines "
         "from said_elsewhere group by code order by code"
     )
     engine.run("drop table said_elsewhere")
