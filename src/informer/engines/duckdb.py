@@ -102,8 +102,11 @@ class DuckDBEngine:
 
     def has(self, table: str) -> bool:
         """Whether the table exists."""
-        names = self.query("select table_name from information_schema.tables")["table_name"]
-        return table in names.to_pylist()
+        try:
+            self._connection.table(f'"{table}"')
+        except duckdb.CatalogException:
+            return False
+        return True
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
