@@ -1,6 +1,8 @@
 """Reception: what comes in by OTLP is read as far as needed to count it, kept, and answered."""
 
+import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import orjson
@@ -10,8 +12,9 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
 )
 
+from informer.service.gaps import Gaps
 from informer.service.limits import MOST_SPANS
-from informer.service.spool import Spool, SpoolFullError
+from informer.service.spool import BehindError, Spool, SpoolFullError
 from informer.spans.envelopes import MOST_OF_RESOURCE, pieces_of
 from informer.spans.request_walk import spans_in
 from informer.spans.span_walk import SPAN_BYTES, TRACE_BYTES
@@ -45,6 +48,7 @@ class Received:
     spans: int = 0  # in messages that were taken
     malformed: int = 0  # of them, told back and left out later
     refused: Counter[str] = field(default_factory=Counter)  # messages, by reason
+    sent_away: Counter[str] = field(default_factory=Counter)  # spans that may come again, by reason
 
     def count(self, checked: Checked) -> None:
         """Count a message that was kept."""
@@ -56,10 +60,18 @@ class Received:
 class Reception:
     """Takes messages into the spool."""
 
-    def __init__(self, spool: Spool, *, most_message_bytes: int) -> None:
+    def __init__(
+        self,
+        spool: Spool,
+        *,
+        most_message_bytes: int,
+        gaps: Gaps | None = None,
+        clock_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
+        """`gaps` hears when spans are sent away."""
         self.received = Received()
         self.most_message_bytes = most_message_bytes
-        self._spool = spool
+        self._spool, self._gaps, self._clock_ns = spool, gaps, clock_ns
         counted(SMALLEST)  # compiled at once, and not while the first sender waits
 
     def take(self, message: bytes, *, is_json: bool = False) -> ExportTraceServiceResponse:
@@ -81,7 +93,10 @@ class Reception:
                 self._spool.add(checked.message)
             except SpoolFullError as error:
                 words = "no room for spans at the moment, try again later"
-                raise RefusedError("no_room", words, again=True) from error
+                raise self._sent_away("no_room", words, checked) from error
+            except BehindError as error:
+                words = "spans wait for too long to be judged at the moment, try again later"
+                raise self._sent_away("behind", words, checked) from error
         self.received.count(checked)
         answer = ExportTraceServiceResponse()
         if checked.malformed:
@@ -91,6 +106,12 @@ class Reception:
                 "a service.name or a start"
             )
         return answer
+
+    def _sent_away(self, reason: str, words: str, checked: Checked) -> RefusedError:
+        self.received.sent_away[reason] += checked.spans
+        if self._gaps is not None:
+            self._gaps.add(self._clock_ns())
+        return RefusedError(reason, words, again=True)
 
 
 def check_message(message: bytes, is_json: bool, most_bytes: int) -> Checked:
