@@ -15,7 +15,7 @@ demo: .venv/run.stamp ## Run the main job on the bundled capture and write repor
 	$(BIN)/informer demo
 
 test: .venv/dev.stamp ## Run every test; at least 90 % of the lines of src must be covered
-	$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --cov --cov-report=term
 
 test-service: .venv/dev.stamp ## Try the service with a real Envoy, collector, Kafka and Alertmanager, and nothing else meanwhile
 	CI=true $(BIN)/python -m pytest -n0 tests/service tests/e2e/test_serve.py tests/e2e/test_alertmanager.py

@@ -2,7 +2,7 @@
 
 Every pattern is a chain of ten rpcs of its own. Traffic follows a day with noise; expectations are
 the day without it. The first day is drawn by hashes, the same numbers each time; the others repeat
-it, for making each would take longer than measuring them.
+it, for making each would take longer than measuring them. Rows lie as a service leaves them.
 """
 
 from itertools import pairwise
@@ -16,6 +16,7 @@ from informer.core.types import NS_PER_S, Json, PatternGraph, Series
 from informer.forecasts.seasonal import Seasonal
 from informer.forecasts.store import save_model
 from informer.pipeline.hours import NOTE, roll_up
+from informer.pipeline.laid import lay
 from informer.pipeline.workspace import Workspace
 
 RPCS, STEP_S, DAY_STEPS = 10, 60, 1_440
@@ -78,15 +79,18 @@ def make(folder: Path, patterns: int, days: int) -> Workspace:
         step_ns=STEP_NS,
         n=DAY_STEPS,
     )
-    while roll_up(home):
+    while roll_up(home) or lay(home):
         pass
-    # In the order of the first day: rows lie by time, as a service that runs writes them.
+    # In the order of the first day: rows lie by pattern, as a service that runs lays them.
     home.engine.run("set preserve_insertion_order = true")
     for day in range(1, days):
         _repeat(home, day)
         print(f"\rday {day + 1} of {days}", end="", flush=True)
     print()
-    home.put(NOTE, {"until_ns": START_NS + days * DAY_STEPS * STEP_NS})
+    end_ns = START_NS + days * DAY_STEPS * STEP_NS
+    home.put(NOTE, {"until_ns": end_ns, "laid": {"traffic": end_ns, "forecasts": end_ns}})
+    while lay(home):  # `hours`, of which a block is days
+        pass
     return home
 
 

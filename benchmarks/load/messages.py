@@ -104,7 +104,9 @@ def _message(traces: list[list[Json]], rng: np.random.Generator) -> Message:
     parts: dict[tuple[str, str], ScopeSpans] = {}
     for rows in traces:
         trace_id, begin = rng.bytes(16), int(rng.integers(SPREAD_NS))
-        ids = {row["span_id"]: rng.bytes(8) for row in rows}
+        # Parents that were lost keep an id as well: without one their children would be roots.
+        named = dict.fromkeys(row[i] for row in rows for i in ("span_id", "parent_span_id"))
+        ids = {span_id: rng.bytes(8) for span_id in named if span_id}
         for row in rows:
             key = (row["service"], row["version"])
             if key not in parts:
@@ -116,7 +118,7 @@ def _message(traces: list[list[Json]], rng: np.random.Generator) -> Message:
             span = parts[key].spans.add(
                 trace_id=trace_id,
                 span_id=ids[row["span_id"]],
-                parent_span_id=ids.get(row["parent_span_id"], b""),
+                parent_span_id=ids.get(row["parent_span_id"] or "", b""),
                 name=row["operation"],
                 kind=KINDS[row["kind"]],  # type: ignore[arg-type]  # an enum is a number
                 start_time_unix_nano=start + 1,

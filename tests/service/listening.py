@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import math
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -48,9 +49,10 @@ def listening(
     certificates: Certificates | None = None,
     tokens: Tokens | None = None,
     most_bytes: int = 1 << 24,
+    most_wait_s: float = math.inf,
 ) -> Iterator[Listening]:
     """Receivers for the while."""
-    spool = Spool(folder / "spool", most_bytes=most_bytes, segment_s=0.0)
+    spool = Spool(folder / "spool", most_bytes=most_bytes, segment_s=0.0, most_wait_s=most_wait_s)
     receivers = Listening(Reception(spool, most_message_bytes=1 << 20), spool)
     admitted = tokens or Tokens()
     is_ready, ends, loop = threading.Event(), asyncio.Event(), asyncio.new_event_loop()

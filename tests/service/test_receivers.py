@@ -138,6 +138,19 @@ def test_a_full_spool_says_when_to_come_again(tmp_path: Path) -> None:
         assert heard.reception.received.refused == {"no_room": 2}
 
 
+def test_who_sends_more_than_is_taken_in_is_told_when_to_come_again(tmp_path: Path) -> None:
+    with listening(tmp_path, most_wait_s=0.0) as heard:
+        assert post(heard, message("x"))[0] == 200
+        code, headers, _ = post(heard, message("y"))
+        assert (code, int(headers["retry-after"]) > 0) == (503, True)
+        with grpc.insecure_channel(f"127.0.0.1:{heard.grpc}") as channel:
+            assert refusal(channel).code() == grpc.StatusCode.UNAVAILABLE
+        assert heard.reception.received.sent_away == {"behind": 2}
+        heard.spool.taken_in(1)
+        assert post(heard, message("y"))[0] == 200
+        assert heard.names == ["x", "y"]
+
+
 def test_the_sdk_waits_out_a_full_spool(tmp_path: Path) -> None:
     from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from informer.service.blindness import CLEAR_S, LOOK_S, Blindness, Reading
+from informer.service.blindness import CLEAR_S, LOOK_S, WINDOW_S, Blindness, Reading
 
 SILENT_S, STUCK_S, STEPS_S = 900.0, 1_200.0, 1_260.0
 
@@ -76,6 +76,15 @@ def test_a_full_spool_is_told_at_once_and_until_it_has_had_room_for_a_while() ->
     assert watched.found["spool_full"][0] == since_s
     watched.is_(spool_full=False)
     assert watched.go(CLEAR_S + LOOK_S, heard=1) == set()
+
+
+def test_spans_that_are_sent_away_are_told_until_none_was_for_a_while() -> None:
+    watched = Watched()
+    watched.go(100, heard=1, spans=1, closed_ns=1)
+    assert watched.go(LOOK_S, heard=7, sent_away=7, closed_ns=1) == {"behind"}
+    assert "7 spans" in watched.found["behind"][1]
+    assert watched.go(WINDOW_S, heard=1, spans=1, closed_ns=1) == {"behind"}
+    assert watched.go(CLEAR_S + LOOK_S, heard=1, spans=1, closed_ns=1) == set()
 
 
 def test_steps_that_cannot_be_closed_are_told_with_the_error() -> None:

@@ -152,6 +152,16 @@ def test_versions_and_status_codes_count_as_attributes(engine: DuckDBEngine) -> 
     }
 
 
+def test_a_status_that_attributes_say_as_well_is_told_once(engine: DuckDBEngine) -> None:
+    said = {"http.status_code": 401, "rpc.grpc.status_code": "16"}
+    load(engine, [call(i, status_code=401, **said) for i in range(10)])
+    found = evidence_of(engine, incident(), usual(version_v1=1.0))
+    assert {(a["key"], a["value"]) for a in found["attributes"]} == {
+        ("status_code", "401"),
+        ("rpc.grpc.status_code", "16"),  # this one says something else
+    }
+
+
 def test_only_calls_of_the_guilty_rpc_in_the_incidents_time_count(engine: DuckDBEngine) -> None:
     load(
         engine,

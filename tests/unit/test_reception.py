@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from informer.core.errors import InformerError
+from informer.service import otlp_grpc, otlp_http
 from informer.service.access import Certificates, Tokens, check_address
+from informer.service.gaps import Gaps
 from informer.service.otlp_http import gunzipped
 from informer.service.reception import Reception, RefusedError, check_message, counted, counted_json
 from informer.service.spool import Spool
@@ -79,6 +81,40 @@ def test_a_full_spool_asks_to_come_again(spool: Spool) -> None:
     assert refused.value.again
     assert reception.received.refused == {"no_room": 1}
     assert reception.received.spans * 10 < spool.size <= 2_000
+
+
+def test_who_is_sent_away_for_now_is_counted_by_spans_and_leaves_a_gap(tmp_path: Path) -> None:
+    now = 0.0
+    spool = Spool(tmp_path, most_bytes=9_000, segment_bytes=10, most_wait_s=5.0, clock=lambda: now)
+    gaps = Gaps(reach_ns=30)
+    reception = Reception(spool, most_message_bytes=MOST, gaps=gaps, clock_ns=lambda: 1_000)
+    reception.take(request(2))
+    now = 5.5
+    with pytest.raises(RefusedError) as refused:
+        reception.take(request(3))
+    assert (refused.value.reason, refused.value.again) == ("behind", True)
+    with pytest.raises(RefusedError, match="may have"):
+        reception.take(b"x" * (MOST + 1))
+    assert reception.received.sent_away == {"behind": 3}
+    assert reception.received.spans == 2
+    assert gaps.handed_over() == [(970, 1_000)]
+    spool.taken_in(1)
+    reception.take(request(3))
+    assert (reception.received.spans, gaps.handed_over()) == (5, [])
+
+
+def test_whatever_is_refused_has_a_status_for_senders() -> None:
+    assert otlp_grpc.STATUS.keys() == otlp_http.STATUS.keys()
+    for reason, status in otlp_http.STATUS.items():
+        assert status in otlp_http.CODE, reason
+
+
+def test_gaps_that_touch_are_one() -> None:
+    gaps = Gaps(reach_ns=10)
+    for now_ns in (100, 105, 115, 200):
+        gaps.add(now_ns)
+    assert gaps.handed_over() == [(90, 115), (190, 200)]
+    assert gaps.handed_over() == []
 
 
 def test_a_large_message_is_refused_before_it_is_read(spool: Spool) -> None:

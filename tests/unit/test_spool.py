@@ -1,11 +1,12 @@
 """The spool: what was taken in is there after a kill, nothing twice, never more than allowed."""
 
 import errno
+import os
 from pathlib import Path
 
 import pytest
 
-from informer.service.spool import Spool, SpoolFullError
+from informer.service.spool import BehindError, Spool, SpoolFullError
 
 
 class Clock:
@@ -15,9 +16,20 @@ class Clock:
         return self.now
 
 
-def spool_in(folder: Path, clock: Clock | None = None, *, most_bytes: int = 1_000) -> Spool:
+def spool_in(
+    folder: Path,
+    clock: Clock | None = None,
+    *,
+    most_bytes: int = 1_000,
+    most_wait_s: float = 1_000.0,
+) -> Spool:
     return Spool(
-        folder, most_bytes=most_bytes, segment_bytes=50, segment_s=1.0, clock=clock or Clock()
+        folder,
+        most_bytes=most_bytes,
+        segment_bytes=50,
+        segment_s=1.0,
+        most_wait_s=most_wait_s,
+        clock=clock or Clock(),
     )
 
 
@@ -98,6 +110,68 @@ def test_what_is_forgotten_is_gone_and_its_number_is_never_used_again(tmp_path: 
     again = spool_in(tmp_path)
     again.add(b"x" * 60)
     assert [s.number for s in again.sealed()] == [4]
+
+
+def test_what_waits_for_too_long_lets_no_more_in_until_it_is_taken_in(tmp_path: Path) -> None:
+    clock = Clock()
+    spool = spool_in(tmp_path, clock, most_wait_s=10.0)
+    spool.add(b"a" * 60)
+    clock.now = 4.0
+    spool.add(b"b" * 60)
+    clock.now = 10.0
+    spool.add(b"c")
+    assert not spool.is_behind
+    clock.now = 10.5
+    assert spool.is_behind
+    assert spool.waited_s() == 10.5
+    with pytest.raises(BehindError):
+        spool.add(b"d")
+    spool.taken_in(1)  # the next one waits for six and a half seconds
+    spool.add(b"d")
+    spool.close()
+    assert messages(spool) == [b"a" * 60, b"b" * 60, b"c", b"d"]
+
+
+def test_who_can_go_back_waits_before_those_who_cannot_are_sent_away(tmp_path: Path) -> None:
+    clock = Clock()
+    spool = spool_in(tmp_path, clock, most_wait_s=10.0)
+    spool.add_group([b"a" * 60], {"topic/0": 1})
+    clock.now = 6.0
+    with pytest.raises(SpoolFullError):
+        spool.add_group([b"b"], {"topic/0": 2})
+    spool.add(b"of somebody else")
+    spool.taken_in(1)
+    spool.add_group([b"b"], {"topic/0": 2})
+    assert spool.places == {"topic/0": 2}
+
+
+def test_what_waits_while_who_reads_has_more_to_do_is_not_held_against_it(tmp_path: Path) -> None:
+    clock = Clock()
+    spool = spool_in(tmp_path, clock, most_wait_s=10.0)
+    spool.add(b"a" * 60)
+    with spool.excused():
+        clock.now = 100.0
+        spool.add(b"b")
+    clock.now = 110.0
+    spool.add(b"c")
+    clock.now = 111.0
+    with pytest.raises(BehindError):
+        spool.add(b"d")
+
+
+def test_what_waits_since_before_the_start_is_old_and_lets_more_in(tmp_path: Path) -> None:
+    first = spool_in(tmp_path)
+    first.add(b"a" * 60)
+    (path,) = tmp_path.glob("*.otlp")
+    old = path.stat().st_mtime - 90
+    os.utime(path, (old, old))
+    clock = Clock()
+    spool = spool_in(tmp_path, clock, most_wait_s=10.0)
+    assert 90 <= spool.waited_s() < 10_000
+    spool.add(b"b")
+    clock.now = 11.0
+    with pytest.raises(BehindError):
+        spool.add(b"c")
 
 
 def test_a_full_spool_refuses_and_has_room_again_later(tmp_path: Path) -> None:

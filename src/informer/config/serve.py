@@ -51,6 +51,13 @@ class ServeSettings:
         "must be a size such as 4GB",
         lambda v: SIZE.fullmatch(v) is not None,
     )
+    backlog_steps: float = setting(
+        1.0,
+        "When what came waits for longer than so many steps to be taken in, senders are told to "
+        "come again, and those steps count as not covered.",
+        "must be > 0 and finite",
+        lambda v: 0 < v < math.inf,
+    )
     tokens_file: str = setting(
         "", "A file of bearer tokens that senders need one of, one a line; empty = none is needed."
     )

@@ -5,8 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from informer.core.compiled import compiled
 from informer.core.types import Bools, Floats
-from informer.forecasts.counts import within_reach
+from informer.forecasts.counts import REACH_SD
+
+NOT_SEEN = np.zeros(1, dtype=bool)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +37,7 @@ def follow(
     may be, [n] each: patience moves it no further.
     """
     level = Level(rule, spread, room)
-    expected = np.empty_like(profile)
-    for t in range(len(profile)):
-        expected[t] = level.expected(profile[t])
-        level.learn(calls[t] if seen[t] else None, profile[t], expected[t])
-    return expected
+    return level.follow(profile, calls, seen)
 
 
 class Level:
@@ -47,14 +46,14 @@ class Level:
     def __init__(
         self, rule: LevelRule, spread: Floats, room: tuple[Floats, Floats] | None = None
     ) -> None:
-        self._decay = 0.5 ** (1.0 / rule.half_life_steps)
-        self._moves = np.isfinite(rule.prior_calls)
-        self._all_move = bool(self._moves.all())
-        self._prior = np.where(self._moves, rule.prior_calls, 1.0)
-        self._room = room
-        self._spread = spread
-        self._had = np.zeros_like(self._prior)
-        self._due = np.zeros_like(self._prior)
+        moves = np.isfinite(rule.prior_calls)
+        rpcs = np.zeros(len(moves))
+        least, most = (rpcs - np.inf, rpcs + np.inf) if room is None else room
+        decay = 0.5 ** (1.0 / rule.half_life_steps)
+        prior = np.where(moves, rule.prior_calls, 1.0)
+        self._rule = (decay, prior, moves, rpcs + least, rpcs + most, rpcs + spread)
+        self._had = np.zeros_like(rpcs)
+        self._due = np.zeros_like(rpcs)
 
     def copy(self) -> "Level":
         """The same, to go on by itself from here."""
@@ -62,19 +61,68 @@ class Level:
         twin._had, twin._due = self._had.copy(), self._due.copy()
         return twin
 
-    def expected(self, profile: Floats) -> Floats:
-        """Calls of the next step, [n]."""
-        level: Floats = (self._had + self._prior) / (self._due + self._prior)
-        if not self._all_move:
-            level = np.where(self._moves, level, 1.0)
-        if self._room is not None:
-            level = np.clip(level, *self._room)
-        return profile * level
+    def follow(self, profile: Floats, calls: Floats, seen: Bools) -> Floats:
+        """Expected calls of some steps, [t, n], each before it is learned."""
+        expected = np.empty_like(profile, dtype=np.float64, order="C")
+        self._walk(profile, calls, seen, expected, learns=True)
+        return expected
 
-    def learn(self, calls: Floats | None, profile: Floats, expected: Floats) -> None:
+    def expected(self, profile: Floats) -> Floats:
+        """Calls of the next step, [n], which is not learned yet."""
+        expected = np.empty((1, len(profile)))
+        self._walk(profile[None], profile[None], NOT_SEEN, expected, learns=False)
+        first: Floats = expected[0]
+        return first
+
+    def learn(self, calls: Floats | None, profile: Floats) -> None:
         """That step is over; None = it was not seen."""
-        self._had *= self._decay
-        self._due *= self._decay
-        if calls is not None:
-            self._had += within_reach(calls, expected, self._spread)
-            self._due += profile
+        expected = np.empty((1, len(profile)))
+        if calls is None:
+            self._walk(profile[None], profile[None], NOT_SEEN, expected, learns=True)
+        else:
+            self._walk(profile[None], calls[None], ~NOT_SEEN, expected, learns=True)
+
+    def _walk(
+        self, profile: Floats, calls: Floats, seen: Bools, expected: Floats, *, learns: bool
+    ) -> None:
+        had, due = (self._had, self._due) if learns else (self._had.copy(), self._due.copy())
+        _walk(
+            np.ascontiguousarray(profile, dtype=np.float64),
+            np.ascontiguousarray(calls, dtype=np.float64),
+            np.ascontiguousarray(seen),
+            *self._rule,
+            had,
+            due,
+            expected,
+        )
+
+
+@compiled
+def _walk(
+    profile: Floats,
+    calls: Floats,
+    seen: Bools,
+    decay: Floats,
+    prior: Floats,
+    moves: Bools,
+    least: Floats,
+    most: Floats,
+    spread: Floats,
+    had: Floats,
+    due: Floats,
+    expected: Floats,
+) -> None:
+    """Expect and learn step by step; writes `had`, `due` and `expected`."""
+    for t in range(profile.shape[0]):
+        for n in range(profile.shape[1]):
+            level = (had[n] + prior[n]) / (due[n] + prior[n]) if moves[n] else 1.0
+            level = min(max(level, least[n]), most[n])
+            mean = profile[t, n] * level
+            expected[t, n] = mean
+            had[n] *= decay[n]
+            due[n] *= decay[n]
+            if seen[t]:
+                # As `within_reach`.
+                reach = REACH_SD * np.sqrt(mean + spread[n] * (mean * mean))
+                had[n] += min(max(calls[t, n], mean - reach), mean + reach + 1.0)
+                due[n] += profile[t, n]

@@ -83,7 +83,7 @@ class _Clock:
         return self.base, self._spread + self.doubt
 
     def learn(self, calls: Floats | None) -> None:
-        self._level.learn(calls, self._profile, self.base)
+        self._level.learn(calls, self._profile)
 
 
 class _Network:

@@ -75,16 +75,23 @@ def _suspects(rows: list[Json], evidence: list[Json], step_ns: int) -> pa.Table:
 
 
 def _values(calls: Iterable[Json]) -> dict[str, Counter[str]]:
-    """Calls by key and value; version and status count as attributes."""
+    """Calls by key and value; version and status count as attributes, each under one name."""
     counted: dict[str, Counter[str]] = defaultdict(Counter)
     for call in calls:
         attributes = dict(orjson.loads(call["attributes"] or "{}"))
         for name in ("version", "status_code"):
             if call[name] is not None:
-                attributes[name] = str(call[name])
+                said = {name: str(call[name])}
+                # `http.status_code`, `rpc.grpc.status_code` and alike say it a second time.
+                own = {k: v for k, v in attributes.items() if _is_apart(k, v, name, said[name])}
+                attributes = own | said
         for key, value in attributes.items():
             counted[key][str(value)] += 1
     return counted
+
+
+def _is_apart(key: str, value: object, name: str, said: str) -> bool:
+    return str(value) != said or not key.endswith(f".{name}")
 
 
 def _usual_shares(usual: pa.Table) -> dict[str, dict[tuple[str, str], float]]:

@@ -19,6 +19,7 @@ REASON = "blind"  # in the evidence
 TITLES = {
     "no_spans": "Blind: no spans come in",
     "spool_full": "Blind: the spool is full",
+    "behind": "Blind: spans are sent away",
     "steps": "Blind: steps are not closed",
     "rejected": "Blind: most of what comes in is of no use",
 }

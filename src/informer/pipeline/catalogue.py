@@ -1,8 +1,10 @@
-"""Patterns to choose from, a page at a time, and one of them with its graph."""
+"""Patterns to choose from, a page at a time, and some of them with their graphs."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import orjson
+import pyarrow as pa
 
 from informer.core.errors import UnknownError
 from informer.core.tables import PATTERNS
@@ -32,6 +34,12 @@ select pattern_id, count(*) as n from (
     select unnest(patterns) as pattern_id from incidents where verdict = 'open'
 ) where pattern_id in (select unnest($ids)) group by 1
 """
+LISTED = "select pattern_id from patterns where state <> 'retired' order by chains desc, pattern_id"
+# A shape is in one pattern, so a row is a member and a shape at once.
+SHAPES = """
+select m.pattern_id, s.* from members as m inner join shapes as s on s.shape_id = m.shape_id
+where m.pattern_id in (select unnest($ids))
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +48,9 @@ class OnePattern:
 
     document: Json
     rpc_ids: tuple[str, ...]  # of the document's rpcs
+    rpcs: dict[str, Json]  # rows of RPCS by id
     backtest: Json
+    version: str  # of its model in force; empty = it has none
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,35 +95,45 @@ def last_run(home: Workspace) -> tuple[dict[str, Json], dict[str, str]]:
 
 def one_pattern(home: Workspace, pattern_id: str) -> OnePattern:
     """A pattern that is not retired. Errors: UnknownError when there is none of that id."""
+    found = patterns_with_graphs(home, [pattern_id])
+    if not found:
+        raise UnknownError(f"pattern {pattern_id!r} is unknown: see `informer patterns list`")
+    return found[0]
+
+
+def patterns_with_graphs(home: Workspace, ids: Sequence[str]) -> list[OnePattern]:
+    """Those that are not retired, the busiest first."""
     patterns = home.engine.query(
         f"select {', '.join(PATTERNS.names)} from patterns "
-        "where pattern_id = $pattern_id and state <> 'retired'",
-        pattern_id=pattern_id,
+        "where pattern_id in (select unnest($ids)) and state <> 'retired' "
+        "order by chains desc, pattern_id",
+        ids=list(ids),
     )
-    if patterns.num_rows == 0:
-        raise UnknownError(f"pattern {pattern_id!r} is unknown: see `informer patterns list`")
-    graph = _graph(home, pattern_id)
-    row = patterns.to_pylist()[0]
-    rpc_ids = graph.rpc_ids if graph else (row["entry_rpc_id"],)
-    backtest = last_run(home)[0].get(pattern_id, {})
-    document = pattern_document(
-        row,
-        graph,
-        rpcs_named(home, [*rpc_ids, row["entry_rpc_id"]]),
-        backtest.get("chosen", "none"),
-        home.get(REASONS).get(pattern_id, ""),
+    graphs = graphs_named(home, patterns)
+    backtests, versions = last_run(home)
+    reasons = home.get(REASONS)
+    rpcs = rpcs_named(
+        home,
+        [*patterns["entry_rpc_id"].to_pylist(), *(r for g in graphs.values() for r in g.rpc_ids)],
     )
-    return OnePattern(document, rpc_ids, backtest)
+    found = []
+    for row in patterns.to_pylist():
+        pattern_id = row["pattern_id"]
+        graph, backtest = graphs.get(pattern_id), backtests.get(pattern_id, {})
+        chosen, why = backtest.get("chosen", "none"), reasons.get(pattern_id, "")
+        document = pattern_document(row, graph, rpcs, chosen, why)
+        rpc_ids = graph.rpc_ids if graph else (row["entry_rpc_id"],)
+        found.append(OnePattern(document, rpc_ids, rpcs, backtest, versions.get(pattern_id, "")))
+    return found
 
 
-def _graph(home: Workspace, pattern_id: str) -> PatternGraph | None:
-    """As `pattern_graphs` has it, made of the shapes of this pattern alone."""
-    given = {"pattern_id": pattern_id}
-    members = home.engine.query("select * from members where pattern_id = $pattern_id", **given)
-    shapes = home.engine.query(
-        "select * from shapes where shape_id in "
-        "(select shape_id from members where pattern_id = $pattern_id)",
-        **given,
-    )
-    patterns = home.engine.query("select * from patterns where pattern_id = $pattern_id", **given)
-    return graphs_of(patterns, members, shapes).get(pattern_id)
+def pattern_ids(home: Workspace) -> list[str]:
+    """Of all that are not retired, the busiest first."""
+    ids: list[str] = home.engine.query(LISTED)["pattern_id"].to_pylist()
+    return ids
+
+
+def graphs_named(home: Workspace, patterns: pa.Table) -> dict[str, PatternGraph]:
+    """The graphs of some rows of PATTERNS, made of their shapes alone."""
+    rows = home.engine.query(SHAPES, ids=patterns["pattern_id"].to_pylist())
+    return graphs_of(patterns, rows, rows)

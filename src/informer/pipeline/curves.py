@@ -117,7 +117,7 @@ def _by_step(
         low, high = band(expected, expected + spread * expected**2)
     else:
         calls = np.where(seen, np.nan_to_num(calls), np.nan)
-        expected, low, high = _usual(home, cells, signal, calls)
+        expected, low, high = usual(home, cells, signal, calls)
     score, threshold = (unknown, unknown) if bare else places.read_detections(signal)
     return [
         Curve(
@@ -152,7 +152,7 @@ def _by_hour(
     )
     low, high = band(expected, variance)
     if signal != "calls":
-        expected, low, high = _usual(home, cells, signal, calls)
+        expected, low, high = usual(home, cells, signal, calls)
     detected = _Places(home, cells, starts, length_ns=HOUR_NS)
     score, threshold = detected.read_detections(signal)
     return [
@@ -196,14 +196,6 @@ def _waiting(
     count[2:] = np.where(count[2:] > 0, whole, 0.0)
     count[1 if signal == "latency" else slice(2)] = whole
     return hours, np.divide(sums, count, out=np.full_like(sums, np.nan), where=count > 0)
-
-
-def _usual(
-    home: Workspace, cells: Sequence[Cell], signal: str, calls: Floats
-) -> tuple[Floats, ...]:
-    """As `usual`, of every cell; [cell, t] each."""
-    found = [usual(home, *cell, signal, calls[i]) for i, cell in enumerate(cells)]
-    return tuple(np.stack(values) for values in zip(*found, strict=True))
 
 
 class _Places:

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
-from informer.core.errors import UnknownError
 from informer.core.types import Floats, Ints, Json
-from informer.pipeline.memory import pattern_graphs, previous_patterns
+from informer.pipeline.catalogue import one_pattern
 from informer.pipeline.pages import EVER
+from informer.pipeline.rpcs import rpcs_named
 from informer.pipeline.workspace import Workspace
 
 # What is seen of each signal: a column of `traffic`.
@@ -45,10 +45,7 @@ def pattern_series(
     Without `from_ns`, the last `most_steps` before `until_ns`. An answer has at most MOST_CELLS
     cells; `next_from_ns` says where the next one begins. Errors: UnknownError.
     """
-    graphs = {g.pattern_id: g for g in pattern_graphs(previous_patterns(home))}
-    if pattern_id not in graphs:
-        raise UnknownError(f"pattern {pattern_id!r} is unknown: see `informer patterns list`")
-    rpc_ids = graphs[pattern_id].rpc_ids
+    rpc_ids = one_pattern(home, pattern_id).rpc_ids
     step_s = int(home.get("trained")["step_s"])
     most = max(min(most_steps, MOST_CELLS // len(rpc_ids)), 1)
     until_ns = EVER if until_ns is None else until_ns
@@ -69,7 +66,7 @@ def pattern_series(
     columns["expected"] = cells.read(expecting, "expected", of_signal)
     for table, names in (("forecasts", ("spread",)), ("detections", DETECTED)):
         columns |= {name: cells.read(table, name, of_signal) for name in names}
-    named = {r["rpc_id"]: r for r in home.table("rpcs").to_pylist()}
+    named = rpcs_named(home, rpc_ids)
     return {
         "pattern": pattern_id,
         "signal": signal,

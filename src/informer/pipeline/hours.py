@@ -10,7 +10,7 @@ from informer.core.types import NS_PER_S
 from informer.pipeline.workspace import Workspace
 
 HOUR_NS = 3_600 * NS_PER_S
-NOTE = "hours"  # until when they are rolled up
+NOTE = "hours"  # until when they are rolled up, and until when tables are laid by pattern
 MOST_HOURS = 6  # at once: who waits for the workspace does not wait long
 
 
@@ -41,7 +41,7 @@ def roll_up(home: Workspace) -> bool:
             until_ns=end_ns,
             hour_ns=HOUR_NS,
         )
-        home.put(NOTE, {"until_ns": end_ns})
+        home.put(NOTE, home.get(NOTE) | {"until_ns": end_ns})
     return bool(end_ns + HOUR_NS <= until_ns)
 
 
@@ -51,4 +51,6 @@ def forget_hours(home: Workspace, from_ns: int) -> None:
         return
     from_ns -= from_ns % HOUR_NS
     home.engine.run(f"delete from {HOURS.name} where hour_start_ns >= $from_ns", from_ns=from_ns)
-    home.put(NOTE, {"until_ns": from_ns})
+    laid = home.get(NOTE).get("laid", {})
+    kept = {"laid": {table: min(laid_ns, from_ns) for table, laid_ns in laid.items()}}
+    home.put(NOTE, kept | {"until_ns": from_ns})

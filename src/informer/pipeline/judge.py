@@ -163,6 +163,9 @@ def _observed(
     ).to_pylist()
     novel: dict[tuple[str, str], Novel] = {}
     for row in rows:
+        step = (row["step_start_ns"] - grid.start_ns) // grid.step_ns
+        if row["what"] == "shape" and not grid.seen[step]:
+            continue  # where spans are missing, chains are cut off: that is no new form
         thing = novel.setdefault(
             (row["what"], row["name"]),
             Novel(
@@ -174,7 +177,6 @@ def _observed(
                 np.zeros(len(grid.seen)),
             ),
         )
-        step = (row["step_start_ns"] - grid.start_ns) // grid.step_ns
         thing.calls[step] += row["calls"]
         thing.met[step] += row["met"]
     workloads = workload_series(scratch.query("select * from workloads"), grid)

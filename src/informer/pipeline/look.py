@@ -1,5 +1,6 @@
 """Reads what a workspace holds, for people and programs; changes nothing."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import orjson
@@ -7,9 +8,13 @@ import orjson
 from informer.core.errors import UnknownError
 from informer.core.tables import INCIDENTS
 from informer.core.types import Json
-from informer.pipeline.documents import incident_document, pattern_document
-from informer.pipeline.memory import pattern_graphs, previous_patterns
-from informer.pipeline.states import REASONS
+from informer.pipeline.catalogue import (
+    last_run,
+    one_pattern,
+    pattern_ids,
+    patterns_with_graphs,
+)
+from informer.pipeline.documents import incident_document
 from informer.pipeline.workspace import Place, Workspace, at
 
 
@@ -31,48 +36,29 @@ class PatternDetail:
 def list_patterns(workspace: Place) -> list[Json]:
     """All patterns that are not retired, the busiest first."""
     with at(workspace) as home:
-        return pattern_documents(home)
+        return pattern_documents(home, pattern_ids(home))
 
 
-def pattern_documents(home: Workspace) -> list[Json]:
-    """All patterns of an open workspace that are not retired, the busiest first."""
-    previous = previous_patterns(home)
-    graphs = {g.pattern_id: g for g in pattern_graphs(previous)}
-    rpcs = {r["rpc_id"]: r for r in home.table("rpcs").to_pylist()}
-    backtests = _last_run(home)["backtest"] if home.table("runs").num_rows else {}
-    reasons = home.get(REASONS)
-    rows = [r for r in previous.patterns.to_pylist() if r["state"] != "retired"]
-    rows.sort(key=lambda r: (-r["chains"], r["pattern_id"]))
-    return [
-        pattern_document(
-            row,
-            graphs.get(row["pattern_id"]),
-            rpcs,
-            backtests.get(row["pattern_id"], {}).get("chosen", "none"),
-            reasons.get(row["pattern_id"], ""),
-        )
-        for row in rows
-    ]
+def pattern_documents(home: Workspace, ids: Sequence[str]) -> list[Json]:
+    """Some patterns of an open workspace, the busiest first."""
+    return [one.document for one in patterns_with_graphs(home, ids)]
 
 
 def list_reasons(workspace: Place) -> dict[str, str]:
     """Why the forecaster of each pattern runs."""
     with at(workspace) as home:
-        backtests = _last_run(home)["backtest"]
+        backtests = last_run(home)[0]
     return {pattern_id: str(b.get("reason", "")) for pattern_id, b in backtests.items()}
 
 
 def show_pattern(workspace: Place, pattern_id: str) -> PatternDetail:
     """One pattern. Errors: InformerError when there is none of that id."""
     with at(workspace) as home:
-        for document in pattern_documents(home):
-            if document["id"] == pattern_id:
-                runs = home.table("runs").sort_by("run_id").to_pylist()
-                in_force = [orjson.loads(r["models"]).get(pattern_id) for r in runs]
-                versions = tuple(dict.fromkeys(v for v in in_force if v))
-                backtest = _last_run(home)["backtest"].get(pattern_id, {})
-                return PatternDetail(document, backtest, str(in_force[-1]), versions)
-    raise UnknownError(f"pattern {pattern_id!r} is unknown: see `informer patterns list`")
+        one = one_pattern(home, pattern_id)
+        runs = home.engine.query("select models from runs order by run_id")["models"].to_pylist()
+        in_force = [orjson.loads(models).get(pattern_id) for models in runs]
+        versions = tuple(dict.fromkeys(v for v in in_force if v))
+        return PatternDetail(one.document, one.backtest, str(in_force[-1]), versions)
 
 
 def list_incidents(workspace: Place) -> list[Json]:
@@ -98,8 +84,3 @@ def incident_row(home: Workspace, incident_id: str) -> Json:
     if not rows:
         raise UnknownError(f"incident {incident_id!r} is unknown: see `informer incidents list`")
     return dict(rows[0])
-
-
-def _last_run(home: Workspace) -> Json:
-    run = home.table("runs").sort_by("run_id").to_pylist()[-1]
-    return {**run, "backtest": orjson.loads(run["backtest"])}

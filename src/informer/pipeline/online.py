@@ -90,6 +90,11 @@ class Online:
         self._missing: list[tuple[int, int]] = []
         self._watch: Watch | None = None
 
+    @property
+    def is_warm(self) -> bool:
+        """Whether the next look has all that it looks back on at hand."""
+        return self._watch is not None
+
     def add(self, sources: Sequence[Source], batch: int, *, now_ns: int) -> Came:
         """Take in a batch of spans, by its number."""
         return self.open.add(sources, batch, now_ns=now_ns)

@@ -1,9 +1,12 @@
 """What is usual of failures, refusals and latency, which go by what was learned of each rpc."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import orjson
 
-from informer.core.types import Floats, Json
+from informer.core.types import Floats
+from informer.detections.streams import Rates
 from informer.pipeline.band import BAND, band
 from informer.pipeline.memory import versions_in_force
 from informer.pipeline.rates import rates_from_json
@@ -15,17 +18,25 @@ select rates from model_facts where pattern_id = $pattern_id and version = $vers
 
 
 def usual(
-    home: Workspace, pattern_id: str, rpc_id: str, signal: str, calls: Floats
+    home: Workspace, cells: Sequence[tuple[str, str]], signal: str, calls: Floats
 ) -> tuple[Floats, Floats, Floats]:
-    """Expected, and the ends of the regular range, of steps with so many calls; [t] each.
+    """Expected, and the ends of the regular range, of cells with so many calls; [cell, t] each.
 
-    NaN where nothing was learned.
+    A cell is a pattern and an rpc of it. NaN where nothing was learned.
     """
+    learned = {pattern_id: _rates(home, pattern_id) for pattern_id in {p for p, _ in cells}}
+    found = [_usual(learned[p], p, rpc_id, signal, calls[i]) for i, (p, rpc_id) in enumerate(cells)]
+    expected, low, high = (np.stack(values) for values in zip(*found, strict=True))
+    return expected, low, high
+
+
+def _usual(
+    learned: Rates | None, pattern_id: str, rpc_id: str, signal: str, calls: Floats
+) -> tuple[Floats, Floats, Floats]:
+    """Of one cell, [t] each."""
     unknown = np.full_like(calls, np.nan)
-    rates = _rates(home, pattern_id)
-    if rates is None:
+    if learned is None:
         return unknown, unknown, unknown
-    learned = rates_from_json(rates)
     if signal == "latency":
         known = learned.latency.get((pattern_id, rpc_id))
         if known is None:
@@ -38,7 +49,7 @@ def usual(
     return expected, *band(expected, expected + doubt * expected**2)
 
 
-def _rates(home: Workspace, pattern_id: str) -> Json | None:
+def _rates(home: Workspace, pattern_id: str) -> Rates | None:
     version = versions_in_force(home)[1].get(pattern_id)
     rows = home.engine.query(FACTS, pattern_id=pattern_id, version=version or "")
-    return dict(orjson.loads(rows["rates"][0].as_py())) if rows.num_rows else None
+    return rates_from_json(orjson.loads(rows["rates"][0].as_py())) if rows.num_rows else None

@@ -11,10 +11,9 @@ from informer.core.types import NS_PER_S, Model, PatternGraph, Series
 from informer.forecasts.clock import learned_days, learned_until_ns
 from informer.forecasts.select import forecast_with
 from informer.forecasts.store import load_model, versions
-from informer.pipeline.accepts import accepts_in
+from informer.pipeline.accepts import Accept
 from informer.pipeline.band import band
 from informer.pipeline.curves import Curve, curves, step_ns_of
-from informer.pipeline.memory import versions_in_force
 from informer.pipeline.sampled import counted_in
 from informer.pipeline.workspace import Workspace
 
@@ -35,18 +34,19 @@ class Version:
     incidents: tuple[str, ...]  # whose accept it came of
 
 
-def versions_of(home: Workspace, pattern_id: str) -> list[Version]:
-    """The newest first."""
+def versions_of(
+    home: Workspace, pattern_id: str, in_force: str, accepts: Sequence[Accept]
+) -> list[Version]:
+    """The newest first; `accepts` are those of the workspace."""
     folder = home.models / pattern_id
-    now = versions_in_force(home)[1].get(pattern_id, "")
-    came_of = {a.version: a.incidents for a in accepts_in(home) if a.pattern_id == pattern_id}
+    came_of = {a.version: a.incidents for a in accepts if a.pattern_id == pattern_id}
     found = []
     for name in reversed(versions(folder)[-MOST:] if folder.exists() else []):
         model = load_model(folder, name)
         found.append(
             Version(
                 name,
-                name == now,
+                name == in_force,
                 round((folder / name).stat().st_mtime * NS_PER_S),
                 model.forecaster,
                 learned_days(model),

@@ -37,6 +37,7 @@ class Reading:
     messages: int = 0
     unreadable: int = 0  # messages
     closed_ns: int = 0
+    sent_away: int = 0  # spans, for what came before waits for too long
     spool_full: bool = False
     failures: int = 0
     error: str = ""
@@ -48,13 +49,14 @@ def reading_of(parts: Parts) -> Reading:
     rejected = sum(n for reason, n in figures.rejected.items() if reason != NOT_USELESS)
     unreadable = sum(received.refused[reason] for reason in UNREADABLE)
     return Reading(
-        heard=received.spans + figures.spans + rejected,
+        heard=received.spans + received.sent_away.total() + figures.spans + rejected,
         spans=figures.spans + rejected,
         useless=rejected,
         late=figures.late,
         messages=received.messages + unreadable,
         unreadable=unreadable,
         closed_ns=figures.closed_ns,
+        sent_away=received.sent_away["behind"],
         spool_full=parts.spool.is_full,
         failures=figures.failures,
         error=figures.error,
@@ -129,6 +131,10 @@ class Blindness:
             found["steps"] = "Spans come, but their times do not go on: no step comes to its end."
         first = next(reading for at_s, reading in self._window if now_s - at_s <= WINDOW_S)
         spans, useless = now.spans - first.spans, now.useless - first.useless
+        if away := now.sent_away - first.sent_away:
+            found["behind"] = (
+                f"More comes than can be judged: {away:,} spans were sent away, to come again."
+            )
         messages, unreadable = now.messages - first.messages, now.unreadable - first.unreadable
         before = self._window[0][1]
         since, late = now.spans - before.spans, now.late - before.late

@@ -1,10 +1,11 @@
-"""Keeps the workspace in order: what is too old goes, and hours that are over are rolled up."""
+"""Keeps the workspace in order: what is old goes, what is over is rolled up and laid by pattern."""
 
 import asyncio
 import logging
 import time
 
 from informer.pipeline.hours import HOUR_NS, roll_up
+from informer.pipeline.laid import lay
 from informer.pipeline.prune import prune
 from informer.pipeline.workspace import Workspace
 from informer.service.loop import asked
@@ -30,17 +31,22 @@ async def keep_small(parts: Parts) -> None:
 
 
 async def roll_up_hours(parts: Parts) -> None:
-    """Roll up the hours that are over for ever, some at a time: steps come between."""
+    """Roll up hours that are over, and lay their rows, some at a time: steps come between."""
     rolled = -1  # hours, up to which nothing is left to do
     while True:
         hour, more = parts.loop.figures.closed_ns // HOUR_NS, False
         if hour != rolled:
             try:
-                more = await asked(parts.loop, roll_up, is_news=False)
+                more = await asked(parts.loop, _rolled_up, is_news=False)
                 rolled = rolled if more else hour
             except Exception as error:  # noqa: BLE001 (it is tried again)
                 log.error("hours could not be rolled up: %s", error)
         await asyncio.sleep(BETWEEN_S if more else ROLL_S)
+
+
+def _rolled_up(home: Workspace) -> bool:
+    """Whether there is more to do."""
+    return roll_up(home) or lay(home)
 
 
 def _pruned(home: Workspace, parts: Parts) -> dict[str, int]:

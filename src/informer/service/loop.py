@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 from informer.core.ahead import ahead
 from informer.pipeline.online import Closed, Online
 from informer.pipeline.workspace import Workspace
+from informer.service.gaps import Gap, Gaps
 from informer.service.segment_sources import frames_of, sources_of
 from informer.service.segments import Segment
 from informer.service.spool import Spool
@@ -28,7 +29,7 @@ READ_AHEAD = 1  # segments that wait read; another may be under way
 PAUSE_S = 0.2  # between two looks at the spool
 MOST_STEPS = 60  # closed at once: what was missed in an outage is caught up piece by piece
 AGAIN_S, MOST_AGAIN_S = 1.0, 60.0  # after an error
-BATCH = "batch"
+BATCH, GAPS = "batch", "gaps"  # in the note
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
@@ -66,12 +67,14 @@ class Loop:
         home: Workspace,
         opened: Callable[[], Online],
         spool: Spool,
+        gaps: Gaps,
         *,
         clock_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         """`opened` makes the watching anew from what the workspace keeps."""
         self.figures = Figures()
         self._home, self._opened, self._spool = home, opened, spool
+        self._sent_away, self._gaps = gaps, list[Gap]()
         self._clock_ns = clock_ns
         self._asked: SimpleQueue[tuple[Callable[[Workspace], Any], Future[Any], bool]] = (
             SimpleQueue()
@@ -96,13 +99,6 @@ class Loop:
     def learned_anew(self) -> None:
         """Take up what the workspace holds now, before the next step."""
         self.ask(lambda home: self._online.learned_anew())
-
-    def waited_s(self) -> float:
-        """How long the oldest messages wait that were not taken in yet; any thread may ask."""
-        unread = [one.path for one in self._spool.sealed() if one.number > self._staged]
-        with contextlib.suppress(FileNotFoundError):  # taken in and forgotten meanwhile
-            return max(0.0, time.time() - unread[0].stat().st_mtime) if unread else 0.0
-        return 0.0
 
     def stop(self) -> None:
         """End after what is under way."""
@@ -153,7 +149,11 @@ class Loop:
         self._telling = Telling()
         self._broken = False
         self._staged = 0
+        self._spool.taken_in(0)
         self.figures.closed_ns = self._online.closed_ns
+        gaps, self._gaps = [*self._online.note.get(GAPS, []), *self._gaps], []
+        for from_ns, until_ns in gaps:
+            self._missed((from_ns, until_ns))
 
     def _fail(self, error: Exception) -> None:
         """Nothing is lost: what was not closed is still in the spool."""
@@ -161,7 +161,8 @@ class Loop:
         self.figures.error = f"{type(error).__name__}: {error}"
         log.error("a step could not be closed: %s", self.figures.error, exc_info=error)
         self._online.shut()
-        self._stop.wait(min(AGAIN_S * 2 ** min(self.figures.failures - 1, 10), MOST_AGAIN_S))
+        with self._spool.excused():  # it is no load that holds it up
+            self._stop.wait(min(AGAIN_S * 2 ** min(self.figures.failures - 1, 10), MOST_AGAIN_S))
         self._broken = True  # to begin anew may fail as well, and is tried again then
 
     def _take_in(self, segment: Segment, frames: ReaderSource) -> None:
@@ -173,9 +174,10 @@ class Loop:
         # Sources that go back miss nothing while the service is down.
         if is_new and self._resumed and came.spans and not segment.replayable:
             if came.first_ns > self._heard_ns:
-                self._online.missed(self._heard_ns, came.first_ns)
+                self._missed((self._heard_ns, came.first_ns))
             self._resumed = False
         self._staged = segment.number
+        self._spool.taken_in(segment.number)
         if segment.number > self._counted:
             self._counted = segment.number
             self.figures.spans += came.spans
@@ -183,10 +185,16 @@ class Loop:
 
     def _close(self) -> None:
         online, figures = self._online, self.figures
+        for gap in self._sent_away.handed_over():
+            self._missed(gap)
         while not self._stop.is_set() and (due := online.due()) > online.closed_ns:
             began = time.monotonic()
             until_ns = min(due, online.closed_ns + MOST_STEPS * online.step_ns)
-            closed = online.close(until_ns, {BATCH: self._staged})
+            self._gaps = [gap for gap in self._gaps if gap[1] > online.closed_ns]
+            note = {BATCH: self._staged, GAPS: self._gaps}
+            # The first look goes over days of history, however little comes.
+            with contextlib.nullcontext() if online.is_warm else self._spool.excused():
+                closed = online.close(until_ns, note)
             figures.look_s = time.monotonic() - began
             self._count(closed)
         figures.open_spans = online.open.count()
@@ -195,6 +203,11 @@ class Loop:
         for segment in self._spool.sealed():
             if segment.number <= self._staged and segment.number not in needed:
                 self._spool.forget(segment.number)
+
+    def _missed(self, gap: Gap) -> None:
+        """Nobody listened then, or was listened to."""
+        self._gaps.append(gap)
+        self._online.missed(*gap)
 
     def _count(self, closed: Closed) -> None:
         figures = self.figures

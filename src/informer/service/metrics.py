@@ -28,6 +28,11 @@ class Intake(Collector):
         yield _by_reason(
             "informer_messages_refused", "Messages that were not taken.", received.refused
         )
+        yield _by_reason(
+            "informer_spans_sent_away",
+            "Spans in messages whose sender was told to come again.",
+            received.sent_away,
+        )
         yield _gauge("informer_spool_bytes", "Bytes that wait on disk.", self._spool.size)
 
 
@@ -59,7 +64,12 @@ class Figures(Collector):
         yield _gauge(
             "informer_lag_seconds",
             "From the end of the last closed step to the newest span, those unread included.",
-            max(0.0, open_s) + self._parts.loop.waited_s(),
+            max(0.0, open_s) + self._parts.spool.waited_s(),
+        )
+        yield _gauge(
+            "informer_backlog_seconds",
+            "How long the oldest spans wait to be taken in.",
+            self._parts.spool.waited_s(),
         )
         yield _gauge("informer_look_seconds", "What closing the last steps took.", loop.look_s)
         yield _gauge("informer_look_failures", "Failures in a row.", loop.failures)

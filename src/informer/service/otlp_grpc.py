@@ -20,6 +20,7 @@ STATUS = {
     "too_many_spans": grpc.StatusCode.INVALID_ARGUMENT,
     "malformed": grpc.StatusCode.INVALID_ARGUMENT,
     "no_room": grpc.StatusCode.UNAVAILABLE,
+    "behind": grpc.StatusCode.UNAVAILABLE,
 }
 
 

@@ -14,7 +14,13 @@ from informer.service.reception import Reception, RefusedError
 
 PROTOBUF, JSON = "application/x-protobuf", "application/json"
 # 503 and not 429: the SDKs of some languages drop what was answered with 429.
-STATUS = {"too_large": 413, "too_many_spans": 413, "malformed": 400, "no_room": 503}
+STATUS = {
+    "too_large": 413,
+    "too_many_spans": 413,
+    "malformed": 400,
+    "no_room": 503,
+    "behind": 503,
+}
 CODE = {400: 3, 401: 16, 413: 3, 415: 3, 503: 14}  # of google.rpc.Status
 
 

@@ -40,6 +40,7 @@ class Parts:
             sum(r.spans for r in every),
             sum(r.malformed for r in every),
             sum((r.refused for r in every), Counter()),
+            sum((r.sent_away for r in every), Counter()),
         )
 
     def why_not_ready(self) -> list[str]:
@@ -51,5 +52,7 @@ class Parts:
             why.append(f"steps cannot be closed: {figures.error}")
         if self.spool.is_full:
             why.append("the spool is full")
+        if self.spool.is_behind:
+            why.append("more comes than can be judged, and senders are told to come again")
         why += [f"{name} is read no more" for name in self.streams.ended]
         return why

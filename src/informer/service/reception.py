@@ -1,6 +1,8 @@
 """Reception: what comes in by OTLP is read as far as needed to count it, kept, and answered."""
 
+import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import orjson
@@ -10,12 +12,15 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
 )
 
+from informer.service.gaps import Gaps
 from informer.service.limits import MOST_SPANS
-from informer.service.spool import Spool, SpoolFullError
+from informer.service.spool import BehindError, Spool, SpoolFullError
 from informer.spans.envelopes import MOST_OF_RESOURCE, pieces_of
+from informer.spans.request_walk import spans_in
+from informer.spans.span_walk import SPAN_BYTES, TRACE_BYTES
 
-TRACE_ID_BYTES, SPAN_ID_BYTES = 16, 8
-NO_TRACE, NO_SPAN = bytes(TRACE_ID_BYTES), bytes(SPAN_ID_BYTES)
+SMALLEST = b"\x0a\x00"
+NO_TRACE, NO_SPAN = bytes(TRACE_BYTES), bytes(SPAN_BYTES)
 
 
 class RefusedError(Exception):
@@ -43,6 +48,7 @@ class Received:
     spans: int = 0  # in messages that were taken
     malformed: int = 0  # of them, told back and left out later
     refused: Counter[str] = field(default_factory=Counter)  # messages, by reason
+    sent_away: Counter[str] = field(default_factory=Counter)  # spans that may come again, by reason
 
     def count(self, checked: Checked) -> None:
         """Count a message that was kept."""
@@ -54,10 +60,19 @@ class Received:
 class Reception:
     """Takes messages into the spool."""
 
-    def __init__(self, spool: Spool, *, most_message_bytes: int) -> None:
+    def __init__(
+        self,
+        spool: Spool,
+        *,
+        most_message_bytes: int,
+        gaps: Gaps | None = None,
+        clock_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
+        """`gaps` hears when spans are sent away."""
         self.received = Received()
         self.most_message_bytes = most_message_bytes
-        self._spool = spool
+        self._spool, self._gaps, self._clock_ns = spool, gaps, clock_ns
+        counted(SMALLEST)  # compiled at once, and not while the first sender waits
 
     def take(self, message: bytes, *, is_json: bool = False) -> ExportTraceServiceResponse:
         """Keep an ExportTraceServiceRequest, protobuf or JSON; says what of it is of no use.
@@ -78,7 +93,10 @@ class Reception:
                 self._spool.add(checked.message)
             except SpoolFullError as error:
                 words = "no room for spans at the moment, try again later"
-                raise RefusedError("no_room", words, again=True) from error
+                raise self._sent_away("no_room", words, checked) from error
+            except BehindError as error:
+                words = "spans wait for too long to be judged at the moment, try again later"
+                raise self._sent_away("behind", words, checked) from error
         self.received.count(checked)
         answer = ExportTraceServiceResponse()
         if checked.malformed:
@@ -88,6 +106,12 @@ class Reception:
                 "a service.name or a start"
             )
         return answer
+
+    def _sent_away(self, reason: str, words: str, checked: Checked) -> RefusedError:
+        self.received.sent_away[reason] += checked.spans
+        if self._gaps is not None:
+            self._gaps.add(self._clock_ns())
+        return RefusedError(reason, words, again=True)
 
 
 def check_message(message: bytes, is_json: bool, most_bytes: int) -> Checked:
@@ -106,6 +130,12 @@ def counted(message: bytes) -> tuple[int, int]:
 
     Errors: RefusedError for what is no such message.
     """
+    quick = spans_in(message, MOST_SPANS)
+    return counted_by_library(message) if quick is None else quick
+
+
+def counted_by_library(message: bytes) -> tuple[int, int]:
+    """The same for any message. Errors: RefusedError."""
     try:
         # Opened, a span takes a hundred times the two bytes that it may have come in.
         _check_many(pieces_of(message, MOST_SPANS))
@@ -126,8 +156,8 @@ def counted(message: bytes) -> tuple[int, int]:
             for span in part.spans:
                 trace_id, span_id = span.trace_id, span.span_id
                 malformed += not (
-                    len(trace_id) == TRACE_ID_BYTES
-                    and len(span_id) == SPAN_ID_BYTES
+                    len(trace_id) == TRACE_BYTES
+                    and len(span_id) == SPAN_BYTES
                     and trace_id != NO_TRACE
                     and span_id != NO_SPAN
                     and span.start_time_unix_nano

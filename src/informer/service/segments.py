@@ -1,5 +1,6 @@
 """Segments of the spool: files of messages, each behind its length, made whole after a kill."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,7 @@ class Segment:
     has_lines: bool = False  # of log files, besides messages of OTLP
     replayable: bool = False  # all of it comes from sources that can go back
     places: Places = field(default_factory=dict)  # up to which those came in it
+    sealed_s: float = 0.0  # when its last message came, by the clock of the spool
 
 
 @dataclass(slots=True)
@@ -32,10 +34,10 @@ class Held:
     has_others: bool = False  # messages that nobody will send again
     places: Places = field(default_factory=dict)
 
-    def segment(self, number: int, path: Path) -> Segment:
+    def segment(self, number: int, path: Path, sealed_s: float) -> Segment:
         """The segment that it is now."""
         replayable = bool(self.places) and not self.has_others
-        return Segment(number, path, self.size, self.has_lines, replayable, self.places)
+        return Segment(number, path, self.size, self.has_lines, replayable, self.places, sealed_s)
 
 
 def framed(message: bytes) -> bytes:
@@ -43,12 +45,12 @@ def framed(message: bytes) -> bytes:
     return len(message).to_bytes(LENGTH_BYTES, "big") + message
 
 
-def mended(path: Path, tell_torn: Callable[[], None]) -> Segment:
+def mended(path: Path, tell_torn: Callable[[], None], now_s: float) -> Segment:
     """A segment of before, without a last message or group that is not whole; it may be empty.
 
     An empty one is removed.
     """
-    size = path.stat().st_size
+    size, old_s = path.stat().st_size, max(0.0, time.time() - path.stat().st_mtime)
     with path.open("rb+") as file:
         held = _whole(file, size)
         if held.size < size:
@@ -56,7 +58,7 @@ def mended(path: Path, tell_torn: Callable[[], None]) -> Segment:
             file.truncate(held.size)
     if held.size == 0:
         path.unlink()
-    return held.segment(int(path.stem), path)
+    return held.segment(int(path.stem), path, now_s - old_s)
 
 
 def _whole(file: BinaryIO, size: int) -> Held:

@@ -15,7 +15,7 @@ import pyarrow as pa
 from informer.config.rules import bytes_of
 from informer.config.serve import ServeSettings
 from informer.config.settings import Settings
-from informer.core.types import Json
+from informer.core.types import NS_PER_S, Json
 from informer.pipeline.online import Online
 from informer.pipeline.workspace import SPOOL, TABLES_FILE, Workspace
 from informer.service.access import Certificates, Tokens, check_address, is_loopback
@@ -26,6 +26,7 @@ from informer.service.api.roles import ApiTokens
 from informer.service.api.status import status_of
 from informer.service.blindness import tell_blindness
 from informer.service.console.app import beside, console_app
+from informer.service.gaps import Gaps
 from informer.service.gathering import Gathering, forget_gathered, gather, prepared
 from informer.service.keeping import keep_small, roll_up_hours
 from informer.service.loop import Loop
@@ -139,8 +140,13 @@ def _stopped_by_signals() -> asyncio.Event:
 async def _working(home: Workspace, stop: asyncio.Event) -> AsyncIterator[Parts]:
     """The parts at work; in the end what they have under way is finished."""
     settings = home.settings.serve
-    spool = Spool(home.path / SPOOL, most_bytes=bytes_of(settings.spool))
-    reception = Reception(spool, most_message_bytes=bytes_of(settings.message))
+    spool = Spool(
+        home.path / SPOOL,
+        most_bytes=bytes_of(settings.spool),
+        most_wait_s=settings.backlog_steps * int(home.get("trained")["step_s"]),
+    )
+    gaps = Gaps(settings.watermark_s * NS_PER_S)
+    reception = Reception(spool, most_message_bytes=bytes_of(settings.message), gaps=gaps)
     sinks = sinks_of(home.settings)
     streams = Streams(streams_of(home.settings, spool))
     engine = home.engine.beside()
@@ -152,7 +158,7 @@ async def _working(home: Workspace, stop: asyncio.Event) -> AsyncIterator[Parts]
     def watching() -> Online:
         return Online(home, watermark_s=settings.watermark_s, beside=keep)
 
-    loop = Loop(home, watching, spool)
+    loop = Loop(home, watching, spool, gaps)
     thread = threading.Thread(target=loop.run, name="informer-loop")
     desk = Desk(home, loop, thread.is_alive)
     thread.start()

@@ -8,10 +8,12 @@ which it came by them. Both are kept, or neither: after a kill it goes on behind
 """
 
 import logging
+import math
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from shutil import disk_usage
 from typing import BinaryIO
@@ -32,6 +34,10 @@ class SpoolFullError(Exception):
     """There is no room for a message: who sent it is to try again later."""
 
 
+class BehindError(Exception):
+    """What came before waits for too long already: who sends more is to try again later."""
+
+
 class Spool:
     """Messages in segments, in order; `add` and all else may be called from different threads."""
 
@@ -42,17 +48,20 @@ class Spool:
         most_bytes: int,
         segment_bytes: int | None = None,
         segment_s: float = 1.0,
+        most_wait_s: float = math.inf,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """A segment is sealed when it holds so many bytes or is so old; it goes as a whole, so
-        that a spool holds many of them.
+        that a spool holds many of them. What is not taken in after `most_wait_s` lets no more in.
 
         Errors: InformerError when the folder cannot be written.
         """
         self._folder = folder
         self._most_bytes, self._segment_s = most_bytes, segment_s
         self._segment_bytes = segment_bytes or min(SEGMENT_BYTES, most_bytes // SEGMENTS)
-        self._clock = clock
+        self._most_wait_s, self._clock = most_wait_s, clock
+        self._taken_in = 0
+        self._excused, self._counts_from_s = False, clock()
         self._lock = threading.Lock()
         self._file: BinaryIO | None = None
         self._began = 0.0
@@ -61,7 +70,7 @@ class Spool:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._sealed = [
-                mended(path, self._tell_torn) for path in sorted(folder.glob(f"*{SUFFIX}"))
+                mended(path, self._tell_torn, clock()) for path in sorted(folder.glob(f"*{SUFFIX}"))
             ]
             self._reserve()
         except OSError as error:
@@ -88,6 +97,31 @@ class Spool:
         return left < self._segment_bytes
 
     @property
+    def is_behind(self) -> bool:
+        """Whether what came waits for too long to be taken in."""
+        with self._lock:
+            return self._is_behind(self._most_wait_s)
+
+    def waited_s(self) -> float:
+        """How long the oldest messages wait that were not taken in."""
+        with self._lock:
+            return self._waited_s()
+
+    def taken_in(self, number: int) -> None:
+        """Who reads has what came in segments up to this one; 0 = it begins anew."""
+        with self._lock:
+            self._taken_in = number
+
+    @contextmanager
+    def excused(self) -> Iterator[None]:
+        """Meanwhile, who reads has more to do than to keep up; nor counts it afterwards."""
+        self._excused = True
+        try:
+            yield
+        finally:
+            self._excused, self._counts_from_s = False, self._clock()
+
+    @property
     def places(self) -> Places:
         """Up to where its sources came, with all that was ever kept of them."""
         with self._lock:
@@ -100,8 +134,13 @@ class Spool:
             return dict(self._settled)
 
     def add(self, message: bytes) -> None:
-        """Keep a message. Errors: SpoolFullError when there is no room, here or on the disk."""
+        """Keep a message.
+
+        Errors: SpoolFullError when there is no room, here or on the disk; BehindError.
+        """
         with self._lock:
+            if self._is_behind(self._most_wait_s):
+                raise BehindError
             self._write(framed(message))
             self._held.has_others = True
             self._seal_full()
@@ -110,12 +149,14 @@ class Spool:
         """Keep messages of sources that can go back together with the places they came up to.
 
         Errors: SpoolFullError as in `add`: then nothing of it is kept. They have a half of the
-        room: what they read after an outage must not send those away who cannot go back.
+        room, and of the wait: what they read after an outage must not send those away who cannot
+        go back.
         """
         group = b"".join(map(framed, messages))
         group = framed(mark_message(Mark(places, len(group)))) + group
         with self._lock:
-            if self._size() + len(group) > self._most_bytes // 2:
+            is_full = self._size() + len(group) > self._most_bytes // 2
+            if is_full or self._is_behind(self._most_wait_s / 2):
                 raise SpoolFullError
             self._write(group)
             held = self._held
@@ -127,8 +168,7 @@ class Spool:
     def sealed(self) -> list[Segment]:
         """Segments that get no more messages, in order; one that is due is sealed first."""
         with self._lock:
-            if self._file is not None and self._clock() - self._began >= self._segment_s:
-                self._seal()
+            self._seal_old()
             return list(self._sealed)
 
     def forget(self, number: int) -> None:
@@ -169,6 +209,19 @@ class Spool:
             raise SpoolFullError from error
         self._held.size += len(frames)
 
+    def _waited_s(self) -> float:
+        self._seal_old()
+        unread = (s.sealed_s for s in self._sealed if s.number > self._taken_in)
+        return max(0.0, self._clock() - next(unread, math.inf))
+
+    def _is_behind(self, most_s: float) -> bool:
+        counted_s = self._clock() - self._counts_from_s
+        return not self._excused and min(self._waited_s(), counted_s) > most_s
+
+    def _seal_old(self) -> None:
+        if self._file is not None and self._clock() - self._began >= self._segment_s:
+            self._seal()
+
     def _seal_full(self) -> None:
         if self._held.size >= self._segment_bytes:
             self._seal()
@@ -196,7 +249,7 @@ class Spool:
             except OSError as error:  # what was written is there unless the power goes
                 log.error("a segment could not be made sure of: %s", error.strerror)
         if self._held.size:
-            segment = self._held.segment(self._number, self._path(self._number))
+            segment = self._held.segment(self._number, self._path(self._number), self._clock())
             self._sealed.append(segment)
             if segment.places:
                 self._unsettled.append((segment.number, segment.places))

@@ -72,6 +72,21 @@ class Tally:
                 self.rejected[fate["reason"]] += fate["rows"]
         return spans
 
+    def merge(self, other: "Tally") -> None:
+        """Count what was counted apart."""
+        self.rows += other.rows
+        self.rejected.update(other.rejected)
+        self.mended.update(other.mended)
+        self.notes.extend(other.notes)
+
+    def taken(self) -> "Tally":
+        """What was counted so far; it begins anew."""
+        taken = Tally(self.rows, self.rejected.copy(), self.mended.copy(), self.notes.copy())
+        self.rows = 0
+        for counted in (self.rejected, self.mended, self.notes):
+            counted.clear()
+        return taken
+
     def say_what_was_mended(self) -> None:
         """Note once what was put right instead of rejected."""
         if self.mended["negative_duration"]:

@@ -256,6 +256,7 @@ class Status(Document):
     spans_received: int
     spans_judged: int
     spans_late: int
+    spans_sent_away: dict[str, int] = Field(description="to come again; by reason")
     spans_rejected: dict[str, int]
     spool_bytes: int
     patterns: int

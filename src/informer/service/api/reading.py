@@ -9,6 +9,7 @@ from starlette.responses import Response
 from informer.core.errors import InformerError, UnknownError
 from informer.core.types import Json
 from informer.pipeline import look, pages
+from informer.pipeline.catalogue import pattern_ids
 from informer.pipeline.drawn import USUAL_STEPS, pattern_series
 from informer.pipeline.examples import read_example
 from informer.pipeline.workspace import Workspace
@@ -144,14 +145,13 @@ def reading(desk: Desk) -> APIRouter:
 
 
 def _patterns(home: Workspace, asked: Paging) -> pages.Page:
-    found = look.pattern_documents(home)
-    ids = [p["id"] for p in found]
+    ids = pattern_ids(home)
     if asked.after and asked.after not in ids:
         raise InformerError(f"after must be the id of a pattern, got {asked.after!r}")
     first = ids.index(asked.after) + 1 if asked.after else 0
-    rows = found[first : first + asked.limit]
-    more = first + len(rows) < len(found)
-    return pages.Page(rows, rows[-1]["id"] if more else None)
+    asked_for = ids[first : first + asked.limit]
+    more = first + len(asked_for) < len(ids)
+    return pages.Page(look.pattern_documents(home, asked_for), asked_for[-1] if more else None)
 
 
 def _example(home: Workspace, incident_id: str, trace_id: str) -> list[Json]:

@@ -32,6 +32,7 @@ def status_of(parts: Parts) -> Callable[[Workspace], Json]:
             "spans_received": parts.received.spans,
             "spans_judged": figures.judged,
             "spans_late": figures.late,
+            "spans_sent_away": dict(parts.received.sent_away),
             "spans_rejected": dict(figures.rejected),
             "spool_bytes": parts.spool.size,
             **home.engine.query(COUNTS).to_pylist()[0],

@@ -28,7 +28,7 @@ def _flow(parts: Parts, step_ns: int) -> Iterator[Tile]:
             "Point a collector or an SDK at its OTLP ports.",
         )
         return
-    behind_s = max(0, figures.stream_ns - figures.closed_ns) / NS_PER_S + parts.loop.waited_s()
+    behind_s = max(0, figures.stream_ns - figures.closed_ns) / NS_PER_S + parts.spool.waited_s()
     late = behind_s > LATE_STEPS * step_ns / NS_PER_S + 60
     yield Tile(
         "Lag",
@@ -48,12 +48,19 @@ def _sources(parts: Parts) -> Iterator[Tile]:
     more = f"{number(received.messages)} messages"
     if rejected or figures.late:
         more += f", {number(rejected)} spans of no use, {number(figures.late)} too late"
+    away = received.sent_away.total()
+    if away:
+        more += f", {number(away)} sent away for the moment"
     yield Tile(
         "Spans",
         number(received.spans),
         more,
-        "watch" if useless > LOST else "well",
-        "See informer_spans_rejected_total in /metrics for the reasons." if useless > LOST else "",
+        "bad" if parts.spool.is_behind else "watch" if useless > LOST else "well",
+        "More comes than can be judged: senders are told to come again."
+        if parts.spool.is_behind
+        else "See informer_spans_rejected_total in /metrics for the reasons."
+        if useless > LOST
+        else "",
     )
     for stream in parts.streams.all:
         behind, errors = sum(stream.lag().values()), sum(stream.errors.values())

@@ -10,12 +10,11 @@ from starlette.responses import Response
 
 from informer.core.types import NS_PER_S, Json
 from informer.pipeline.accepts import accepts_in
-from informer.pipeline.catalogue import catalogue, one_pattern
+from informer.pipeline.catalogue import OnePattern, catalogue, one_pattern
 from informer.pipeline.curves import Curve, curves, step_ns_of
 from informer.pipeline.decisions import PATTERN
 from informer.pipeline.found import incidents_of_pattern, said_of
 from informer.pipeline.hours import HOUR_NS, rolled_until_ns
-from informer.pipeline.rpcs import rpcs_named
 from informer.pipeline.versions import as_expected_by, made, versions_of
 from informer.pipeline.workspace import Workspace
 from informer.service.console.charts import Charts
@@ -100,8 +99,7 @@ def pattern_page(desks: Desks, verdicts: Verdicts) -> Any:
 
         def fill(home: Workspace, over: Range) -> Json:
             one = one_pattern(home, its_id)
-            rpcs = rpcs_named(home, one.rpc_ids)
-            charts = Charts(rpcs, over, points=_points(len(one.rpc_ids)))
+            charts = Charts(one.rpcs, over, points=_points(len(one.rpc_ids)))
             cells = [(its_id, rpc_id) for rpc_id in one.rpc_ids[:MOST_RPCS]]
             found = curves(home, cells, over.from_ns, over.until_ns, signal)
             drawn = [charts.add(curve) for curve in found if len(curve.starts_ns)]
@@ -109,7 +107,8 @@ def pattern_page(desks: Desks, verdicts: Verdicts) -> Any:
                 r: s for (p, r), s in desks.parts.loop.figures.rpc_scores.items() if p == its_id
             }
             pattern = pattern_of(one.document, one.rpc_ids, str(one.backtest.get("reason", "")))
-            versions = versions_of(home, its_id)
+            accepts = accepts_in(home)
+            versions = versions_of(home, its_id, one.version, accepts)
             return {
                 "pattern": pattern,
                 "why": one.document["why"],
@@ -122,8 +121,8 @@ def pattern_page(desks: Desks, verdicts: Verdicts) -> Any:
                 "every_s": found[0].every_s if found else step_ns_of(home) // NS_PER_S,
                 "left_out": max(len(one.rpc_ids) - MOST_RPCS, 0),
                 "versions": versions,
-                "accept": next((a for a in accepts_in(home)[::-1] if a.pattern_id == its_id), None),
-                "compared": _compared(home, charts, its_id, compared, versions, over, one.rpc_ids),
+                "accept": next((a for a in accepts[::-1] if a.pattern_id == its_id), None),
+                "compared": _compared(home, charts, one, compared, over),
                 "incidents": incidents_of_pattern(home, its_id, most=MOST_INCIDENTS),
                 "said": said_of(home, f"pattern {its_id}"),
                 "verdict_now": now,
@@ -165,20 +164,14 @@ def _points(charts: int) -> int:
 
 
 def _compared(
-    home: Workspace,
-    charts: Charts,
-    pattern_id: str,
-    version: str,
-    versions: list[Any],
-    over: Range,
-    rpc_ids: tuple[str, ...],
+    home: Workspace, charts: Charts, one: OnePattern, version: str, over: Range
 ) -> Json | None:
     """The last day as two versions of the model would have expected it."""
-    now = next((v.version for v in versions if v.in_force), "")
+    now = one.version
     if not version or not now or version == now:
         return None
-    wanted = rpc_ids[:MOST_COMPARED]
-    found = as_expected_by(home, pattern_id, (now, version), over.until_ns, wanted)
+    wanted = one.rpc_ids[:MOST_COMPARED]
+    found = as_expected_by(home, one.document["id"], (now, version), over.until_ns, wanted)
     sides = {
         name: [charts.add(curve, over_all=True) for curve in side] for name, side in found.items()
     }
