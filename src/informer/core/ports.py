@@ -22,7 +22,10 @@ class Engine(Protocol):
         """The rows of one statement."""
 
     def stream(self, sql: str, /, **values: Any) -> pa.RecordBatchReader:
-        """The rows of one statement, a batch at a time; memory stays bounded."""
+        """The rows of one statement, a batch at a time; memory stays bounded.
+
+        Rows of files come in their order, however often they are read.
+        """
 
     def write(self, table: str, rows: pa.Table | pa.RecordBatchReader) -> None:
         """Replace a table by these rows."""

@@ -79,10 +79,18 @@ class DuckDBEngine:
             return self._connection.sql(sql, params=values or None).to_arrow_table()
 
     def stream(self, sql: str, /, **values: Any) -> pa.RecordBatchReader:
-        """The rows of one statement, a batch at a time; other work may go on meanwhile."""
+        """The rows of one statement, a batch at a time; other work may go on meanwhile.
+
+        Rows of files come in the order of the files: who goes on later counts on it.
+        """
         with _told_plainly():
-            relation = self._connection.cursor().sql(sql, params=values or None)
-            reader = relation.to_arrow_reader(BATCH_ROWS)
+            cursor, settings = self._connection.cursor(), self._connection.cursor()
+            relation = cursor.sql(sql, params=values or None)
+            settings.execute("set preserve_insertion_order = true")
+            try:
+                reader = relation.to_arrow_reader(BATCH_ROWS)
+            finally:
+                settings.execute("set preserve_insertion_order = false")
         return pa.RecordBatchReader.from_batches(reader.schema, _plainly(reader))
 
     def write(self, table: str, rows: pa.Table | pa.RecordBatchReader) -> None:

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from informer.core.lines import ROWS, Lines
 from informer.core.ports import Engine
 from informer.core.tables import SPANS
+from informer.core.types import Json
 from informer.spans.sayings import NO_SAYINGS, Apart, Received, told_lines
 
 # What every reader gives; all but the ids, the service and the start may be null.
@@ -38,7 +39,7 @@ RECEIVED = pa.schema(
 FATES = (
     "select reason, count(*) as rows, count(*) filter (reason is null and backwards) as backwards"
 )
-FATE = f"{FATES} from told_spans group by reason"
+FATE = pa.schema([("reason", pa.string()), ("rows", pa.int64()), ("backwards", pa.int64())])
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,29 @@ class Tally:
             else:
                 self.rejected[fate["reason"]] += fate["rows"]
         return spans
+
+    def told(self) -> pa.Table:
+        """All of it as fates that `add` takes, for a tally of more than this."""
+        backwards = self.mended["negative_duration"]
+        spans = self.rows - self.rejected.total()
+        rows: list[Json] = [{"reason": None, "rows": spans, "backwards": backwards}]
+        rows += [{"reason": r, "rows": n, "backwards": 0} for r, n in self.rejected.items()]
+        return pa.Table.from_pylist(rows, FATE)
+
+    def merge(self, other: "Tally") -> None:
+        """Count what was counted apart."""
+        self.rows += other.rows
+        self.rejected.update(other.rejected)
+        self.mended.update(other.mended)
+        self.notes.extend(other.notes)
+
+    def taken(self) -> "Tally":
+        """What was counted so far; it begins anew."""
+        taken = Tally(self.rows, self.rejected.copy(), self.mended.copy(), self.notes.copy())
+        self.rows = 0
+        for counted in (self.rejected, self.mended, self.notes):
+            counted.clear()
+        return taken
 
     def say_what_was_mended(self) -> None:
         """Note once what was put right instead of rejected."""

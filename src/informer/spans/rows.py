@@ -127,6 +127,7 @@ class ReaderSource:
         self.tally = Tally()
         self.rejected = self.tally.rejected
         self.notes = self.tally.notes
+        self._found = self.tally  # what is no row is counted here
         self._paths = paths
         self._read = read
         self._unit, self._guesses = unit, guesses
@@ -160,8 +161,16 @@ class ReaderSource:
     ) -> Iterator[Lines]:
         """All spans apart from what they say; see Source. Errors: those of `stage`."""
         correlate, asked = self._selection.correlate, wanted(engine, self._selection)
-        for received in self._received(skip, most):
-            yield lines_apart(engine, received, correlate, asked, self.tally, key)
+        if correlate is None and self._selection.where is None:
+            # Compiled loops take a while to load: who does not learn goes without them.
+            from informer.spans.reader_lines import reader_lines
+
+            self._found = Tally()
+            pieces = islice(self._pieces(min(most, BATCH_ROWS)), skip, None)
+            yield from reader_lines(engine, pieces, self._found, self._selection, self.tally, key)
+        else:
+            for received in self._received(skip, most):
+                yield lines_apart(engine, received, correlate, asked, self.tally, key)
         self.tally.say_what_was_mended()
 
     def _received(self, skip: int, most: int) -> Iterator[Apart]:
@@ -186,7 +195,7 @@ class ReaderSource:
         for path in self._paths:
             content = Content(path)
             unit = None if self._guesses else self._unit
-            for table in self._read(content, self.tally):
+            for table in self._read(content, self._found):
                 if unit is None:
                     unit = self._unit_of(path, table["start"][:GUESS_ROWS])
                 yield in_nanoseconds(table, unit)
@@ -198,15 +207,17 @@ class ReaderSource:
             return self._unit
         unit = guessed_unit(min(known), max(known), self._unit)
         if unit != self._unit:
-            self.notes.append(f"{path}: times are {WORDS[unit]}, not {WORDS[self._unit]}")
+            self._found.notes.append(f"{path}: times are {WORDS[unit]}, not {WORDS[self._unit]}")
         return unit
 
     def _say_damage(self, path: Path, content: Content) -> None:
         if content.damage is not None:
-            self.rejected["damaged_file"] += 1
-            self.notes.append(f"{path}: {content.damage}; what could be read before was used")
+            self._found.rejected["damaged_file"] += 1
+            self._found.notes.append(
+                f"{path}: {content.damage}; what could be read before was used"
+            )
         if content.too_long:
-            self.rejected["line_too_long"] += content.too_long
+            self._found.rejected["line_too_long"] += content.too_long
 
 
 def _some_of(tables: Iterator[pa.Table], most: int) -> list[pa.Table]:

@@ -1,9 +1,11 @@
 """Tables of spans or RPC log lines: the engine reads and normalises them in one SELECT."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from hashlib import blake2b
-from itertools import groupby
+from itertools import groupby, islice
+from operator import itemgetter
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, TypeAlias
@@ -31,11 +33,19 @@ from informer.spans.times import Times, times_of
 from informer.spans.unpack import Content
 
 if TYPE_CHECKING:
-    from informer.spans.parquet_lines import ParquetLines
+    from informer.spans.table_lines import TableColumns
 
 WAITING = "waiting_rows"
 
 Types: TypeAlias = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Surveyed:
+    """Files that can be read, and how they are to be read."""
+
+    read: list[tuple[TableFile, Types, Times]]
+    lines: int  # records of CSV that they hold at most
 
 
 class TableSource:
@@ -61,47 +71,61 @@ class TableSource:
         Errors: InformerError for a condition that is none.
         """
         asked, correlate = wanted(engine, self._selection), self._selection.correlate
-        for received in self._received(engine, asked, skip, most):
-            yield stage_spans(engine, table, received, correlate, asked, self.tally)
+        with self._surveyed(engine) as files:
+            for received in islice(self._pieces(engine, files.read, most), skip, None):
+                yield stage_spans(engine, table, received, correlate, asked, self.tally)
+            self._count_unreadable(engine, files, asked)
+        self.tally.say_what_was_mended()
 
     def lines(
         self, engine: Engine, key: bytes, *, skip: int = 0, most: int = PIECE_ROWS
     ) -> Iterator[Lines]:
         """All spans apart from what they say; see Source. Errors: those of `stage`."""
-        as_they_lie = self._as_they_lie(engine)
-        if as_they_lie is not None:
-            yield from as_they_lie.lines(key, skip=skip, most=most)
-            self.tally.say_what_was_mended()
-            return
         asked, correlate = wanted(engine, self._selection), self._selection.correlate
-        for received in self._received(engine, asked, skip, most):
-            yield lines_apart(engine, received, correlate, asked, self.tally, key)
+        with self._surveyed(engine) as files:
+            tables = [self._table(types, times) for _, types, times in files.read]
+            if all(table.fit(self._selection) for table in tables):
+                yield from self._said_lines(engine, files, tables, key, skip, most)
+            else:
+                for received in islice(self._pieces(engine, files.read, most), skip, None):
+                    yield lines_apart(engine, received, correlate, asked, self.tally, key)
+            self._count_unreadable(engine, files, asked)
+        self.tally.say_what_was_mended()
 
-    def _as_they_lie(self, engine: Engine) -> "ParquetLines | None":
-        """A reader of Parquet columns as they are, where they are lines already."""
-        if self._files[0].container != "parquet":
-            return None
+    def _said_lines(
+        self,
+        engine: Engine,
+        files: "Surveyed",
+        tables: "list[TableColumns]",
+        key: bytes,
+        skip: int,
+        most: int,
+    ) -> Iterator[Lines]:
         # Compiled loops take a while to load: who does not learn goes without them.
-        from informer.spans.parquet_lines import ParquetLines, fits
+        from informer.spans.parquet_lines import ParquetPieces
+        from informer.spans.scanned_lines import scanned_pieces
 
-        paths = [file.path for file in self._files]
-        types, times = self._look(engine, self._files[0], paths[0])
-        same = all(self._look(engine, f, f.path) == (types, times) for f in self._files[1:])
-        if not same or not fits(self._columns, dict(types), times, self._selection):
-            return None
-        return ParquetLines(
-            engine,
-            paths,
-            self._columns,
-            dict(types),
-            times,
-            self.format,
-            self._selection,
-            self.tally,
-        )
+        paths = [file.path for file, *_ in files.read]
+        lying = ParquetPieces(paths, tables[0])
+        if self._is("parquet") and lying.lie_ready() and all(t == tables[0] for t in tables):
+            pieces = lying.read(skip, most)
+            yield from tables[0].lines(engine, pieces, self._selection, self.tally, key)
+            return
+        alike = groupby(zip(tables, paths, strict=True), key=itemgetter(0))
+        scans = [(table, self._scan([path for _, path in group])) for table, group in alike]
+        made = islice(scanned_pieces(engine, scans, most), skip, None)
+        for table, group in groupby(made, key=itemgetter(0)):
+            pieces = (piece for _, piece in group)
+            yield from table.lines(engine, pieces, self._selection, self.tally, key)
 
-    def _received(self, engine: Engine, asked: str, skip: int, most: int) -> Iterator[Received]:
-        """The pieces of all files, surveyed before, and what could not be read counted at last."""
+    def _table(self, types: Types, times: Times) -> "TableColumns":
+        from informer.spans.table_lines import TableColumns
+
+        return TableColumns(self._columns, dict(types), times, self.format)
+
+    @contextmanager
+    def _surveyed(self, engine: Engine) -> "Iterator[Surveyed]":
+        """All files, or what is readable of them, looked at before they are read."""
         with TemporaryDirectory(prefix="informer-") as folder:
             lines = 0
             read: list[tuple[TableFile, Types, Times]] = []
@@ -109,11 +133,7 @@ class TableSource:
                 path, held = self._survey(file, Path(folder, f"{number}.{file.container}"))
                 lines += held
                 read.append((replace(file, path=path), *self._look(engine, file, path)))
-            for number, received in enumerate(self._pieces(engine, read, most)):
-                if number >= skip:
-                    yield received
-            self._count_unreadable(engine, lines, [file.path for file, *_ in read], asked)
-        self.tally.say_what_was_mended()
+            yield Surveyed(read, lines)
 
     def _pieces(
         self, engine: Engine, read: list[tuple[TableFile, Types, Times]], most: int
@@ -178,14 +198,18 @@ class TableSource:
         """Sets rows without a trace id apart from those of other sources."""
         return blake2b("\0".join(self.names).encode(), digest_size=6).hexdigest()
 
-    def _count_unreadable(self, engine: Engine, lines: int, paths: list[Path], asked: str) -> None:
-        if self._files[0].container != "csv":
+    def _is(self, container: str) -> bool:
+        return self._files[0].container == container
+
+    def _count_unreadable(self, engine: Engine, files: "Surveyed", asked: str) -> None:
+        if not self._is("csv"):
             return
+        paths = [file.path for file, *_ in files.read]
         rows = self.tally.rows
         if asked != "true":
             count = engine.stream(f"select count(*) as rows from {self._scan(paths)}").read_all()
             rows = count["rows"][0].as_py()
-        if lines > rows:  # some are part of others, blank, or lost
+        if files.lines > rows:  # some are part of others, blank, or lost
             held = sum(records(Content(path).chunks()) - 1 for path in paths)
             if held > rows:
                 self.rejected["unreadable_line"] += held - rows

@@ -18,7 +18,8 @@ Words: TypeAlias = npt.NDArray[np.uint64]
 # What each of some values means; those that mean the same are equal.
 Meanings: TypeAlias = Callable[[pa.Array], Sequence[Any]]
 
-MOST_VALUES = 500_000  # of a column that are remembered; with more it begins anew
+# Of a column that are remembered; with more it begins anew.
+MOST_VALUES, MOST_BYTES = 500_000, 128 << 20
 NARROW = 4096  # whole numbers that lie so near each other are told apart by a table of all
 WORD_BITS = 64
 ODD = np.uint64(0x9E3779B97F4A7C15)
@@ -31,9 +32,11 @@ class Column:
         self._meanings = meanings
         self._codes: dict[Any, int] = {}
         self._meant: dict[Any, int] = {}
+        self._bytes = 0
 
-    def __len__(self) -> int:
-        return len(self._codes)
+    def full(self) -> bool:
+        """Whether it remembers too much."""
+        return len(self._codes) > MOST_VALUES or self._bytes > MOST_BYTES
 
     def bits(self) -> int:
         """What the largest number needs."""
@@ -43,6 +46,7 @@ class Column:
         """The number of each of some values, none of which is null."""
         told = values.to_pylist()
         new = [place for place, value in enumerate(told) if value not in self._codes]
+        self._bytes += values.nbytes * len(new) // max(1, len(told))
         meant = [told[place] for place in new]
         if new and self._meanings is not None:
             meant = list(self._meanings(values.take(pa.array(new))))
@@ -70,7 +74,7 @@ class Tuples:
 
     def full(self) -> bool:
         """Whether it is time to begin anew, so that memory stays bounded."""
-        return max(self.known, *(len(column) for column in self.columns)) > MOST_VALUES
+        return self.known > MOST_VALUES or any(column.full() for column in self.columns)
 
     def number(self, rows: int, told: Sequence["Indexed"]) -> tuple[Small, Ints]:
         """The number of every row; [n], and where the first row is of each that is new."""

@@ -1,9 +1,11 @@
-"""Columns of Parquet files as they lie there give the lines that SQL makes of every row."""
+"""Columns of tables, as they lie in Parquet or are scanned, give the lines that SQL makes."""
 
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pyarrow as pa
+import pyarrow.csv as csv
 import pyarrow.parquet as pq
 import pytest
 from test_sayings import ODD, ROW
@@ -12,9 +14,9 @@ from informer.core.lines import plain_rows
 from informer.core.tables import SPANS
 from informer.engines.duckdb import DuckDBEngine
 from informer.spans.open import open_sources
-from informer.spans.parquet_lines import ParquetLines
+from informer.spans.said_lines import SaidLines
 from informer.spans.sayings import whole_spans
-from informer.spans.tables import TableSource
+from informer.spans.table_lines import TableColumns
 
 KEY = b"a key of the workspace"
 PODS = [
@@ -52,7 +54,7 @@ def told(
 ) -> tuple[list[dict[str, Any]], dict[str, int], list[str]]:
     """Spans that a file gives, the one way or the other, what was rejected and what is noted."""
     if not as_they_lie:
-        monkeypatch.setattr(TableSource, "_as_they_lie", lambda source, engine: None)
+        monkeypatch.setattr(TableColumns, "fit", lambda table, selection: False)
     names = ", ".join(SPANS.names)
     with DuckDBEngine(threads=1) as engine, monkeypatch.context():
         (source,) = open_sources([str(path)], **asked)
@@ -76,13 +78,73 @@ def test_columns_as_they_lie_say_what_rows_say(
     pq.write_table(rows(*ODD, *PODS, *soft, *ODD), path, row_group_size=group)
     made: list[object] = []
     monkeypatch.setattr(
-        ParquetLines,
+        SaidLines,
         "_tell",
-        lambda s, *a, _tell=ParquetLines._tell: (made.append(a), _tell(s, *a)),
+        lambda s, *a, _tell=SaidLines._tell: (made.append(a), _tell(s, *a)),
     )
     lying = told(monkeypatch, path, as_they_lie=True, most=10, **RANGES[asked])
     assert made
     assert lying == told(monkeypatch, path, as_they_lie=False, **RANGES[asked])
+
+
+@pytest.mark.parametrize("asked", RANGES)
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_texts_that_are_scanned_say_what_rows_say(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kind: str, asked: str
+) -> None:
+    path = tmp_path / f"spans.{kind}"
+    odd: list[dict[str, Any]] = [{"start_ns": None}, {"duration_ns": -5}, {"trace_id": "t" * 400}]
+    table = rows(*ODD, *PODS, *odd, *ODD)
+    if kind == "csv":
+        csv.write_csv(table, path)
+        path.write_bytes(path.read_bytes().replace(b"\0", b"") + b'one,"two\n\n,,,\n')
+    else:
+        lines = [orjson.dumps(row) for row in table.to_pylist()]
+        path.write_bytes(b"\n".join([*lines[:5], b"{junk", *lines[5:]]))
+    made: list[object] = []
+    monkeypatch.setattr(
+        SaidLines,
+        "_tell",
+        lambda s, *a, _tell=SaidLines._tell: (made.append(a), _tell(s, *a)),
+    )
+    scanned = told(monkeypatch, path, as_they_lie=True, most=10, **RANGES[asked])
+    assert made
+    made.clear()
+    assert scanned == told(monkeypatch, path, as_they_lie=False, **RANGES[asked])
+    assert not made
+
+
+def test_times_of_parquet_that_are_moments_are_scanned(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path = tmp_path / "spans.parquet"
+    table = rows(*[{}] * 20)
+    moments = table["start_ns"].cast(pa.timestamp("ns"))
+    pq.write_table(
+        table.set_column(table.column_names.index("start_ns"), "start_ns", moments), path
+    )
+    scanned = told(monkeypatch, path, as_they_lie=True)
+    assert len(scanned[0]) == 20
+    assert scanned == told(monkeypatch, path, as_they_lie=False)
+
+
+def test_pieces_of_texts_are_the_same_whenever_they_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "spans.csv"
+    many: list[dict[str, Any]] = [
+        {"span_id": str(n), "operation": f"GET /{n % 7}"} for n in range(1_000)
+    ]
+    csv.write_csv(pa.concat_tables([rows(*many)] * 300), path)
+
+    def pieces(skip: int) -> list[list[str]]:
+        with DuckDBEngine(threads=4) as engine:
+            (source,) = open_sources([str(path)])
+            found = source.lines(engine, KEY, skip=skip, most=100_000)
+            return [plain_rows([piece.rows])["span_id"].to_pylist() for piece in found]
+
+    whole = pieces(0)
+    assert len(whole) == 3
+    for _ in range(3):
+        assert pieces(1) == whole[1:]
 
 
 def test_a_row_group_that_is_too_large_comes_in_pieces(

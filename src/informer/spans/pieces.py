@@ -1,0 +1,66 @@
+"""Pieces of rows of a source, before and after the numbers of their ids are known."""
+
+from dataclasses import dataclass, replace
+from typing import Self
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from informer.core.types import Bools, Ints
+from informer.spans.numbers import id_numbers
+from informer.spans.received import Tally
+from informer.spans.tuples import Indexed, indexed
+
+LONGEST_ID = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Rows of a source. Axes: n row."""
+
+    said: pa.Table  # what rows say, in the columns that SaidLines was told of
+    ids: list[pa.Array]  # trace, span, parent
+    attributes: pa.Array  # as they came
+    start_ns: Ints  # 0 = none, or too large
+    duration_ns: Ints
+    needed: list[pa.Array | pa.ChunkedArray]  # null in all of these: nothing could be read
+    found: Tally | None = None  # what was no row, up to here
+
+
+@dataclass(frozen=True, slots=True)
+class Numbered:
+    """A piece with the numbers of its ids; and what its columns say, told apart."""
+
+    piece: Piece
+    said: list[Indexed]
+    trace: Ints
+    span: Ints
+    up: Ints
+    soft: Bools
+
+    @classmethod
+    def of(cls, piece: Piece, key: bytes) -> Self:
+        """No engine is asked, so another thread may do it."""
+        ids = [_short(part) for part in piece.ids]
+        said = [indexed(one(column)) for column in piece.said.columns]
+        return cls(replace(piece, ids=ids), said, *id_numbers(ids, key))
+
+
+def one(column: pa.ChunkedArray) -> pa.Array:
+    """A column in one piece; what is so already is not copied."""
+    if column.num_chunks == 1:
+        return column.chunk(0)
+    joined = column.combine_chunks()
+    return joined.chunk(0) if isinstance(joined, pa.ChunkedArray) else joined
+
+
+def _short(texts: pa.Array) -> pa.Array:
+    """Ids of bounded length."""
+    longest = pc.max(pc.binary_length(_values(texts))).as_py() or 0
+    if longest <= LONGEST_ID:
+        return texts
+    return pc.utf8_slice_codeunits(texts.cast(pa.string()), 0, LONGEST_ID)
+
+
+def _values(texts: pa.Array) -> pa.Array:
+    return texts.dictionary if pa.types.is_dictionary(texts.type) else texts

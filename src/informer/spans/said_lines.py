@@ -1,0 +1,222 @@
+"""Lines out of columns, mostly without SQL, whatever file the columns come from.
+
+A saying is told by SQL once, when the first row comes that has it; see `told_lines`, which does the
+same for rows of any kind.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from informer.core.ahead import ahead
+from informer.core.compiled import compiled
+from informer.core.lines import ROWS, Lines
+from informer.core.ports import Engine
+from informer.core.types import Bools, Ints
+from informer.spans.meanings import named
+from informer.spans.numbers import number_texts
+from informer.spans.pieces import Numbered, Piece
+from informer.spans.received import Selection, Tally
+from informer.spans.sayings import NO_SAYINGS, Received, told_lines
+from informer.spans.text_meanings import meaning_of
+from informer.spans.tuples import Column, Indexed, Tuples
+
+ROOTS = ("", "root", "-1", "0000000000000000")
+NO_TRACE, NO_SPAN = ("", "0" * 32), ("", "0" * 16)
+LONGEST_ID = 256
+FIRST_ROWS, FIRST = "first_rows", "informer first"
+TOLD_FIRST = "select cast(span_id as bigint) as number, saying, reason from ({told})"
+ONE_OF_EACH = {
+    "trace_id": "'t'",
+    "span_id": f"cast({named(FIRST)} as varchar)",
+    "parent_span_id": "cast(null as varchar)",
+    "start_ns": "cast(1 as bigint)",
+    "duration_ns": "cast(0 as bigint)",
+}
+# What resources say beside what they hold; see spans.sql.
+RESOURCE_SAYS = """
+select [said_service_version, coalesce(said_template_hash, nullif(regexp_extract(
+    said_pod, '-([bcdfghjklmnpqrstvwxz2456789]{6,10})-[bcdfghjklmnpqrstvwxz2456789]{5}$', 1
+), ''))] as says
+"""
+READ_AHEAD = 2  # pieces: more would be quicker by a tenth, and take a tenth of a gigabyte each
+
+
+class SaidLines:
+    """Pieces of one form on their way into lines.
+
+    `received` says what the columns of `said` mean, over rows of the table FIRST_ROWS; `meant`
+    are those of them that hold attributes, resources and states of traces, by our names of these.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        received: Received,
+        said: Sequence[str],
+        meant: Mapping[str, str],
+        selection: Selection,
+        tally: Tally,
+    ) -> None:
+        self._engine, self._tally, self._selection = engine, tally, selection
+        self._received = replace(
+            received, rows=FIRST_ROWS, columns={**received.columns, **ONE_OF_EACH}
+        )
+        names = {column: name for name, column in meant.items()}
+        self._meanings = [meaning_of(engine, names[c]) if c in names else None for c in said]
+        self._tuples = self._no_tuples()
+        self._saying: Ints = np.empty(0, np.int64)
+        self._most = 0
+
+    def lines(self, pieces: Iterator[Piece], key: bytes) -> Iterator[Lines]:
+        """All spans, a piece at a time; see Source. Another thread reads the next pieces."""
+        self._engine.run(NO_SAYINGS)
+        for numbered in ahead((Numbered.of(piece, key) for piece in pieces), READ_AHEAD):
+            yield self._lines(numbered, key)
+
+    def _lines(self, read: Numbered, key: bytes) -> Lines:
+        piece = read.piece
+        if piece.found is not None:
+            self._tally.merge(piece.found)
+        start_ns, duration_ns = piece.start_ns, piece.duration_ns
+        saying = self._sayings(piece.said, read.said)
+        rows = pa.table(
+            [*piece.ids, piece.attributes, start_ns, np.maximum(duration_ns, 0), saying],
+            names=ROWS.names,
+        )
+        lines = Lines(rows, read.trace, read.span, read.up, read.soft)
+        if self._are_plain(lines, start_ns, duration_ns, saying, key):
+            self._tally.add([{"reason": None, "rows": len(lines), "backwards": 0}])
+            return lines
+        roots = np.isin(lines.up, number_texts(ROOTS, key))
+        if roots.any():
+            parent = _without(piece.ids[2], roots)
+            rows = rows.set_column(ROWS.names.index("parent_span_id"), "parent_span_id", parent)
+            lines = Lines(rows, lines.trace, lines.span, np.where(roots, -1, lines.up), lines.soft)
+        reasons = self._reasons(piece, lines, saying, key)
+        kept = self._count(reasons, start_ns, duration_ns)
+        return lines if kept.all() else lines.take(np.flatnonzero(kept))
+
+    def _are_plain(
+        self, lines: Lines, start_ns: Ints, duration_ns: Ints, saying: Ints, key: bytes
+    ) -> bool:
+        """Whether all rows are spans that are wanted, as nearly always, and need no mending."""
+        no_trace, no_span, no_up = (
+            np.array(number_texts(ids, key), np.int64) for ids in (NO_TRACE, NO_SPAN, ROOTS)
+        )
+        low, high = self._selection.from_ns, self._selection.until_ns
+        least_ns = 1 if low is None else max(1, low)
+        most_ns = 2**63 - 1 if high is None else high - 1
+        told = lines.trace, lines.span, lines.up, saying, start_ns, duration_ns
+        return _are_plain(*told, no_trace, no_span, no_up, least_ns, most_ns)
+
+    def _reasons(self, piece: Piece, lines: Lines, saying: Ints, key: bytes) -> dict[str, Bools]:
+        """Which rows are no spans, and why; a row is counted by the first of the reasons."""
+        start_ns = piece.start_ns
+        reasons = {
+            "missing_trace_id": np.isin(lines.trace, [-1, *number_texts(NO_TRACE, key)]),
+            "missing_span_id": np.isin(lines.span, [-1, *number_texts(NO_SPAN, key)]),
+            "missing_service": saying < 0,
+            "missing_time": start_ns <= 0,
+        }
+        bare = (lines.trace == -1) & (lines.span == -1) & (start_ns <= 0) & (saying < 0)
+        if bare.any():
+            for column in piece.needed:
+                bare &= column.is_null().to_numpy(zero_copy_only=False)
+        return {"unreadable": bare} | reasons
+
+    def _count(self, reasons: dict[str, Bools], start_ns: Ints, duration_ns: Ints) -> Bools:
+        """Which rows are spans that are wanted; all that came are counted."""
+        low, high = self._selection.from_ns, self._selection.until_ns
+        wanted = np.ones(len(start_ns), bool)
+        if low is not None:
+            wanted &= start_ns >= low
+        if high is not None:
+            wanted &= start_ns < high
+        kept = np.ones(len(start_ns), bool)
+        for reason, these in reasons.items():
+            if not these.any():
+                continue
+            here = these & kept
+            counted = here if reason in ("unreadable", "missing_time") else here & wanted
+            rows = int(counted.sum())
+            if rows:
+                self._tally.add([{"reason": reason, "rows": rows, "backwards": 0}])
+            kept &= ~these
+        kept &= wanted
+        backwards = int((kept & (duration_ns < 0)).sum())
+        self._tally.add([{"reason": None, "rows": int(kept.sum()), "backwards": backwards}])
+        return kept
+
+    def _sayings(self, table: pa.Table, said: Sequence[Indexed]) -> Ints:
+        """The saying of every row, -1 = it names no service; [n]."""
+        if self._tuples.full() or self._are_gone():
+            self._forget()
+        number, firsts = self._tuples.number(table.num_rows, said)
+        if len(firsts):
+            self._tell(table, firsts)
+        return self._saying[number]
+
+    def _tell(self, table: pa.Table, firsts: Ints) -> None:
+        """Let the engine say what rows say, of the first that say it."""
+        known = len(self._saying)
+        numbers = pa.array(np.arange(known, known + len(firsts)))
+        first = table.take(pa.array(firsts)).append_column(FIRST, numbers)
+        self._engine.append(FIRST_ROWS, first, passing=True)
+        told = told_lines(self._engine, self._received, None, "true", whole=False)
+        made = self._engine.query(TOLD_FIRST.format(told=told))
+        self._engine.run(f"drop table {FIRST_ROWS}")
+        is_span = made["reason"].is_null().to_numpy()
+        sayings = np.full(len(firsts), -1, np.int64)
+        sayings[made["number"].to_numpy()[is_span] - known] = made["saying"].to_numpy()[is_span]
+        self._saying = np.append(self._saying, sayings)
+        self._most = max(self._most, int(sayings.max(initial=0)))
+
+    def _are_gone(self) -> bool:
+        """Whether sayings were forgotten that are known here."""
+        left = self._engine.query("select count(*) as n, max(saying) as most from sayings")
+        here = len(np.unique(self._saying[self._saying >= 0]))
+        return bool(here > left["n"][0].as_py() or self._most > (left["most"][0].as_py() or 0))
+
+    def _forget(self) -> None:
+        self._tuples = self._no_tuples()
+        self._saying = np.empty(0, np.int64)
+        self._most = 0
+
+    def _no_tuples(self) -> Tuples:
+        return Tuples([Column(meanings) for meanings in self._meanings])
+
+
+def _without(texts: pa.Array, gone: Bools) -> pa.Array:
+    """The same texts, null at some places."""
+    return pc.if_else(pa.array(gone), pa.scalar(None, texts.type), texts)
+
+
+@compiled
+def _are_plain(
+    trace: Ints,
+    span: Ints,
+    up: Ints,
+    saying: Ints,
+    start_ns: Ints,
+    duration_ns: Ints,
+    no_trace: Ints,
+    no_span: Ints,
+    no_up: Ints,
+    least_ns: int,
+    most_ns: int,
+) -> bool:
+    plain = True
+    for n in range(len(trace)):
+        plain &= trace[n] >= 0 and span[n] >= 0 and saying[n] >= 0 and duration_ns[n] >= 0
+        plain &= start_ns[n] >= least_ns and start_ns[n] <= most_ns
+        for k in range(len(no_trace)):
+            plain &= trace[n] != no_trace[k]
+        for k in range(len(no_span)):
+            plain &= span[n] != no_span[k]
+        for k in range(len(no_up)):
+            plain &= up[n] != no_up[k]
+    return bool(plain)

@@ -1,0 +1,47 @@
+"""What texts of one column mean: those that mean the same make no new saying."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from informer.core.ports import Engine
+from informer.spans.meanings import OF_RESOURCE, OF_SPAN, extracted
+from informer.spans.sayings import PARTS
+from informer.spans.tuples import Meanings
+
+# What resources say beside what they hold; see spans.sql.
+RESOURCE_SAYS = """
+select place, [said_service_version, coalesce(said_template_hash, nullif(regexp_extract(
+    said_pod, '-([bcdfghjklmnpqrstvwxz2456789]{6,10})-[bcdfghjklmnpqrstvwxz2456789]{5}$', 1
+), ''))] as says
+"""
+
+
+def meaning_of(engine: Engine, name: str) -> Meanings:
+    """Asks the engine what texts mean; `name` is `attributes`, `resource_attributes` or
+    `trace_state`.
+    """
+
+    def meanings(texts: pa.Array) -> Sequence[Any]:
+        given = pa.table({"place": np.arange(len(texts)), "text": texts.cast(pa.string())})
+        engine.append("given_texts", given, passing=True)
+        told = engine.query(f"select says from ({_says(name)}) order by place")
+        engine.run("drop table given_texts")
+        return [None if row is None else tuple(row) for row in told["says"].to_pylist()]
+
+    return meanings
+
+
+def _says(name: str) -> str:
+    if name == "trace_state":
+        return f"select place, [{PARTS['trace_state'].format('text')}] as says from given_texts"
+    if name == "attributes":
+        read, _ = extracted("text", OF_SPAN)
+        return f"select place, {read.replace('text_said', 'says')} from given_texts"
+    read, means = extracted("text", OF_RESOURCE)
+    return (
+        f"with read as (select place, {read} from given_texts), "
+        f"said as (select place, {', '.join(means)} from read) {RESOURCE_SAYS} from said"
+    )
