@@ -7,7 +7,7 @@ from threadpoolctl import ThreadpoolController
 
 
 def one_core() -> AbstractContextManager[object]:
-    """Inside, NumPy and SciPy multiply on one core: last digits do not hang on how many there are."""
+    """Inside, NumPy and SciPy multiply on one core: no digit hangs on how many there are."""
     limit: AbstractContextManager[object] = _libraries().limit(limits=1, user_api="blas")
     return limit
 
