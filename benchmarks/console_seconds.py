@@ -8,8 +8,9 @@ one person and then by ten at a time. Chromium, where there is one, says when th
 there. With --keep the workspace is left in the folder, or taken from there.
 
 Prints and writes to results/console_seconds.json: per page median and 95th percentile of the
-server's seconds, bytes of the page and with all that it loads, seconds until the first content;
-seconds to roll up six hours; size of the workspace. `console_beside.py` measures steps beside it.
+server's seconds, seconds of a processor for each (they do not grow with what else runs), bytes of
+the page and with all that it loads, seconds until the first content; seconds to roll up six hours;
+size of the workspace. `console_beside.py` measures steps beside it.
 """
 
 import argparse
@@ -37,6 +38,7 @@ from load.big_workspace import INCIDENTS, make
 
 RESULTS = Path(__file__).parent / "results" / "console_seconds.json"
 TIMES, AT_ONCE = 60, 10
+NO_PAGES = ("api, patterns", "pulse")
 RANGES = ("1h", "6h", "24h", "7d", "30d")
 FIRST_CONTENT = """
 () => new Promise(told => new PerformanceObserver(seen => {
@@ -61,6 +63,7 @@ def pages(patterns: int) -> dict[str, Callable[[int], str]]:
         "pattern, compared": lambda i: f"/patterns/p{i * 11 % patterns:04}?compare=0002",
         "explore": lambda i: f"/explore?range={RANGES[i % 5]}",
         "explore found": lambda i: f"/explore?q=service-{i}&service=service-{i}",
+        "api, patterns": lambda i: f"/api/v1/patterns?limit=50&after=p{i * 7 % patterns:04}",
         "pulse": lambda i: "/pulse",
     }
 
@@ -89,16 +92,16 @@ def measured(workspace: Path, patterns: int, days: int) -> Json:
     results: Json = {"patterns": patterns, "days": days, "cpus": os.cpu_count()}
     results["workspace_gib"] = round((workspace / TABLES_FILE).stat().st_size / 2**30, 2)
     results["roll_up_six_hours_s"] = _roll_up_s(workspace)
-    with Serving(workspace) as address:
-        for name, made in pages(patterns).items():
-            results[name] = asked(address, made)
-        results["first_content_s"] = first_content(address, pages(patterns))
+    results["load_before"] = round(os.getloadavg()[0], 1)
+    with Serving(workspace) as served:
+        results["pages"] = {name: asked(served, made) for name, made in pages(patterns).items()}
+        results["first_content_s"] = first_content(served.address, pages(patterns))
     return results
 
 
-def asked(address: str, made: Callable[[int], str]) -> Json:
+def asked(served: "Serving", made: Callable[[int], str]) -> Json:
     """One kind of page, by one person and by ten at a time."""
-    with httpx.Client(base_url=address, timeout=60) as client:
+    with httpx.Client(base_url=served.address, timeout=60) as client:
 
         def seconds(i: int) -> tuple[float, httpx.Response]:
             began = time.perf_counter()
@@ -106,7 +109,9 @@ def asked(address: str, made: Callable[[int], str]) -> Json:
             return time.perf_counter() - began, answer
 
         seconds(0)
+        before_s = served.processor_s()
         alone = [seconds(i) for i in range(TIMES)]
+        processor_s = served.processor_s() - before_s
         with ThreadPoolExecutor(AT_ONCE) as people:
             together = list(people.map(seconds, range(TIMES)))
         most = max((answer for _, answer in alone), key=lambda answer: len(answer.content))
@@ -116,6 +121,7 @@ def asked(address: str, made: Callable[[int], str]) -> Json:
         "median_s": round(statistics.median(s for s, _ in alone), 4),
         "p95_s": round(float(np.quantile([s for s, _ in alone], 0.95)), 4),
         "p95_of_ten_at_once_s": round(float(np.quantile([s for s, _ in together], 0.95)), 4),
+        "processor_s": round(processor_s / TIMES, 4),
         "page_kb": round(len(most.content) / 1000, 1),
         "payload_kb": round((len(most.content) + beside) / 1000, 1),
     }
@@ -132,7 +138,7 @@ def first_content(address: str, made: dict[str, Callable[[int], str]]) -> Json:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
         for name in made:
-            if name == "pulse":
+            if name in NO_PAGES:
                 continue
             seen = []
             for i in range(5):
@@ -146,12 +152,17 @@ def first_content(address: str, made: dict[str, Callable[[int], str]]) -> Json:
 
 
 class Serving:
-    """`informer serve` on a workspace, by the address of its pages."""
+    """`informer serve` on a workspace; `address` is that of its pages."""
 
     def __init__(self, workspace: Path) -> None:
         self._workspace = workspace
 
-    def __enter__(self) -> str:
+    def processor_s(self) -> float:
+        """Seconds that its threads computed so far: they do not grow with what else runs."""
+        told = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(told[11]) + int(told[12])) / os.sysconf("SC_CLK_TCK")
+
+    def __enter__(self) -> "Serving":
         file = self._workspace / "informer.toml"
         file.write_text('[serve]\ngrpc = "127.0.0.1:0"\nhttp = ""\nweb = "127.0.0.1:0"\n')
         command = [sys.executable, "-m", "informer", "serve", "-w", str(self._workspace)]
@@ -161,7 +172,8 @@ class Serving:
         )
         assert self._process.stdout is not None
         lines = [self._process.stdout.readline() for _ in range(2)]
-        return f"http://127.0.0.1:{lines[-1].strip().rpartition(' ')[2]}"
+        self.address = f"http://127.0.0.1:{lines[-1].strip().rpartition(' ')[2]}"
+        return self
 
     def __exit__(self, *error: object) -> None:
         self._process.terminate()

@@ -2,9 +2,10 @@
 
 usage: interceptor_cost.py [CALLS]
 
-First, unary calls over loopback to another process, plain and with guards on both sides (signed
-chains, enforced), one of each in turn, in rounds with servers and channels of their own: medians
-and their ratio, on threads and on asyncio, with 1 rule and with 200. Then the decisions alone:
+First, unary calls over loopback to another process: plain, with an entry of metadata that nobody
+reads, and with guards on both sides (signed chains, enforced), one of each in turn, in rounds with
+servers and channels of their own: medians and their ratio, on threads and on asyncio, with 1 rule
+and with 200. Then the decisions alone:
 ours, the reference interpreter, cedarpy and casbin, which get an environment of their own in a
 temporary folder, in rounds that take turns. Prints and writes results/interceptor_cost.json.
 """
@@ -20,6 +21,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent import futures
 from contextlib import AsyncExitStack, ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -32,6 +34,7 @@ from informer.policies.grpc.aio_server import AioPolicyInterceptor
 from informer.policies.grpc.client import GuardedChannel
 from informer.policies.grpc.guard import Guard
 from informer.policies.grpc.server import PolicyInterceptor
+from informer.policies.grpc.trail import METADATA
 from informer.policies.interpret import decide
 from informer.policies.lookup import PolicyLookup
 from informer.policies.memory import Memory
@@ -42,9 +45,15 @@ RESULTS = Path(__file__).parent / "results" / "interceptor_cost.json"
 PEERS = Path(__file__).parent / "rules" / "peers.py"
 PINNED = ("cedarpy==4.12.2", "casbin==1.43.0")
 RULES, WARM, ROUNDS, PAIRED, DECISIONS = 200, 200, 15, 11, 1_000
-WAYS = {"plain": 0, "guarded_1": 1, f"guarded_{RULES}": RULES}  # rules, on either side
+WAYS = {
+    "plain": 0,
+    "metadata": 0,
+    "guarded_1": 1,
+    f"guarded_{RULES}": RULES,
+}  # rules, on either side
 ALONE = (("grpc.use_local_subchannel_pool", 1),)  # no connection is shared
 MESSAGE = b"x" * 100
+ENTRY = ((METADATA, b"x" * 31),)  # as long as the token of a call that begins a chain
 KEY = b"a key for measuring, 32 bytes ok"
 METHOD = "/shop.Cart/Get"
 Rule = tuple[str, str, str, str]  # caller, callee, method, tier: a header, * = any
@@ -88,6 +97,11 @@ def handlers(get: Callable[..., Any]) -> grpc.GenericRpcHandler:
     )
 
 
+def _called(channel: Any, name: str) -> Callable[[bytes], Any]:
+    call = channel.unary_unary(METHOD)
+    return partial(call, metadata=ENTRY) if name == "metadata" else call
+
+
 def on_threads(port_of: dict[str, int], calls: int) -> dict[str, list[float]]:
     """Seconds of calls, plain and guarded, one of each in turn, over new channels."""
     with ExitStack() as stack:
@@ -96,7 +110,7 @@ def on_threads(port_of: dict[str, int], calls: int) -> dict[str, list[float]]:
             channel = stack.enter_context(grpc.insecure_channel(f"127.0.0.1:{port}", ALONE))
             if rules := WAYS[name]:
                 channel = GuardedChannel(channel, guard(rules, "web"), "cart")
-            ways[name] = channel.unary_unary(METHOD)
+            ways[name] = _called(channel, name)
         taken: dict[str, list[float]] = {name: [] for name in ways}
         for _ in range(WARM + calls):
             for name, call in ways.items():
@@ -115,7 +129,7 @@ async def on_asyncio(port_of: dict[str, int], calls: int) -> dict[str, list[floa
             await stack.enter_async_context(channel)
             if rules := WAYS[name]:
                 channel = AioGuardedChannel(channel, guard(rules, "web"), "cart")
-            ways[name] = channel.unary_unary(METHOD)
+            ways[name] = _called(channel, name)
         taken: dict[str, list[float]] = {name: [] for name in ways}
         for _ in range(WARM + calls):
             for name, call in ways.items():

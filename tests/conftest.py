@@ -15,6 +15,26 @@ settings.register_profile("ci", deadline=None, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") == "true" else "dev")
 
 
+WAITING, LIGHT = "service", "unit"  # folders of tests: for real parts most of the time, and short
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files in an order in which two workers keep two cores busy until the end.
+
+    What waits for real parts lies evenly among what computes; the light files come last.
+    """
+    folders: dict[str, list[Path]] = {}
+    for path in dict.fromkeys(item.path for item in items):
+        kind = path.parent.name
+        folders.setdefault(kind if kind in (WAITING, LIGHT) else "", []).append(path)
+    place = {
+        path: (kind == LIGHT, (i + 0.5) / len(paths))
+        for kind, paths in folders.items()
+        for i, path in enumerate(paths)
+    }
+    items.sort(key=lambda item: place[item.path])
+
+
 @pytest.fixture(scope="session")
 def data() -> Path:
     """The folder of large captures that INFORMER_DATA names; without it the test is skipped.

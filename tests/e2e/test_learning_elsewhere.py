@@ -1,6 +1,9 @@
 """`informer learn` on a Spark cluster and from ClickHouse learns what it learns from files here."""
 
-from collections.abc import Iterator
+import os
+import signal
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +12,15 @@ import pyarrow.parquet as pq
 import pytest
 
 from command import done, run
+from folded_lines import folded_rows
+from informer.core.ports import Engine
+from informer.engines.duckdb import DuckDBEngine
+from informer.outlines.fold import begin
 from informer.pipeline.stored import PASSWORD as PASSWORD_NAME
-from informer.pipeline.stored import clickhouse_at, spark_at
+from informer.pipeline.stored import clickhouse_at, spark_at, stored_sources
+from informer.spans.parcels import coded
+from informer.spans.received import Selection
+from informer.spans.templates import Templates
 from simulated_traffic import simulated, tiny
 from three_engines import needed
 from workspace_tables import learned
@@ -66,6 +76,52 @@ def test_a_spark_cluster_learns_the_same(
         assert list((tmp_path / worker).glob("app-*/*")), f"{worker} did nothing"
     assert said(found) == there
     assert learned(workspace) == learned(from_files[0])
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="processes are found in /proc")
+@pytest.mark.usefixtures("other_engines_end")
+def test_what_a_lost_spark_worker_had_is_made_again(
+    traffic: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    needed("spark")
+    from elsewhere.spark_cluster import cluster
+    from informer.pipeline import on_spark
+
+    monkeypatch.setenv("SPARK_LOCAL_IP", "127.0.0.1")
+    with cluster(tmp_path) as url:
+        undisturbed = folded_on(url, traffic / "train")
+
+        def bereaved(engine: Engine, said: Iterable[pa.Table]) -> pa.Table:
+            """Called when all lines are told and lie on the executors, and none are folded."""
+            os.kill(executor_in(tmp_path / "worker0"), signal.SIGKILL)
+            return coded(engine, said)
+
+        monkeypatch.setattr(on_spark, "coded", bereaved)
+        assert folded_on(url, traffic / "train") == undisturbed
+        spark_at(url).close()
+
+
+def folded_on(url: str, folder: Path) -> dict[str, list[str]]:
+    """What is in the tables at home after a Spark cluster folded some files."""
+    from informer.pipeline.on_spark import bring_home, fold_on_spark
+
+    key, spark = b"a key of the workspace", spark_at(url)
+    with DuckDBEngine() as home:
+        begin(home)
+        sources = stored_sources([str(folder)], url, Selection())
+        operations = fold_on_spark(spark, home, sources, Templates(), key=key, step_s=60)
+        assert bring_home(spark, home, operations, key=key) > 0
+        return folded_rows(home)
+
+
+def executor_in(folder: Path) -> int:
+    """The process id of the executor that a worker started in its folder."""
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            here = Path(process, "cwd").readlink().is_relative_to(folder)
+            if here and b"CoarseGrainedExecutorBackend" in Path(process, "cmdline").read_bytes():
+                return int(process.name)
+    raise LookupError(f"no executor runs in {folder}")
 
 
 @pytest.mark.usefixtures("other_engines_end")

@@ -1,18 +1,20 @@
 """Counting outlines slice by slice against building every chain, on span trees of every kind."""
 
 from collections import defaultdict
+from typing import Any
 
 import pyarrow as pa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from reference_chains import Row
+from reference_fold import begin_by_sql, fold_by_sql
 from span_strategies import a_broken_trace, a_tidy_trace, spans_below_a_remote_parent, spans_of
 
-from folded_lines import fold_by_loops
+from folded_lines import FOLDED, fold_by_loops, fold_in_parts, folded_rows
 from informer.chains.build import Chains, build_chains
 from informer.core.tables import SPANS
 from informer.engines.duckdb import DuckDBEngine
-from informer.outlines.fold import begin, count_called, fold, unfold
+from informer.outlines.fold import count_called, unfold
 from informer.traffic.bin import count_calls
 
 KEY = b"a key of the workspace"
@@ -51,41 +53,29 @@ def built(spans: list[Row]) -> Tables:
 
 def counted(spans: list[Row], slices: int) -> Tables:
     """Traces come in slices; one of each outline is built."""
-    parts = defaultdict(list)
-    for row in spans:
-        parts[int(row["trace_id"][1:]) % slices].append(row)
     with DuckDBEngine(threads=1) as engine:
         engine.write("methods", pa.Table.from_pylist(METHODS))
-        begin(engine)
-        for part in parts.values():
-            engine.write("slice_spans", SPANS.of(part))
-            fold(engine, key=KEY, step_s=STEP_S)
+        fold_by_loops(engine, *apart(spans, slices), key=KEY, step_s=STEP_S)
         unfold(engine)
         chains = build_chains(engine, key=KEY)
         count_called(engine, key=KEY)
         return engine.query(CALLED).to_pylist(), engine.query(SHAPES).to_pylist(), chains
 
 
-# By content: which traces are kept goes by numbers that each way has its own of.
-FOLDED = (
-    "select * from links order by all",
-    "select code_sum, lines from outlines order by all",
-    """
-    select o.code_sum, o.lines, s.step_start_ns, sum(s.chains) as chains,
-        sum(s.chains_e6) as chains_e6, round(sum(s.squares), 6) as squares,
-        sum(s.failed_e6) as failed_e6, min(s.first_ns) as first_ns, max(s.last_ns) as last_ns
-    from outline_steps as s join outlines as o on o.outline_id = s.outline_id
-    group by all order by all
+# Which traces are kept goes by numbers that SQL has of its own.
+BY_SQL = {
+    **{name: FOLDED[name] for name in ("links", "outlines", "outline_steps")},
+    "outline_calls": """
+        select o.code_sum, o.lines, k.code, c.version, c.step_start_ns, c.bucket,
+            sum(c.lines_e6) as lines_e6, sum(c.failures_e6) as failures_e6,
+            sum(c.refusals_e6) as refusals_e6
+        from outline_calls as c
+        join outlines as o on o.outline_id = c.outline_id
+        join links as k on k.link_id = c.link_id
+        group by all
     """,
-    """
-    select o.code_sum, o.lines, k.code, c.version, c.step_start_ns, c.bucket,
-        sum(c.lines_e6) as lines_e6, sum(c.failures_e6) as failures_e6,
-        sum(c.refusals_e6) as refusals_e6
-    from outline_counts as c
-    join outlines as o on o.outline_id = c.outline_id
-    join links as k on k.link_id = c.link_id
-    group by all order by all
-    """,
+}
+KEPT = (
     """
     select o.code_sum, o.lines, t.sampled, count(*) as traces, sum(t.place) as places
     from kept_traces as t join outlines as o on o.outline_id = t.outline_id
@@ -100,21 +90,29 @@ FOLDED = (
 )
 
 
-def folded(spans: list[Row], slices: int, *, by_loops: bool) -> list[list[Row]]:
+def folded(spans: list[Row], slices: int, *, by_loops: bool) -> list[list[Any]]:
     """What is in the tables after traces came in slices, the one way or the other."""
+    with DuckDBEngine(threads=1) as engine:
+        engine.write("methods", pa.Table.from_pylist(METHODS))
+        tables = apart(spans, slices)
+        if by_loops:
+            fold_by_loops(engine, *tables, key=KEY, step_s=STEP_S)
+        else:
+            begin_by_sql(engine)
+            for table in tables:
+                engine.write("slice_spans", table)
+                fold_by_sql(engine, key=KEY, step_s=STEP_S)
+        told = FOLDED if by_loops else BY_SQL
+        made = [sorted(map(repr, engine.query(told[n]).to_pylist())) for n in BY_SQL]
+        return [*made, *(engine.query(sql).to_pylist() for sql in KEPT)]
+
+
+def apart(spans: list[Row], slices: int) -> list[pa.Table]:
+    """Whole traces in slices."""
     parts = defaultdict(list)
     for row in spans:
         parts[int(row["trace_id"][1:]) % slices].append(row)
-    with DuckDBEngine(threads=1) as engine:
-        engine.write("methods", pa.Table.from_pylist(METHODS))
-        tables = [SPANS.of(part) for part in parts.values()]
-        begin(engine)
-        if by_loops:
-            fold_by_loops(engine, *tables, key=KEY, step_s=STEP_S)
-        for table in [] if by_loops else tables:
-            engine.write("slice_spans", table)
-            fold(engine, key=KEY, step_s=STEP_S)
-        return [engine.query(sql).to_pylist() for sql in FOLDED]
+    return [SPANS.of(part) for part in parts.values()]
 
 
 few = settings(max_examples=8, suppress_health_check=list(HealthCheck))
@@ -156,3 +154,20 @@ def test_the_number_of_slices_is_no_matter_for_what_is_counted(spans: list[Row])
 @given(anything, st.integers(1, 3))
 def test_loops_over_arrays_fold_as_sql_does(spans: list[Row], slices: int) -> None:
     assert folded(spans, slices, by_loops=True) == folded(spans, slices, by_loops=False)
+
+
+@few
+@given(anything, st.integers(1, 3), st.integers(1, 4))
+def test_parts_that_are_folded_apart_meet_as_one_slice(
+    spans: list[Row], places: int, parts: int
+) -> None:
+    methods, scattered = pa.Table.from_pylist(METHODS), SPANS.of(spans)
+    with DuckDBEngine(threads=1) as engine:
+        engine.write("methods", methods)
+        fold_by_loops(engine, scattered, key=KEY, step_s=STEP_S)
+        once = folded_rows(engine)
+    with DuckDBEngine(threads=1) as engine:
+        engine.write("methods", methods)
+        lying = [scattered.take(list(range(n, len(spans), places))) for n in range(places)]
+        fold_in_parts(engine, *lying, parts=parts, key=KEY, step_s=STEP_S)
+        assert folded_rows(engine) == once

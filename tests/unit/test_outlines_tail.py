@@ -6,15 +6,20 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from folded_lines import fold_by_loops, fold_in_parts
 from informer.chains.build import build_chains
 from informer.core.tables import SPANS
 from informer.engines.duckdb import DuckDBEngine
 from informer.outlines import fold as folding
-from informer.outlines.fold import begin, count_called, fold, unfold
+from informer.outlines.fold import count_called, unfold
 
 KEY = b"a key of the workspace"
 METHODS = pa.table({"service": ["a"], "operation": ["get"], "method": ["get"]})
 ROOM = 3
+COUNTED = """
+select outline_id > 0 as kept, cast(sum(chains) as bigint) as chains
+from outline_steps group by all order by kept
+"""
 
 
 def trace(name: str, *services: str) -> Iterator[dict[str, Any]]:
@@ -44,10 +49,7 @@ def folded(monkeypatch: pytest.MonkeyPatch, *slices: list[dict[str, Any]]) -> Du
     monkeypatch.setattr(folding, "MOST_OUTLINES", ROOM)
     engine = DuckDBEngine(threads=1)
     engine.write("methods", METHODS)
-    begin(engine)
-    for spans in slices:
-        engine.write("slice_spans", SPANS.of(spans))
-        fold(engine, key=KEY, step_s=60)
+    fold_by_loops(engine, *map(SPANS.of, slices), key=KEY, step_s=60)
     return engine
 
 
@@ -65,10 +67,7 @@ LONGER = [[*trace(f"t{n}", *["a"] * n)] for n in range(2, 10)]
 
 def test_forms_beyond_the_room_are_counted_together(monkeypatch: pytest.MonkeyPatch) -> None:
     with folded(monkeypatch, *LONGER) as engine:
-        counted = engine.query(
-            "select outline_id > 0 as kept, cast(sum(chains) as bigint) as chains "
-            "from outline_steps group by all order by kept"
-        ).to_pylist()
+        counted = engine.query(COUNTED).to_pylist()
     assert counted == [
         {"kept": False, "chains": len(LONGER) - ROOM},
         {"kept": True, "chains": ROOM},
@@ -87,3 +86,17 @@ def test_a_trace_with_links_that_are_known_takes_no_room(monkeypatch: pytest.Mon
     with folded(monkeypatch, *LONGER, *again, [*trace("more", "a", "b", "a", "b", "a")]) as engine:
         outlines = engine.query("select count(*) as n from outlines")["n"][0].as_py()
     assert outlines == ROOM + 2  # a > b, and b > a
+
+
+def test_parts_that_meet_have_one_room_and_one_tail(monkeypatch: pytest.MonkeyPatch) -> None:
+    again = [*trace("rare", "a", "b")], [*trace("rare too", "a", "b", "a", "b")]
+    spans = [row for rows in (*LONGER, *again) for row in rows]
+    monkeypatch.setattr(folding, "MOST_OUTLINES", ROOM)
+    with DuckDBEngine(threads=1) as engine:
+        engine.write("methods", METHODS)
+        met = fold_in_parts(engine, SPANS.of(spans), parts=4, key=KEY, step_s=60)
+        assert len(met) > 1
+        counted = engine.query(COUNTED).to_pylist()
+        assert sum(row["chains"] for row in counted) == len(LONGER) + len(again)
+        assert engine.query("select count(*) as n from outlines")["n"][0].as_py() <= ROOM + 2
+        assert {("a", "b"), ("b", "a")} <= known_rpcs(engine)

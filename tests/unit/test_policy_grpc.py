@@ -310,3 +310,20 @@ def test_the_certificate_says_who_calls(
 def test_the_application_cannot_send_a_token_of_its_own() -> None:
     with cart(guard(WEB_ONLY, "cart"), guard(WEB_ONLY, "web")) as channel:
         assert with_token(channel, b"forwarded by mistake") == b"a"
+
+
+def test_calls_that_are_alike_are_counted_one_by_one_and_keep_their_chain() -> None:
+    rules = BEHIND % ("Get", "Get")
+    clock = Clock()
+    stock, between, web = (guard(rules, name, clock_ns=clock) for name in ("stock", "cart", "web"))
+    with ExitStack() as stack:
+        port = stack.enter_context(serving(stock, "Stock"))
+        onward = stack.enter_context(channel_to(port, between, "stock"))
+        front = stack.enter_context(serving(between, "Cart", onward.unary_unary("/shop.Stock/Get")))
+        get = stack.enter_context(channel_to(front, web, "cart")).unary_unary("/shop.Cart/Get")
+        for later_s in (0, 0, 1, 29, 31, 400):
+            clock.ns += later_s * 10**9
+            assert get(b"a") == b"a"
+        assert web.verdicts() == {("shown", "allow"): 6}
+        assert between.verdicts() == {("shown", "allow"): 6, ("behind", "allow"): 6}
+        assert stock.verdicts() == stock.verdicts() == {("behind", "allow"): 6}

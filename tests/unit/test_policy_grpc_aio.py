@@ -129,16 +129,19 @@ def test_the_chain_goes_along_from_service_to_service(method: str) -> None:
     """
     stock, between, web = (guard(rules, name) for name in ("stock", "cart", "web"))
 
-    async def run() -> bytes:
+    async def run() -> list[bytes]:
         async with serving(stock, "Stock") as port, channel_to(port, between, "stock") as onward:
 
             async def get(request: bytes) -> bytes:
                 return await onward.unary_unary("/shop.Stock/Get")(request)
 
             async with serving(between, "Cart", get) as front, channel_to(front, web, "cart") as at:
-                return await KINDS[method](at)
+                return [await KINDS[method](at) for _ in range(3)]
 
-    assert asyncio.run(run()) == b"ab"
+    assert asyncio.run(run()) == [b"ab"] * 3
+    assert web.verdicts() == {("shown", "allow"): 3}
+    assert set(between.verdicts()) == {("shown", "allow"), ("behind", "allow")}
+    assert between.verdicts()["shown", "allow"] == 3
     assert set(stock.verdicts()) == {("behind", "allow")}
 
 

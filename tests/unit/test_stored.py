@@ -1,16 +1,14 @@
 """Spans in tables of other engines: layouts, the wanted range, and pieces in order of time."""
 
-from collections import Counter
 from collections.abc import Iterator
 
 import pyarrow as pa
 import pytest
 
 from informer.core.errors import InformerError
-from informer.core.tables import SPANS
 from informer.engines.duckdb import DuckDBEngine
 from informer.spans.received import Selection
-from informer.spans.stored import TOLD, Bounds, StoredSource, told
+from informer.spans.stored import Bounds, StoredSource
 from three_engines import needed
 
 NS = 1_000_000_000
@@ -81,20 +79,6 @@ def test_bad_rows_are_counted_and_left_out() -> None:
 def test_unknown_columns_are_named() -> None:
     with pytest.raises(InformerError, match=r"table:t must have known columns.* it has a, b"):
         source(pa.table({"a": [1], "b": [2]}))
-
-
-def test_rows_told_elsewhere_are_the_same_spans() -> None:
-    stored, _ = source(rows(3, service=["a", None, "a"]))
-    with DuckDBEngine() as engine:
-        telling = stored.telling(engine)
-        list(stored.stage(engine, "spans"))
-        here = engine.query("select * from spans order by trace_id")
-    with DuckDBEngine() as executor:
-        there = told(executor, telling, rows(3, service=["a", None, "a"]), "0")
-    assert there.schema == TOLD
-    assert Counter(there["reason"].to_pylist()) == {"missing_service": 1, None: 2}
-    spans = there.filter(pa.compute.is_null(there["reason"])).sort_by("trace_id")
-    assert spans.select(SPANS.names).to_pylist() == here.select(SPANS.names).to_pylist()
 
 
 def test_clickhouse_gives_whole_seconds_in_order_and_only_the_range() -> None:

@@ -13,6 +13,7 @@ from informer.pipeline.policy_replay import read_policy, replay_document, replay
 from informer.pipeline.policy_suggest import suggest_change, text_of
 from informer.pipeline.policy_verify import verify, verify_document
 from informer.policies.amounts import Margin
+from informer.policies.targets.compiled import brief
 
 STOP_FIRST = "stop it first, or work on a copy of the workspace"
 
@@ -35,14 +36,15 @@ def run_export(
     else:
         policy, notes = read_policy(rules), ()
     compiled = compile_to(policy, shadow)
-    notes = (*notes, *(f"weaker than the rules: {line}" for line in compiled.weakened))
-    notes = (*notes, *(f"stricter than the rules: {line}" for line in compiled.stricter))
+    told = [f"before you apply it: {line}" for line in compiled.before]
+    told += [f"weaker than the rules: {line}" for line in compiled.weakened]
+    told += [f"stricter than the rules: {line}" for line in compiled.stricter]
     files = dict(compiled.files)
     written = write_files(output, files) if output is not None else []
     if json_out:
-        print_json({"files": files, "notes": list(notes)})
+        print_json({"files": files, "notes": [*notes, *told]})
         return
-    warn(notes)
+    warn((*notes, *map(brief, told)))  # the files name all
     if output is None:
         for name, text in files.items():
             if len(files) > 1:

@@ -4,7 +4,6 @@ import logging
 import os
 import sys
 import warnings
-import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, Self, TypeAlias
 
 import pyarrow as pa
-from pyspark import StorageLevel, TaskContext
+from pyspark import StorageLevel
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.functions import col
@@ -21,6 +20,7 @@ from pyspark.sql.types import StructType
 
 from informer.core.errors import InformerError
 from informer.engines.dialects import Statement, statements
+from informer.engines.spark_luggage import PACKED, Batches, Change, pack_up, unpacking
 
 BATCH_ROWS = 100_000
 PIECE_ROWS = 1_000_000  # of a reader that go to the cluster at a time
@@ -42,8 +42,7 @@ LOCAL_SETTINGS = {
 }
 MENDABLE = {"TABLE_OR_VIEW_NOT_FOUND", "PATH_NOT_FOUND", "UNRESOLVED_COLUMN", "FAILED_READ_FILE"}
 
-Batches: TypeAlias = Iterator[pa.RecordBatch]
-Change: TypeAlias = Callable[[Iterable[pa.RecordBatch]], Batches]
+Bounds: TypeAlias = tuple[str | None, int | None, int | None]  # a column, at least, below
 
 
 class SparkEngine:
@@ -68,7 +67,8 @@ class SparkEngine:
         with _told_plainly():
             self._spark = builder.getOrCreate()
         self._packed = TemporaryDirectory(prefix="informer-")  # executors fetch it when they start
-        packed = _packed_up(Path(self._packed.name, "informer.zip"))
+        packed = Path(self._packed.name, PACKED)
+        self._version = pack_up(packed)
         self._spark.sparkContext.addPyFile(str(packed))
         self._tables: dict[str, DataFrame] = {}
         self._views: set[str] = set()
@@ -126,26 +126,36 @@ class SparkEngine:
         with _told_plainly():
             return _streamed(self._within(view, column, low, high))
 
+    @property
+    def cores(self) -> int:
+        """How many tasks run at the same time."""
+        return int(self._spark.sparkContext.defaultParallelism)
+
+    def count(self, view: str, bounds: Bounds) -> int:
+        """How many rows `sliced` has."""
+        with _told_plainly():
+            return self._within(view, *bounds).count()
+
     def change(
-        self,
-        table: str,
-        view: str,
-        bounds: tuple[str | None, int | None, int | None],
-        change: Callable[[int, Iterable[pa.RecordBatch]], Batches],
-        schema: pa.Schema,
+        self, table: str, view: str, bounds: Bounds, change: Change, schema: pa.Schema
     ) -> None:
         """Make a table of the rows of `sliced`, changed by Python on the executors.
 
         `change` takes the number of a partition and its rows.
         """
-
-        def here(batches: Iterable[pa.RecordBatch]) -> Batches:
-            context = TaskContext.get()
-            return change(0 if context is None else context.partitionId(), batches)
-
         with _told_plainly():
-            changed = _in_arrow(self._within(view, *bounds), here, from_arrow_schema(schema))
-            self._keep(table, _carried_out(changed))
+            self._change(table, self._within(view, *bounds), change, schema)
+
+    def gather(self, table: str, view: str, parts: int, change: Change, schema: pa.Schema) -> None:
+        """Make a table of the rows of a view, all those of a `part` together, changed as above."""
+        with _told_plainly():
+            rows = self._spark.table(view).repartitionById(parts, "part")
+            self._change(table, rows, change, schema)
+
+    def rows(self, sql: str) -> Iterator[tuple[Any, ...]]:
+        """The rows of one statement, which are few and large, a partition after the other."""
+        with _told_plainly():
+            yield from self._selected(sql, {}).toLocalIterator(prefetchPartitions=True)
 
     def each(self, tasks: Sequence[bytes], do: Callable[[bytes], bytes]) -> list[bytes]:
         """What `do` makes of every task, one at a time on each executor core; in any order."""
@@ -179,6 +189,13 @@ class SparkEngine:
             rows = rows.where(col(f"`{column}`") >= low)
         return rows if high is None else rows.where(col(f"`{column}`") < high)
 
+    def _change(self, table: str, rows: DataFrame, change: Change, schema: pa.Schema) -> None:
+        there = unpacking(self._version, change)
+        changed = _in_arrow(rows, there, from_arrow_schema(schema))
+        changed.persist(StorageLevel.DISK_ONLY)  # what a lost worker had can be made again
+        changed.count()
+        self._keep(table, changed)
+
     def _do(self, statement: Statement, values: dict[str, Any]) -> None:
         table = statement.table
         match statement.does:
@@ -198,7 +215,8 @@ class SparkEngine:
                 self._insert(table, self._rows(statement, values))
             case "drop":
                 self._spark.catalog.dropTempView(table)
-                self._tables.pop(table, None)
+                if table in self._tables:
+                    self._tables.pop(table).unpersist()
                 self._views.discard(table)
             case "rename":
                 self._keep(statement.new_name, self._tables.pop(table))
@@ -236,21 +254,14 @@ class SparkEngine:
         return whole
 
 
-def _packed_up(path: Path) -> Path:
-    """This very Informer, so that executors run the same; what it builds on is installed there."""
-    home = Path(__file__).parents[1]
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed:
-        for file in sorted([*home.rglob("*.py"), *home.rglob("*.sql")]):
-            packed.write(file, file.relative_to(home.parent))
-    return path
-
-
 def _carried_out(rows: DataFrame) -> DataFrame:
     """The rows, computed; where they came from is forgotten."""
     return rows.localCheckpoint(True, StorageLevel.MEMORY_AND_DISK)
 
 
-def _in_arrow(rows: DataFrame, change: Change, schema: StructType | str) -> DataFrame:
+def _in_arrow(
+    rows: DataFrame, change: Callable[[Iterable[pa.RecordBatch]], Batches], schema: StructType | str
+) -> DataFrame:
     with warnings.catch_warnings():  # of pandas, which has no part in it
         warnings.simplefilter("ignore", FutureWarning)
         return rows.mapInArrow(change, schema)

@@ -1,5 +1,7 @@
 """Forecasters by name; the reference needs JAX, and is imported when it is asked for."""
 
+from threadpoolctl import threadpool_limits
+
 from informer.core.errors import InformerError
 from informer.core.ports import Forecaster
 from informer.core.types import Forecast, Model, Series
@@ -35,4 +37,5 @@ def forecaster(name: str, pool: Pool | None = None) -> Forecaster:
 
 def forecast_with(model: Model, series: Series) -> Forecast:
     """Expected and spread for every step, [t, n], by the forecaster that made the model."""
-    return forecaster(model.forecaster).forecast(model, series)
+    with threadpool_limits(limits=1, user_api="blas"):  # as `Task.run`
+        return forecaster(model.forecaster).forecast(model, series)

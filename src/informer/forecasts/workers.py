@@ -15,6 +15,8 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import BinaryIO
 
+from threadpoolctl import threadpool_limits
+
 from informer.core.errors import InformerError
 from informer.core.types import Model, Series
 from informer.forecasts.backtest import NO_POOLS, Backtest, fit_best
@@ -31,8 +33,9 @@ class Task:
     pools: Pools = NO_POOLS  # what other patterns lend it
 
     def run(self) -> tuple[Model, Backtest]:
-        """Fit it here and now."""
-        return fit_best(self.series, seed=self.seed, names=self.names, pools=self.pools)
+        """Fit it here and now, on one core: threads of small products wait for each other."""
+        with threadpool_limits(limits=1, user_api="blas"):
+            return fit_best(self.series, seed=self.seed, names=self.names, pools=self.pools)
 
 
 Result = tuple[Model, Backtest]

@@ -10,9 +10,7 @@ select row_number() over (order by shape_id, rpc_id, version) as call_kind, shap
 from (
     select distinct o.shape_id, s.rpc_id, c.version
     from (
-        select outline_id, link_id, version from outline_calls
-        union
-        select e.outline_id, k.link_id, k.version
+        select distinct e.outline_id, k.link_id, k.version
         from cells as e
         inner join line_kinds as k on k.line_kind = e.line_kind
     ) as c
@@ -31,27 +29,12 @@ inner join call_kinds as n
         and n.version is not distinct from k.version;
 create or replace view called_counts as
 select
-    n.call_kind,
-    c.step_start_ns,
-    c.bucket,
-    round(c.lines_e6 * s.share) as calls_e6,
-    round(c.failures_e6 * s.share) as failures_e6,
-    round(c.refusals_e6 * s.share) as refusals_e6
-from outline_calls as c
-inner join link_shares as s on s.outline_id = c.outline_id and s.link_id = c.link_id
-inner join outline_shapes as o on o.outline_id = c.outline_id
-inner join call_kinds as n
-    on
-        n.shape_id = o.shape_id and n.rpc_id = s.rpc_id
-        and n.version is not distinct from c.version
-union all
-select
     s.call_kind,
     c.step_start_ns,
     c.bucket,
-    round(c.lines * s.weight_e6 * s.share),
-    case when s.failed then round(c.lines * s.weight_e6 * s.share) else 0 end,
-    case when s.refused then round(c.lines * s.weight_e6 * s.share) else 0 end
+    round(c.lines * s.weight_e6 * s.share) as calls_e6,
+    case when s.failed then round(c.lines * s.weight_e6 * s.share) else 0 end as failures_e6,
+    case when s.refused then round(c.lines * s.weight_e6 * s.share) else 0 end as refusals_e6
 from cell_counts as c
 inner join cell_shares as s on s.cell = c.cell;
 create or replace view chain_steps as

@@ -1,4 +1,4 @@
-"""Folds slices of spans into outlines: sums that grow with forms and steps, not with lines.
+"""Outlines: sums that grow with forms and steps and not with lines, and what comes of them.
 
 The outline of a trace is the order-independent sum of secret codes of its links, a link being the
 names of a span and of the span it hangs below. Traces of one outline make the same calls, so one of
@@ -12,7 +12,6 @@ import pyarrow as pa
 from informer.core.ports import Engine
 from informer.core.sql import read_sql
 from informer.core.tables import SPANS
-from informer.core.types import NS_PER_S
 
 MOST_OUTLINES = 200_000  # more are counted together, as outline 0
 EXAMPLES = 3  # traces kept whole of every outline
@@ -23,47 +22,11 @@ LINK = (*NAMES, "lost", "again")
 
 _KEPT_SPANS = pa.schema([("trace", pa.int64()), *SPANS.schema])
 
-SLICE = (
-    *("lines", "slice_sayings", "repeated_lines", "linked_lines", "slice_links"),
-    *("numbered_links",),
-    *("coded_lines", "slice_traces", "outlined_traces", "slice_examples", "dropped_traces"),
-    "example_spans",
-)
-
 
 def begin(engine: Engine) -> None:
     """Make the tables that are kept between slices, where they are not there yet."""
     engine.run(read_sql("informer.outlines", "state"))
-    _make(engine, "outline_counts")
     engine.append("kept_spans", _KEPT_SPANS.empty_table())
-
-
-def fold(engine: Engine, *, key: bytes, step_s: int) -> None:
-    """Add the whole traces in `slice_spans` to what is kept, by SQL alone: wherever spans lie.
-
-    Reads `methods` (service, operation, method) too. `key`, at most 64 bytes, makes codes and
-    hashes secret to a workspace. On this machine `Folding` does the same, and quicker.
-    """
-    salt = salt_of(key)
-    for table in ("lines", "slice_sayings"):
-        _make(engine, table, salt=salt)
-    for table in ("repeated_lines", "linked_lines", "slice_links"):
-        _make(engine, table)
-    append_new_links(engine, key)
-    for table in ("numbered_links", "coded_lines", "slice_traces"):
-        _make(engine, table)
-    _make(engine, "new_outlines", most=MOST_OUTLINES)
-    if int(engine.query("select count(*) as n from outlines")["n"][0].as_py()) >= MOST_OUTLINES:
-        _make(engine, "tail_outlines")
-    _make(engine, "outlined_traces", step_ns=step_s * NS_PER_S)
-    _make(engine, "count_steps")
-    _make(engine, "count_calls")
-    _make(engine, "slice_examples", examples=EXAMPLES, sample=SAMPLE)
-    _make(engine, "let_go")
-    _make(engine, "example_spans", salt=salt)
-    _make(engine, "keep_traces", salt=salt)
-    for table in SLICE:
-        engine.run(f"drop table {table}")
 
 
 def unfold(engine: Engine) -> None:

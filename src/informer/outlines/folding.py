@@ -1,7 +1,7 @@
-"""Folds slices of lines into outlines on this machine: what `fold` does by SQL, by loops.
+"""Folds slices of lines into outlines, by loops over all that is done for every line.
 
-The tables are those of `fold`, and so is what a pair of sayings means. Only what is done for every
-line is done here. tests/contract/test_engine_tables.py holds the two together.
+What a pair of sayings means is told by SQL. tests/property/reference_fold.py does all of it by SQL,
+and the two are held together.
 """
 
 from typing import TypeAlias

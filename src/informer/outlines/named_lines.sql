@@ -1,9 +1,10 @@
--- One row is a kept line and the ids of its span, where hashes are those of another engine.
-select k.outline_id, n.trace_id, n.span_id, k.link_id, k.start_ns
+-- One row is a kept line and the ids of its span.
+select n.trace, n.trace_id, n.span_id, k.link_id, k.start_ns
 from kept_lines as k
 inner join (
     select distinct
         t.outline_id,
+        t.trace,
         s.trace_id,
         s.span_id,
         cast(hash(s.trace_id, s.span_id, $salt) >> 1 as bigint) as line

@@ -9,10 +9,6 @@ create table if not exists outline_steps (
     outline_id bigint, step_start_ns bigint, chains bigint, chains_e6 bigint, squares double,
     failed_e6 bigint, first_ns bigint, last_ns bigint
 );
-create table if not exists outline_calls (
-    outline_id bigint, link_id bigint, version varchar, step_start_ns bigint, bucket integer,
-    lines_e6 bigint, failures_e6 bigint, refusals_e6 bigint
-);
 create table if not exists line_kinds (
     line_kind integer, link_id bigint, version varchar, failed boolean, refused boolean, weight_e6 bigint
 );

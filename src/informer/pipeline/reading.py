@@ -16,7 +16,6 @@ from informer.core.ports import PIECE_ROWS, Source
 from informer.core.types import NS_PER_S, Ints, Json
 from informer.engines.duckdb import DuckDBEngine
 from informer.pipeline.mark import Mark, anew, begun, fingerprint, keep_mark
-from informer.pipeline.on_spark import bring_home, fold_on_spark
 from informer.pipeline.progress import Progress
 from informer.pipeline.stored import spark_at
 from informer.pipeline.trace_files import FILES, TraceFiles
@@ -264,6 +263,11 @@ def _read_on_spark(
     key: bytes,
 ) -> tuple[Mark, Templates]:
     """All at once, and from the beginning each time: Spark mends itself where a worker is lost."""
+    from informer.pipeline.on_spark import (
+        bring_home,
+        fold_on_spark,
+    )  # with compiled loops; see `_begin`
+
     progress("reading spans", 0, None)
     mark, templates = anew(engine, of, settings)
     stored = [source for source in sources if isinstance(source, StoredSource)]

@@ -46,6 +46,7 @@ from {rpcs} as r
 where contains(lower(r.caller || ' ' || r.callee || ' ' || r.method), $words)
 order by length(r.method), r.rpc_id limit $most
 """
+LABELS = "select pattern_id, label from patterns where pattern_id in (select unnest($ids))"
 DAY_NS = 86_400 * NS_PER_S
 TRACE = re.compile(r"[0-9A-Za-z_.:-]{8,128}")
 WITH_TRACE = """
@@ -112,6 +113,13 @@ def met(home: Workspace, words: str, *, most: int) -> Met:
         [row["incident_id"] for row in incidents],
         sorted({row["pattern_id"] for row in patterns} - {"-1"}),
     )
+
+
+def labels_of(home: Workspace, found: Met) -> dict[str, str]:
+    """How the patterns are called that were met, by their ids."""
+    ids = {p for rpc in found.rpcs for p in rpc["patterns"] or ()} | set(found.patterns)
+    rows = _rows(home, LABELS, ids=sorted(ids))
+    return {row["pattern_id"]: row["label"] for row in rows}
 
 
 def _rpcs(home: Workspace) -> str:

@@ -32,7 +32,7 @@ LEAST_CALLS = 1_000
 LEAST_DAYS = 1.0
 OPEN_ABOVE = 0.001  # of a pair's calls: with so many of new methods its methods are no closed list
 LIMITED_KIND = "rpc"  # a database or a queue has no place where calls are counted and refused
-LONGEST_NAME = 60
+LONGEST_NAME, LONGEST_END = 60, len("_workdays")
 
 Edge = tuple[str, list[Evidence]]  # how sure it is, and its rpcs
 
@@ -162,12 +162,12 @@ def _limit_rules(one: Evidence, margin: Margin, names: set[str]) -> list[Rule]:
     if one.counts is None or one.kind != LIMITED_KIND:
         return []
     notes = (Note("quantile", margin.quantile), Note("headroom", margin.headroom))
-    stem = f"limit_{one.caller}_to_{one.callee}_{one.method}"
+    text = f"limit_{one.caller}_to_{one.callee}_{one.method}"
     rules = []
     for kind in learn_limits(one.counts, margin):
         which = {None: "", True: "_weekend", False: "_workdays"}[kind.weekend]
         when = _on(kind, _pair(one, (one.method,)))
-        rules.append(Rule(_name(f"{stem}{which}", names), when, (kind.limit,), notes=notes))
+        rules.append(Rule(_name(text, names, which), when, (kind.limit,), notes=notes))
     return rules
 
 
@@ -201,14 +201,15 @@ def _seen(of_edge: Sequence[Evidence]) -> list[Note]:
     ]
 
 
-def _name(text: str, names: set[str]) -> str:
-    """A name of letters, digits and _, that no other rule has."""
-    stem = re.sub(r"[^A-Za-z0-9]+", "_", text).strip("_")[:LONGEST_NAME].strip("_") or "rule"
+def _name(text: str, names: set[str], end: str = "") -> str:
+    """A name of letters, digits and _, that no other rule has; `end` stays whole."""
+    plain = re.sub(r"[^A-Za-z0-9]+", "_", text).strip("_")
+    stem = plain[: LONGEST_NAME - (LONGEST_END if end else 0)].strip("_") or "rule"
     stem = f"r_{stem}" if stem[0].isdigit() else stem
-    name, again = stem, 1
+    name, again = f"{stem}{end}", 1
     while name in names:
         again += 1
-        name = f"{stem}_{again}"
+        name = f"{stem}_{again}{end}"
     names.add(name)
     return name
 

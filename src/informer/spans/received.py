@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from informer.core.lines import ROWS, Lines
 from informer.core.ports import Engine
 from informer.core.tables import SPANS
+from informer.core.types import Json
 from informer.spans.sayings import NO_SAYINGS, Apart, Received, told_lines
 
 # What every reader gives; all but the ids, the service and the start may be null.
@@ -38,7 +39,7 @@ RECEIVED = pa.schema(
 FATES = (
     "select reason, count(*) as rows, count(*) filter (reason is null and backwards) as backwards"
 )
-FATE = f"{FATES} from told_spans group by reason"
+FATE = pa.schema([("reason", pa.string()), ("rows", pa.int64()), ("backwards", pa.int64())])
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,14 @@ class Tally:
             else:
                 self.rejected[fate["reason"]] += fate["rows"]
         return spans
+
+    def told(self) -> pa.Table:
+        """All of it as fates that `add` takes, for a tally of more than this."""
+        backwards = self.mended["negative_duration"]
+        spans = self.rows - self.rejected.total()
+        rows: list[Json] = [{"reason": None, "rows": spans, "backwards": backwards}]
+        rows += [{"reason": r, "rows": n, "backwards": 0} for r, n in self.rejected.items()]
+        return pa.Table.from_pylist(rows, FATE)
 
     def merge(self, other: "Tally") -> None:
         """Count what was counted apart."""

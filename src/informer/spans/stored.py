@@ -10,22 +10,16 @@ import pyarrow as pa
 from informer.core.errors import InformerError
 from informer.core.lines import Lines
 from informer.core.ports import PIECE_ROWS, Engine
-from informer.core.tables import BOOL, SPANS, TEXT
 from informer.core.types import NS_PER_S
 from informer.spans.clock import UNITS_NS, WORDS
 from informer.spans.columns import received_rows
 from informer.spans.condition import wanted
 from informer.spans.layouts import mapped, recognised, unit_of
-from informer.spans.received import Selection, Tally, lines_apart, stage_spans, told_sql
+from informer.spans.received import Selection, Tally, lines_apart, stage_spans
 from informer.spans.sayings import Received
 from informer.spans.times import WHOLE, Times, times_of
 
 ROWS = "stored_rows"
-# A row that is no span may lack anything.
-TOLD = pa.schema(
-    [*((c.name, c.type) for c in SPANS.columns), ("reason", TEXT), ("backwards", BOOL)]
-)
-
 # The table of the OpenTelemetry Collector's ClickHouse exporter, in our names.
 OTEL_TRACES = {
     "trace_id": "TraceId",
@@ -71,7 +65,7 @@ class Telling:
     key: str  # sets rows without a trace id apart from those of other sources
 
     def received(self, piece: str) -> Received:
-        """Rows of the table ROWS with the columns of RECEIVED."""
+        """Rows of the table ROWS with the columns of RECEIVED; `piece` is theirs alone."""
         key = f"{self.key}-{piece}"
         columns, types = dict(self.columns), dict(self.types)
         return received_rows(ROWS, columns, types, self.times, self.format, key)
@@ -137,6 +131,12 @@ class StoredSource:
         """The range that is wanted, for those who can leave out the rest before it travels."""
         return telling.bounds(self._selection)
 
+    @property
+    def row_bytes(self) -> float:
+        """How large a row of it is in memory."""
+        size: float = self._sample.nbytes / max(1, self._sample.num_rows)
+        return size
+
     def stage(
         self, engine: Engine, table: str, *, skip: int = 0, most: int = PIECE_ROWS
     ) -> Iterator[int]:
@@ -182,11 +182,3 @@ class StoredSource:
             self.notes.append(f"columns as in the {layout[0]} layout")
         self.format = "skywalking" if layout[0] == "SkyWalking" else "table"
         return layout[1]
-
-
-def told(engine: Engine, telling: Telling, rows: pa.Table, piece: str) -> pa.Table:
-    """Stored rows as spans, with the reason why a row is none; the columns are those of TOLD."""
-    engine.write(ROWS, rows)
-    received = telling.received(piece)
-    made = engine.query(told_sql(engine, received, telling.correlate, telling.wanted))
-    return made.select(TOLD.names).cast(TOLD)

@@ -155,6 +155,14 @@ class _Method:
         metadata: Any = None,
         **named: Any,
     ) -> Any:
+        again = None if metadata else self._guard.sent_again(self._callee, self._path)
+        if again is not None:
+            return self._inner(request, timeout=timeout, metadata=again.metadata, **named)
+        return self._asked(request, timeout, metadata, named)
+
+    def _asked(
+        self, request: Any, timeout: float | None, metadata: Any, named: dict[str, Any]
+    ) -> Any:
         passage = self._guard.outgoing(
             self._callee, self._path, metadata, lambda: self._size(request)
         )

@@ -3,6 +3,7 @@
 import asyncio
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any
 
 import grpc
@@ -31,7 +32,7 @@ class AioPolicyInterceptor(grpc.aio.ServerInterceptor):
 
     def __init__(self, guard: Guard) -> None:
         self._guard = guard
-        self._handlers: dict[str, tuple[Any, Any]] = {}
+        self._handlers: dict[str, _Handler] = {}
 
     async def intercept_service(
         self, continuation: Callable[[Any], Awaitable[Any]], details: Any
@@ -40,21 +41,36 @@ class AioPolicyInterceptor(grpc.aio.ServerInterceptor):
         if handler is None:
             return None
         known = self._handlers.get(details.method)
-        if known is None or known[0] is not handler:
+        if known is None or known.plain is not handler:
             if len(self._handlers) >= MOST_METHODS:
                 self._handlers.clear()
-            known = self._handlers[details.method] = handler, self._guarded(handler, details.method)
-        return known[1]
+            known = self._handlers[details.method] = self._handler(handler, details.method)
+        if known.in_task:
+            again = self._guard.received_again(details.method, details.invocation_metadata or ())
+            if again is not None:
+                SERVED.set(again.chain)  # each call has a task, and so a context, of its own
+                return handler
+        return known.guarded
 
-    def _guarded(self, handler: Any, path: str) -> Any:
+    def _handler(self, handler: Any, path: str) -> "_Handler":
         inner, size = inner_of(handler), no_size if handler.request_streaming else size_of
+        in_task = True
         if inspect.isasyncgenfunction(inner):
             around = _generator
         elif inspect.iscoroutinefunction(inner):
             around = _coroutine
         else:
+            in_task = False
             around = stream_behavior if handler.response_streaming else unary_behavior
-        return rewrapped(handler, around(self._guard, inner, path, size))
+        guarded = rewrapped(handler, around(self._guard, inner, path, size))
+        return _Handler(handler, guarded, in_task)
+
+
+@dataclass(frozen=True, slots=True)
+class _Handler:
+    plain: Any
+    guarded: Any
+    in_task: bool  # it runs where gRPC asks the interceptors, and not in a thread
 
 
 def _coroutine(guard: Guard, inner: Any, path: str, size: Size) -> Any:
@@ -62,7 +78,7 @@ def _coroutine(guard: Guard, inner: Any, path: str, size: Size) -> Any:
 
     async def behavior(request: Any, context: Any) -> Any:
         passage = await _admitted(guard, path, request, context, size)
-        SERVED.set(passage.chain)  # each call has a task, and so a context, of its own
+        SERVED.set(passage.chain)
         code = UNKNOWN
         try:
             answer = await inner(request, context)

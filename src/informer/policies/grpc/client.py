@@ -147,6 +147,9 @@ class _Unary(_Method):
     def __call__(
         self, request: Any, timeout: float | None = None, metadata: Any = None, **named: Any
     ) -> Any:
+        again = None if metadata else self._guard.sent_again(self._callee, self._path)
+        if again is not None:
+            return self._inner(request, timeout, again.metadata, **named)
         passage, timeout = self._asked(request, timeout, metadata)
         if passage.code:
             raise RefusedError(passage)

@@ -13,11 +13,13 @@ from informer.policies.calls import DENY, NOTHING, Call, Decision
 from informer.policies.fields import rpc_text
 from informer.policies.grpc.headers import Metadata, headers_of, trace_id_of, with_header
 from informer.policies.grpc.installed import ENFORCE, SHADOW, Installed, logger, ready
-from informer.policies.grpc.passage import Known, Passage
+from informer.policies.grpc.passage import Known, Passage, Tally
 from informer.policies.grpc.status import UNAVAILABLE, code_of, reply_of
 from informer.policies.grpc.trail import (
     METADATA,
     MOST_KNOWN,
+    RENEWED_S,
+    SECOND_NS,
     SERVED,
     Trail,
     TrailError,
@@ -73,7 +75,7 @@ class Guard:
         self._peers = peers
         self._clock_ns = clock_ns
         self._lock = threading.Lock()
-        self._verdicts: Counter[tuple[str, str]] = Counter()
+        self._tallies: dict[tuple[str, str], Tally] = {}
         self._metrics: Counter[str] = Counter()
         self._known: dict[tuple[Any, ...], Known] = {}
         self._installed = ready(policy, self.service, mode, believes=self._believes)
@@ -88,21 +90,39 @@ class Guard:
     def verdicts(self) -> dict[tuple[str, str], int]:
         """Calls by rule and verdict since the start: allow, deny, limit; by reason and `error`."""
         with self._lock:
-            return dict(self._verdicts)
+            return {verdict: tally.read() for verdict, tally in self._tallies.items()}
 
     def metrics(self) -> dict[str, int]:
         """What rules have counted (`count NAME`)."""
         with self._lock:
             return dict(self._metrics)
 
+    def sent_again(self, callee: str, path: str) -> Passage | None:
+        """What came of a call like this one that was let through, where only its kind decided.
+
+        Only for calls without metadata of their own.
+        """
+        return self._again((callee, path, SERVED.get()))
+
+    def received_again(self, path: str, received: Metadata) -> Passage | None:
+        """The same of a call that came in; never with `peers`: certificates come first."""
+        if self._peers is not None:
+            return None
+        token = None
+        if self._believes:
+            for key, value in received:
+                if key == METADATA:
+                    if token is not None:
+                        return None
+                    token = value
+        return self._again((path, token, None))
+
     def outgoing(
         self, callee: str, path: str, sent: Metadata | None, size: Callable[[], int]
     ) -> Passage:
         """Judge a call that this service is about to make."""
         installed, now_ns, chain = self._installed, self._clock_ns(), SERVED.get()
-        now_s, alike = now_ns // 1_000_000_000, (callee, path, chain)
-        if not sent and (again := self._again(alike, installed, now_s)):
-            return again
+        now_s = now_ns // SECOND_NS
         own = tuple(pair for pair in sent if pair[0] != METADATA) if sent else ()
         passage = Passage(metadata=own)
         method = path[1:]
@@ -113,8 +133,10 @@ class Guard:
             if not passage.code:
                 token = self._trails.write(self.service, callee, method, chain, now_s)
                 passage.metadata = (*passage.metadata, (METADATA, token))
-            if verdict and not sent:
-                self._keep(alike, Known(installed, passage, verdict, now_s, now_s))
+            if verdict and not sent and not passage.code:
+                since_ns, until_ns = now_s * SECOND_NS, (now_s + RENEWED_S) * SECOND_NS
+                known = Known(installed, passage, self._tally(verdict), since_ns, until_ns)
+                self._keep((callee, path, chain), known)
         except Exception as error:  # noqa: BLE001  a guard must not fail the call unasked
             self._failed(installed, passage, error)
         return passage
@@ -128,23 +150,26 @@ class Guard:
     ) -> Passage:
         """Judge a call that came in."""
         installed, now_ns = self._installed, self._clock_ns()
-        now_s, passage = now_ns // 1_000_000_000, None
+        passage = None
         try:
             peer = None if self._peers is None else _peer(self._peers, identities())
             token = self._token(received)
             alike = (path, token, peer)
-            if again := self._again(alike, installed, now_s):
+            if again := self._again(alike):
                 return again
             passage, method = Passage(metadata=tuple(received)), path[1:]
-            trail = self._trail(token, peer, method, now_s)
+            trail = self._trail(token, peer, method, now_ns // SECOND_NS)
             passage.chain = trail.onward
             verdict = self._judge(
                 installed, passage, trail.caller, self.service, method, trail.chain, size, now_ns
             )
-            if verdict:
+            if verdict and not passage.code:
                 since_s, until_s = self._trails.good_for(trail)
-                kept = Passage(passage.code, passage.why, chain=trail.onward)
-                self._keep(alike, Known(installed, kept, verdict, since_s, until_s))
+                # To the end of the last second: `_trail` asks whole ones.
+                since_ns, until_ns = since_s * SECOND_NS, (until_s + 1) * SECOND_NS - 1
+                kept = Passage(chain=trail.onward)
+                known = Known(installed, kept, self._tally(verdict), since_ns, until_ns)
+                self._keep(alike, known)
         except Exception as error:  # noqa: BLE001
             passage = passage or Passage()
             self._failed(installed, passage, error)
@@ -169,23 +194,28 @@ class Guard:
             if isinstance(effect, Log):
                 logger.info("%s (%s)", effect.text, call.rpc)
 
-    def _again(self, alike: tuple[Any, ...], installed: Installed, now_s: int) -> Passage | None:
-        """What came of a call like this one, where only its kind decided."""
+    def _again(self, alike: tuple[Any, ...]) -> Passage | None:
         known = self._known.get(alike)
         if (
             known is None
-            or known.installed is not installed
-            or not known.since_s <= now_s <= known.until_s
+            or known.installed is not self._installed
+            or not known.since_ns <= self._clock_ns() <= known.until_ns
         ):
             return None
-        with self._lock:
-            self._verdicts[known.verdict] += 1
+        known.tally.tick()
         return known.passage
 
     def _keep(self, alike: tuple[Any, ...], known: Known) -> None:
         if len(self._known) >= MOST_KNOWN:
             self._known.clear()
         self._known[alike] = known
+
+    def _tally(self, verdict: tuple[str, str]) -> Tally:
+        found = self._tallies.get(verdict)
+        if found is None:
+            with self._lock:
+                found = self._tallies.setdefault(verdict, Tally())
+        return found
 
     def _token(self, metadata: Metadata) -> bytes | None:
         if not self._believes:
@@ -238,7 +268,7 @@ class Guard:
                 if installed.on_reply:
                     passage.call, passage.lookup = call, lookup
             verdict = (decision.rule, "limit" if decision.limited else decision.verdict)
-            self._verdicts[verdict] += 1
+        self._tally(verdict).tick()
         if decision.effects:
             self._effects(installed, passage, decision, rpc_text(caller, callee, method))
         if decision.verdict == DENY and installed.mode == ENFORCE:
@@ -275,9 +305,8 @@ class Guard:
 
     def _count_error(self, error: Exception) -> None:
         reason = str(error) if isinstance(error, TrailError) else type(error).__name__
-        with self._lock:
-            new = (reason, ERROR) not in self._verdicts
-            self._verdicts[reason, ERROR] += 1
+        new = (reason, ERROR) not in self._tallies
+        self._tally((reason, ERROR)).tick()
         if new and not isinstance(error, TrailError):  # one traceback, not one a call
             logger.error("the policy could not be asked", exc_info=error)
 

@@ -1,6 +1,8 @@
 """What comes of a call, and what is known to come of all that are like it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 from informer.policies.calls import Call
@@ -22,12 +24,30 @@ class Passage:
     lookup: PolicyLookup | None = None  # that judged it, and is told of the reply
 
 
+class Tally:
+    """Counts without a lock: `tick` is one step that no other thread can come between."""
+
+    __slots__ = ("_looks", "tick")
+
+    def __init__(self) -> None:
+        self._looks = 0
+        self.tick: Callable[[], int] = count().__next__
+
+    def read(self) -> int:
+        """How often it ticked; for one thread at a time, as looking ticks too."""
+        found = self.tick() - self._looks
+        self._looks += 1
+        return found
+
+
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What came of a call, and comes of all that are like it in that time: nothing else counts."""
+    """What let a call through, and lets all through that are like it in that time."""
 
     installed: Installed
-    passage: Passage  # read by many, changed by none
-    verdict: tuple[str, str]
-    since_s: int
-    until_s: int
+    passage: (
+        Passage  # without a delay, a deadline or a rule on reply; read by many, changed by none
+    )
+    tally: Tally  # of the verdict
+    since_ns: int
+    until_ns: int

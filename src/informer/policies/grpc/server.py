@@ -28,6 +28,12 @@ class PolicyInterceptor(grpc.ServerInterceptor):
         handler = continuation(details)
         if handler is None:
             return None
+        # gRPC runs a method in the context in which it asks here; streams may leave it.
+        if not handler.response_streaming:
+            again = self._guard.received_again(details.method, details.invocation_metadata)
+            if again is not None:
+                SERVED.set(again.chain)
+                return handler
         known = self._handlers.get(details.method)
         if known is None or known[0] is not handler:
             if len(self._handlers) >= MOST_METHODS:

@@ -18,6 +18,8 @@ METADATA = "informer-chain-bin"
 MOST_RPCS = 32  # a chain that goes deeper is taken for a loop
 MOST_BYTES = 4_096  # gRPC takes 8 KiB of metadata unless told otherwise
 OLDEST_S = 300  # of a token; clocks may differ by as much
+RENEWED_S = 30  # for so long a token is used again, and a call that has one: far below OLDEST_S
+SECOND_NS = 1_000_000_000
 LEAST_KEY = 16  # bytes
 FOR_EVER = 2**63
 MOST_KNOWN = 1_024  # tokens written or read that need not be worked out again
@@ -55,10 +57,10 @@ class Trails:
     def write(
         self, caller: str, callee: str, method: str, chain: tuple[str, ...], now_s: int
     ) -> bytes:
-        """The token of a call; the same one for all calls of a second that are alike."""
+        """The token of a call; for some time the same one for all calls that are alike."""
         asked = (caller, callee, method, chain)
         known = self._written.get(asked)
-        if known is not None and known[0] == now_s:
+        if known is not None and 0 <= now_s - known[0] <= RENEWED_S:
             return known[1]
         lines = (str(now_s), caller, *chain)
         if len(chain) > MOST_RPCS:

@@ -11,7 +11,7 @@ from typing import Any
 from informer.core.errors import InformerError
 from informer.policies.syntax import Condition, Field, Like, Policy
 from informer.policies.targets.compiled import SEMICOLON, Compiled, Weakenings, head
-from informer.policies.targets.doors import Door, check_labels, doors, placed
+from informer.policies.targets.doors import Door, before_applying, check_labels, doors, placed
 from informer.policies.targets.left_out import tell_left_out
 from informer.policies.targets.names import dns_label
 from informer.policies.targets.paths import Request
@@ -60,8 +60,9 @@ def compile_cilium(policy: Policy, workloads: Workloads, shadow: bool = False) -
                 door.ask.weak.add(OPEN, door.callee)
         else:
             documents.append(_document(door, workloads))
-    text = head(FIRST, weak.lines(), stricter=(SEMICOLON,)) + yaml_text(documents)
-    return Compiled({FILE: text}, weak.lines(), (SEMICOLON,))
+    before = before_applying(policy, workloads, labels=True, accounts=False)
+    said = head(FIRST, weak.lines(), stricter=(SEMICOLON,), before=before)
+    return Compiled({FILE: said + yaml_text(documents)}, weak.lines(), (SEMICOLON,), before)
 
 
 def _document(door: Door, workloads: Workloads) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from textwrap import wrap
 from informer.policies.write import quoted
 
 WIDTH = 96
+MOST_NAMES = 3  # of a list that is told in brief
 # What servers do not agree about passes nowhere: on purpose, and said.
 SEMICOLON = "A `{place}` of a path takes no `;`: some servers read `..;` as `..`."
 ESCAPED_SLASH = (
@@ -18,12 +19,13 @@ ESCAPED_SLASH = (
 class Compiled:
     """Files by their names, and every respect in which they let pass what the rules would not.
 
-    `stricter`: where they refuse what the rules would let pass.
+    `stricter`: where they refuse what the rules would let pass; `before`: what to look at first.
     """
 
     files: Mapping[str, str]
     weakened: tuple[str, ...]
     stricter: tuple[str, ...] = ()
+    before: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -54,13 +56,31 @@ def shown(name: str) -> str:
     return name if plain else quoted(name)
 
 
+def brief(line: str) -> str:
+    """A line of `Weakenings.lines`, with the first few of its names.
+
+    >>> brief("not limited, by rule: a, b, c, d, e, f")
+    'not limited, by rule: a, b, c and 3 more'
+    """
+    what, _, names = line.rpartition(": ")
+    each = names.split(", ")
+    if not what or len(each) <= MOST_NAMES + 1:
+        return line
+    return f"{what}: {', '.join(each[:MOST_NAMES])} and {len(each) - MOST_NAMES} more"
+
+
 def head(
-    first: str, weakened: tuple[str, ...], *further: str, stricter: tuple[str, ...] = ()
+    first: str,
+    weakened: tuple[str, ...],
+    *further: str,
+    stricter: tuple[str, ...] = (),
+    before: tuple[str, ...] = (),
 ) -> str:
     """Comments for the top of a file: what it is, and in what it differs from the rules."""
-    said = [first, *further]
-    said.append("Weaker than the rules in this:" if weakened else "No weaker than the rules.")
-    lines = [line for text in said for line in wrap(text, WIDTH)]
+    lines = [line for text in (first, *further) for line in wrap(text, WIDTH)]
+    if before:
+        lines += ["Before you apply it:", *_listed(before)]
+    lines.append("Weaker than the rules in this:" if weakened else "No weaker than the rules.")
     lines += _listed(weakened)
     if stricter:
         lines += ["Stricter than the rules in this:", *_listed(stricter)]

@@ -18,6 +18,10 @@ UNPLACED = (
     "anybody may make these calls: they come from outside, or their parent was lost, and the file "
     "of workloads does not say which workload they come from"
 )
+UNTRACED = (
+    "what carries no traces was never learned, such as scrapes of metrics: a service that rules "
+    "name as callee refuses it, unless a rule allows it"
+)
 SHARED = "callers that cannot be told apart may do what any of them may"
 LeftOut = Callable[[Policy, Weakenings], None]
 
@@ -93,6 +97,25 @@ def check_accounts(policy: Policy, workloads: Workloads) -> None:
     """Errors: InformerError for callers that can have no account."""
     callers = service_names(policy.rules)["caller"] - {OUTSIDE, UNKNOWN}
     workloads.check_accounts(sorted(callers))
+
+
+def before_applying(
+    policy: Policy, workloads: Workloads, *, labels: bool, accounts: bool
+) -> tuple[str, ...]:
+    """What cuts services off where it is not so: where they are taken to run, what has no trace."""
+    names = service_names(policy.rules)
+    known = (names["caller"] | names["callee"]) - {OUTSIDE, UNKNOWN} - set(workloads.services)
+    has = [f"pods with the label {workloads.label}=NAME"] * labels
+    has += ["the service account NAME"] * accounts
+    found = []
+    if known:
+        found.append(
+            f"see that each of these has {' and '.join(has)} in namespace {workloads.namespace}, "
+            f"or say where it runs (--workloads): {', '.join(map(shown, sorted(known)))}"
+        )
+    if isinstance(policy.default, Deny):
+        found.append(UNTRACED)
+    return tuple(found)
 
 
 def placed(workloads: Workloads, name: str) -> Workload:

@@ -1,7 +1,6 @@
 """Filters of Envoy: RBAC and local rate limits, and a whole configuration to try them with."""
 
 from collections import defaultdict
-from functools import partial
 
 from informer.policies.syntax import Condition, Policy
 from informer.policies.targets.compiled import (
@@ -12,9 +11,10 @@ from informer.policies.targets.compiled import (
     head,
     shown,
 )
-from informer.policies.targets.doors import Door, check_accounts, doors
+from informer.policies.targets.doors import Door, before_applying, check_accounts, doors
 from informer.policies.targets.envoy_bootstrap import bootstrap, connection_manager
 from informer.policies.targets.envoy_callers import Callers
+from informer.policies.targets.envoy_days import tell_either, with_one_limit
 from informer.policies.targets.envoy_limits import limit_filters
 from informer.policies.targets.envoy_matches import Config, permission
 from informer.policies.targets.headers import set_by_rules
@@ -42,17 +42,22 @@ def compile_envoy(policy: Policy, workloads: Workloads, shadow: bool = False) ->
     """
     check_accounts(policy, workloads)
     weak = Weakenings()
+    policy, second_of = with_one_limit(policy)
     changed = set_by_rules(policy)
-    left_out = partial(tell_left_out, limits=False, status=True)
     identity = workloads.principal if workloads.caller_header is None else workloads.account
     order = {rule.name: place for place, rule in enumerate(policy.rules)}
     managers: dict[str, Config] = {}
     files: dict[str, str] = {}
     stricter = (SEMICOLON,) if shadow else (SEMICOLON, ESCAPED_SLASH)
+    before = before_applying(policy, workloads, labels=False, accounts=True)
     how = TLS if workloads.caller_header is None else FORGED.format(workloads.caller_header)
 
     def can(leaf: Condition) -> bool:
         return http_asked(leaf, changed)
+
+    def left_out(of: Policy, weak: Weakenings) -> None:
+        tell_left_out(of, weak, limits=False, status=True)
+        tell_either(of, second_of, weak)
 
     for door in doors(policy, workloads, identity, can, left_out, weak):
         callers = Callers(door, workloads)
@@ -60,11 +65,12 @@ def compile_envoy(policy: Policy, workloads: Workloads, shadow: bool = False) ->
         manager = connection_manager(door.callee, filters, workloads, shadow)
         managers[door.callee] = manager
         first = f"{FIRST} {shown(door.callee)}."
-        said = head(first, door.ask.weak.lines(), how, stricter=stricter)
+        said = head(first, door.ask.weak.lines(), how, stricter=stricter, before=before)
         files[f"filters/{dns_label(door.callee)}.yaml"] = said + yaml_text([manager])
     whole = bootstrap(managers, workloads)
-    files[BOOTSTRAP] = head(WHOLE, weak.lines(), how, stricter=stricter) + yaml_text([whole])
-    return Compiled(files, weak.lines(), stricter)
+    said = head(WHOLE, weak.lines(), how, stricter=stricter, before=before)
+    files[BOOTSTRAP] = said + yaml_text([whole])
+    return Compiled(files, weak.lines(), stricter, before)
 
 
 def _rules(door: Door, callers: Callers, shadow: bool) -> Config:

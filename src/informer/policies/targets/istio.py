@@ -18,7 +18,14 @@ from informer.policies.syntax import (
     Text,
 )
 from informer.policies.targets.compiled import Compiled, Weakenings, head
-from informer.policies.targets.doors import Door, check_accounts, check_labels, doors, placed
+from informer.policies.targets.doors import (
+    Door,
+    before_applying,
+    check_accounts,
+    check_labels,
+    doors,
+    placed,
+)
 from informer.policies.targets.headers import set_by_rules
 from informer.policies.targets.left_out import tell_left_out
 from informer.policies.targets.names import dns_label
@@ -54,8 +61,9 @@ def compile_istio(policy: Policy, workloads: Workloads, shadow: bool = False) ->
 
     for door in doors(policy, workloads, workloads.principal, can, left_out, weak):
         documents += _Policies(door, workloads, shadow).documents()
-    text = head(FIRST, weak.lines()) + yaml_text(documents)
-    return Compiled({FILE: text}, weak.lines())
+    before = before_applying(policy, workloads, labels=True, accounts=True)
+    text = head(FIRST, weak.lines(), before=before) + yaml_text(documents)
+    return Compiled({FILE: text}, weak.lines(), before=before)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Any
 from informer.core.errors import InformerError
 from informer.policies.syntax import Policy
 from informer.policies.targets.compiled import Compiled, Weakenings, head
-from informer.policies.targets.doors import Door, check_labels, doors, placed
+from informer.policies.targets.doors import Door, before_applying, check_labels, doors, placed
 from informer.policies.targets.left_out import tell_left_out
 from informer.policies.targets.names import dns_label
 from informer.policies.targets.workloads import Workload, Workloads
@@ -48,8 +48,9 @@ def compile_kubernetes(policy: Policy, workloads: Workloads, shadow: bool = Fals
                 door.ask.weak.add(OPEN, door.callee)
         else:
             documents.append(_document(door, workloads))
-    text = head(FIRST, weak.lines()) + yaml_text(documents)
-    return Compiled({FILE: text}, weak.lines())
+    before = before_applying(policy, workloads, labels=True, accounts=False)
+    text = head(FIRST, weak.lines(), before=before) + yaml_text(documents)
+    return Compiled({FILE: text}, weak.lines(), before=before)
 
 
 def _document(door: Door, workloads: Workloads) -> dict[str, Any]:

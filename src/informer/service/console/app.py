@@ -35,7 +35,7 @@ from informer.web.console import render_alone
 TODO = {
     401: "Sign in, and try again.",
     403: "See Roles in the documentation of the service for who gets in.",
-    404: "It may have been forgotten, or belong to another service.",
+    404: "It may be mistyped, belong to another service, or be too old and gone.",
     422: "Go back and choose it again.",
     503: "Many ask at once, or the service is ending: load the page anew in a few seconds.",
 }
@@ -105,6 +105,8 @@ def _handlers() -> dict[Any, Callable[[Request, Any], Any]]:
         return refusal(409, str(error))
 
     async def by_http(request: Request, error: Any) -> Response:
+        if error.status_code == HTTPStatus.NOT_FOUND:
+            return refusal(404, "The console has no page at this address.")
         return refusal(error.status_code, str(error.detail))
 
     async def broken(request: Request, error: Any) -> Response:

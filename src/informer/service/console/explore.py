@@ -10,6 +10,7 @@ from informer.core.types import NS_PER_S, Json
 from informer.pipeline.found import incidents_by_id
 from informer.pipeline.servicemap import (
     calls_between,
+    labels_of,
     met,
     new_rpcs,
     new_versions,
@@ -53,6 +54,7 @@ def explore_page(desks: Desks) -> Any:
                 "new": new_rpcs(home, since_ns, over.until_ns, most=MOST),
                 "versions": new_versions(home, since_ns, over.until_ns, most=MOST),
                 "met": found,
+                "labels": labels_of(home, found) if found else {},
                 "with_trace": incidents_by_id(home, found.incidents) if found else [],
             }
 

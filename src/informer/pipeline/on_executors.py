@@ -1,0 +1,86 @@
+"""What executors do of a reading: rows are told, parts of the traces folded, some given back whole.
+
+All of it is done by the code that does so on one machine, for every part in a DuckDB of its own.
+"""
+
+from collections.abc import Iterable, Iterator
+from itertools import count
+from typing import TypeAlias
+
+import numpy as np
+import pyarrow as pa
+
+from informer.core.batches import together
+from informer.engines.duckdb import DuckDBEngine
+from informer.outlines.parts import fold_part, wanted_of
+from informer.spans.parcels import Parcels, arrived, packed, unpacked
+from informer.spans.received import Tally, lines_apart
+from informer.spans.sayings import NO_SAYINGS, whole_spans
+from informer.spans.stored import ROWS, Telling
+
+Batches: TypeAlias = Iterator[pa.RecordBatch]
+
+# Rows that hold whole tables, so that Spark need not look into them: the part they are of, what
+# they hold, and the table.
+PARCELS = pa.schema([("part", pa.int32()), ("holds", pa.string()), ("packed", pa.binary())])
+LINES, SAID, FATES = "lines", "said", "fates"
+NO_PART = -1
+WHOLE = whole_spans("example_lines")
+
+
+def tell(
+    telling: Telling,
+    key: bytes,
+    parts: int,
+    piece_rows: int,
+    partition: int,
+    rows: Iterable[pa.RecordBatch],
+) -> Batches:
+    """Rows as LINES for each part, what they SAID, and the FATES of rows."""
+    tally = Tally()
+    with DuckDBEngine(threads=1) as engine:
+        engine.run(NO_SAYINGS)
+        parcels = Parcels(engine, key, parts)
+        for number, piece in zip(count(), together(rows, piece_rows)):
+            engine.append(ROWS, piece, passing=True)
+            received = telling.received(f"{partition}-{number}")
+            lines = lines_apart(engine, received, telling.correlate, telling.wanted, tally, key)
+            engine.run(f"drop table {ROWS}")
+            for part, parcel in parcels.packed(lines):
+                yield _held(part, LINES, parcel)
+        yield _held(NO_PART, SAID, packed(parcels.said()))
+    yield _held(NO_PART, FATES, packed(tally.told()))
+
+
+def fold(
+    said: bytes, key: bytes, step_s: int, partition: int, parcels: Iterable[pa.RecordBatch]
+) -> Batches:
+    """The lines of a part, folded: a table of each kind that `fold_part` gives.
+
+    `said` is a table of all that is said anywhere; see `arrived`.
+    """
+    given = [table for batch in parcels for table in batch.column("packed").to_pylist()]
+    if not given:
+        return
+    with DuckDBEngine(threads=1) as engine:
+        engine.run(NO_SAYINGS)
+        lines = arrived(engine, given, unpacked(said), key)
+        given.clear()
+        made = fold_part(engine, lines, key=key, step_s=step_s, whole=WHOLE)
+    for holds, table in made.items():
+        yield _held(partition, holds, packed(table))
+
+
+def give(traces: bytes, partition: int, kept: Iterable[pa.RecordBatch]) -> Batches:
+    """Of what is kept of parts, that of some traces: numbers of 64 bits, in order."""
+    wanted = np.frombuffer(traces, np.int64)
+    for batch in kept:
+        for row in batch.to_pylist():
+            yield _held(
+                row["part"], row["holds"], packed(wanted_of(unpacked(row["packed"]), wanted))
+            )
+
+
+def _held(part: int, holds: str, table: bytes) -> pa.RecordBatch:
+    """A batch for each table: Spark takes in a whole batch at a time."""
+    return pa.RecordBatch.from_arrays([[part], [holds], [table]], schema=PARCELS)

@@ -1,0 +1,128 @@
+"""What executors do, without a cluster: rows told, parts folded, whole traces given back."""
+
+from collections import Counter, defaultdict
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from informer.engines.duckdb import DuckDBEngine
+from informer.outlines.parts import COUNTS, SPANS
+from informer.pipeline.on_executors import FATES, LINES, PARCELS, SAID, fold, give, tell
+from informer.spans.parcels import coded, packed, unpacked
+from informer.spans.received import Selection, Tally
+from informer.spans.stored import StoredSource, Telling
+
+KEY = b"a key of executors"
+PARTS, PIECE_ROWS, TRACES = 3, 4, 12
+Held = dict[str, list[tuple[int, pa.Table]]]
+
+
+def rows(first: int, count: int, **changed: object) -> pa.Table:
+    """Two spans of every trace, a second apart."""
+    made = {
+        "trace_id": [f"t{n // 2}" for n in range(first, first + count)],
+        "span_id": [str(n % 2) for n in range(count)],
+        "parent_span_id": [None if n % 2 == 0 else "0" for n in range(count)],
+        "service": [("shop", "bank")[n % 2] for n in range(count)],
+        "operation": ["GET /"] * count,
+        "start_us": [(1_780_272_000 + n) * 1_000_000 for n in range(first, first + count)],
+        "duration_us": [5] * count,
+    }
+    return pa.table({**made, **changed})
+
+
+def telling(sample: pa.Table) -> Telling:
+    source = StoredSource("table:t", "t", sample, lambda *_: iter(()), Selection())
+    with DuckDBEngine() as engine:
+        return source.telling(engine)
+
+
+def told(partition: int, table: pa.Table) -> Held:
+    batches = tell(telling(table), KEY, PARTS, PIECE_ROWS, partition, table.to_batches(3))
+    return held(batches)
+
+
+def held(batches: object) -> Held:
+    found: Held = defaultdict(list)
+    for batch in batches:  # type: ignore[attr-defined]
+        assert batch.schema == PARCELS
+        (row,) = batch.to_pylist()
+        found[row["holds"]].append((row["part"], unpacked(row["packed"])))
+    return found
+
+
+@pytest.fixture
+def everywhere() -> list[Held]:
+    """Rows in two places: the first span of every trace, and what it calls."""
+    whole = rows(0, 2 * TRACES)
+    return [told(n, whole.take(list(range(n, 2 * TRACES, 2)))) for n in range(2)]
+
+
+def test_all_lines_of_a_trace_go_to_one_part(everywhere: list[Held]) -> None:
+    parts = defaultdict(set)
+    for place in everywhere:
+        for part, lines in place[LINES]:
+            for trace_id in lines["trace_id"].to_pylist():
+                parts[trace_id].add(part)
+    assert len(parts) == TRACES
+    assert all(len(where) == 1 for where in parts.values())
+    assert len({part for where in parts.values() for part in where}) > 1
+
+
+def test_what_was_said_has_one_code_wherever_it_was_said() -> None:
+    one, other = told(0, rows(0, 8)), told(1, rows(8, 6))
+    with DuckDBEngine() as engine:
+        merged = coded(engine, (said for place in (one, other) for _, said in place[SAID]))
+    assert dict(zip(merged["service"].to_pylist(), merged["lines"].to_pylist(), strict=True)) == {
+        "shop": 7,
+        "bank": 7,
+    }
+    codes = set(merged["code"].to_pylist())
+    assert {c for _, lines in one[LINES] for c in lines["saying"].to_pylist()} == codes
+
+
+def test_rows_that_are_no_spans_are_told_by_their_reasons() -> None:
+    tally = Tally()
+    services = ["a", None, "a", "a"]
+    place = told(0, rows(0, 4, service=services, duration_us=[5, 5, -5, 5]))
+    for _, fates in place[FATES]:
+        assert tally.add(fates.to_pylist()) == 3
+    assert tally.rejected == Counter(missing_service=1)
+    assert tally.mended["negative_duration"] == 1
+
+
+def test_a_part_counts_whole_traces_and_gives_those_that_are_asked_for(
+    everywhere: list[Held],
+) -> None:
+    with DuckDBEngine() as engine:
+        said = coded(engine, (s for place in everywhere for _, s in place[SAID]))
+    said = packed(said.append_column("method", said["operation"]).drop_columns("lines"))
+    chains = lines = 0
+    for number in range(PARTS):
+        parcels = [t for place in everywhere for part, t in place[LINES] if part == number]
+        given = [batch(number, LINES, table) for table in parcels]
+        made = held(fold(said, KEY, 60, number, given))
+        if not given:
+            assert not made
+            continue
+        (counted,) = (t for _, t in made[COUNTS])
+        ((_, steps),) = made["part_steps"]
+        ((part, spans),) = made[SPANS]
+        chains += sum(steps["chains"].to_pylist())
+        lines += sum(counted["lines"].to_pylist())
+        ((_, links),) = made["part_links"]
+        assert {(k["service"], k["up_service"]) for k in links.to_pylist()} == {
+            ("shop", None),
+            ("bank", "shop"),
+        }
+        wanted = spans["trace"].to_numpy()[:1]
+        (given_back,) = held(give(wanted.tobytes(), 0, [batch(number, SPANS, spans)]))[SPANS]
+        assert given_back[0] == part == number
+        assert given_back[1].num_rows == 2
+        assert np.unique(given_back[1]["trace"].to_numpy()) == wanted
+    assert (chains, lines) == (TRACES, 2 * TRACES)
+
+
+def batch(part: int, holds: str, table: pa.Table) -> pa.RecordBatch:
+    return pa.RecordBatch.from_arrays([[part], [holds], [packed(table)]], schema=PARCELS)
