@@ -6,12 +6,14 @@ Learns three minutes of the simulated shop at the rate, in steps of ten seconds,
 serve` on it and sends made traffic over OTLP/gRPC from a process of this machine: N spans a second
 (60,000), N seconds long (600). Every second the service is asked for its metrics, and the kernel
 for its memory. With --overload there follow 60 s of twice the rate and 60 s of the rate: how much
-is shed, and how many steps it takes to catch up.
+is sent away, and how many steps it takes to catch up.
 
 Prints and writes to results/receive_rate.json: spans taken, judged, late, rejected and still open
-(received = their sum, or it says what is missing), lag behind the newest steps in steps (median,
-99th percentile, most), memory in the first minute after the warming up, in the last, and at most,
-CPU seconds of service and sender, and the load of the machine by whatever else it does.
+(received = their sum, or it says what is missing), spans that were sent away, lag behind the newest
+steps in steps (median, 99th percentile, most), steps from the start of a phase until the lag is
+within a step for good, memory in the first minute after the warming up, in the last, and at most,
+incidents by kind, CPU seconds of service and sender, and the load of the machine by whatever else
+it does.
 """
 
 import argparse
@@ -25,6 +27,7 @@ import tempfile
 import threading
 import time
 import urllib.request
+from collections import Counter
 from multiprocessing import Pipe, get_context
 from pathlib import Path
 
@@ -73,13 +76,21 @@ class Watching:
 
     def metrics(self) -> dict[str, float]:
         """All of /metrics, summed over labels."""
-        web = next(port for what, port in self.ports.items() if what != "OTLP/gRPC")
-        with urllib.request.urlopen(f"http://127.0.0.1:{web}/metrics", timeout=30) as got:
-            text = got.read().decode()
-        found: dict[str, float] = {}
+        text = self._got("/metrics").decode()
+        found: dict[str, float] = {"informer_spans_sent_away_total": 0.0}
         for name, value in re.findall(r"^(\w+)(?:\{.*\})? (\S+)$", text, re.MULTILINE):
             found[name] = found.get(name, 0.0) + float(value)
         return found
+
+    def incidents(self) -> dict[str, int]:
+        """How many it told, by kind."""
+        return dict(Counter(one["kind"] for one in json.loads(self._got("/api/v1/incidents"))))
+
+    def _got(self, path: str) -> bytes:
+        web = next(port for what, port in self.ports.items() if what != "OTLP/gRPC")
+        with urllib.request.urlopen(f"http://127.0.0.1:{web}{path}", timeout=30) as got:
+            body: bytes = got.read()
+        return body
 
     def end(self) -> tuple[float, float]:
         """Stop it; CPU seconds that it took, and that it took with all senders since it began."""
@@ -124,6 +135,7 @@ def main() -> None:
             results["overload"] = phase(service, 2 * given.rate, 60)
             results["after"] = phase(service, given.rate, 60)
         results["accounts"] = accounts(service)
+        results["incidents"] = service.incidents()
         results["load_after"] = round(os.getloadavg()[0], 1)
         service_cpu_s, all_cpu_s = service.end()
     received = results["accounts"]["received"]
@@ -175,9 +187,13 @@ def phase(service: Watching, rate: float, seconds: float) -> Json:
     warm = [row for row in rows if row["at"] >= rows[0]["at"] + min(WARM_S, seconds / 2)]
     lags = np.array([lag_steps(row) for row in warm])
     rss = np.array([row["rss_mib"] for row in warm])
+    behind = [row["at"] for row in rows if lag_steps(row) > 1.0]
+    away = [row["informer_spans_sent_away_total"] for row in (rows[0], rows[-1])]
     return {
         "sent": sent,
         "taken_per_s": round(sent["taken"] / seconds),
+        "sent_away": int(away[1] - away[0]),
+        "steps_until_within_one": round((behind[-1] - rows[0]["at"]) / STEP_S, 1) if behind else 0,
         "lag_steps": {
             "median": round(float(np.median(lags)), 2),
             "p99": round(float(np.quantile(lags, 0.99)), 2),

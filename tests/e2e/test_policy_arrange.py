@@ -29,6 +29,20 @@ def test_it_says_what_may_change_and_why_the_rest_may_not(rules: Path) -> None:
     assert "rated counts calls against its limit, of which checked may end some (deny)" in said
 
 
+def test_what_saves_next_to_nothing_is_not_proposed(tmp_path: Path) -> None:
+    path = tmp_path / "limits.rules"
+    limit = (
+        'rule {0} {{ when caller = "a" and callee = "b" and method = "{0}" {1} limit 9 per 1s }}'
+    )
+    rules = [limit.format("get", "and weekday < 5"), limit.format("put", "")]
+    path.write_text("\n".join(["rules 1", *rules, "default allow"]))
+    assert "as written: no order that is allowed saves 1% of the cost" in (
+        run("policy", "arrange", path).out
+    )
+    (edge,) = run("policy", "arrange", path, "--json").json
+    assert 0 < edge["cost_written"] - edge["cost_proposed"] < 0.01 * edge["cost_written"]
+
+
 def test_programs_get_the_same(rules: Path) -> None:
     (edge,) = run("policy", "arrange", rules, "--json").json
     assert (edge["caller"], edge["callee"], edge["changed"], edge["exact"]) == (

@@ -19,6 +19,7 @@ from informer.engines.duckdb import DuckDBEngine
 from informer.service.otlp_http import gunzipped
 from informer.service.reception import RefusedError, check_message
 from informer.spans.open import open_frames, open_sources
+from informer.spans.telling import Telling
 from soaking import many
 
 SECONDS = many(1.0, 50.0)  # a decoder
@@ -151,8 +152,10 @@ def test_frames_of_the_spool(tmp_path: Path) -> None:
     def decode(data: bytes) -> None:
         path.write_bytes(data)
         with DuckDBEngine(threads=1) as engine:
-            for _ in open_frames(path, correlate="trace_id", where=None).stage(engine, "staged"):
-                pass
+            for telling in (Telling(), None):  # as the service reads, and by SQL
+                source = open_frames(path, correlate="trace_id", where=None, telling=telling)
+                for _ in source.stage(engine, "staged"):
+                    pass
 
     packed = frame(gzip.compress(request()))
     fuzz((frame(request()) * 2, frame(JSON_REQUEST) + frame(request()), packed), decode)
@@ -170,7 +173,7 @@ def test_what_is_taken_can_be_read(tmp_path: Path) -> None:
             return
         path.write_bytes(frame(checked.message))
         with DuckDBEngine(threads=1) as engine:
-            source = open_frames(path, correlate="trace_id", where=None)
+            source = open_frames(path, correlate="trace_id", where=None, telling=Telling())
             taken = sum(source.stage(engine, "staged"))
             assert taken <= checked.spans
 

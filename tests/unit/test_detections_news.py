@@ -3,11 +3,14 @@
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
 from informer.core.sql import read_sql
+from informer.core.types import Grid, Json
 from informer.engines.duckdb import DuckDBEngine
+from informer.pipeline.judge import novel_in
 
 STEP_NS = 600 * 10**9
 KNOWN = [("in", "outside", "shop"), ("pay", "shop", "bank")]
@@ -135,3 +138,14 @@ def test_everything_learned_has_a_first_time_by_class_and_the_calls_met(
         ("method", 2 * STEP_NS, 1.0),
         ("shape", 7, 1.0),
     ]
+
+
+def test_where_spans_are_missing_a_chain_that_is_cut_off_is_no_new_form() -> None:
+    grid = Grid(0, 60, np.array([True, False, True]))
+
+    def row(what: str, step: int) -> Json:
+        named = {"what": what, "name": f"a {what}", "pattern_id": "p", "rpc_id": "r"}
+        return named | {"step_start_ns": step * grid.step_ns, "calls": 7.0, "met": 7.0}
+
+    found = novel_in([row(what, step) for what in ("shape", "edge") for step in (1, 2)], grid)
+    assert {n.what: n.met.tolist() for n in found} == {"shape": [0, 0, 7], "edge": [0, 7, 7]}

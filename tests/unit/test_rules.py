@@ -30,6 +30,12 @@ MISTAKES = [
         "2:6: the rule `a` is there twice, first on line 1",
     ),
     ('rules 1 rule a {\n  when caler = "x" allow }', "2:8: a call has no `caler`"),
+    (
+        "rules 1 rule a {\n  when callee = cart allow }",
+        "2:17: a call has no `cart`, and no state above has that name; did you mean `caller` or "
+        'the text "cart"?',
+    ),
+    ("rules 1 rule a { when callee = qqq allow }", 'did you mean the text "qqq"?'),
     ("rules 1 rule a { when caller = 5 allow }", "1:32: `=` compares values of one type"),
     ("rules 1 rule a { when caller allow }", "1:23: a condition must be true or false, got a text"),
     ('rules 1 rule a { when caller < "x" allow }', "1:23: `<` compares numbers and times"),

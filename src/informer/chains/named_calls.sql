@@ -25,10 +25,18 @@ instrumented as (
     select callee as service from rpcs where kind = 'rpc'
 ),
 
-with_kinds as (
-    select distinct trace_id
+-- Traces of which no span has a kind; nearly every span of most traces has one.
+without_kinds as (
+    select trace_id
     from cut_spans
-    where kind in ('server', 'consumer', 'client', 'producer')
+    where
+        trace_id in (
+            select trace_id
+            from cut_spans
+            where kind not in ('server', 'consumer', 'client', 'producer')
+        )
+    group by trace_id
+    having max(case when kind in ('server', 'consumer', 'client', 'producer') then 1 else 0 end) = 0
 ),
 
 told as (
@@ -76,10 +84,8 @@ told as (
         'rpc' as call_kind,
         false as has_caller_span
     from cut_spans as s
-    left join with_kinds as k on k.trace_id = s.trace_id
-    where
-        k.trace_id is null
-        and (s.up_span_id is null or s.up_service <> s.service)
+    inner join without_kinds as k on k.trace_id = s.trace_id
+    where s.up_span_id is null or s.up_service <> s.service
 )
 
 select

@@ -8,6 +8,7 @@ inner join (
         max(case when kind in ('server', 'consumer', 'client', 'producer') then 1 else 0 end)
             as has_kinds
     from acyclic_spans
+    where trace_id in (select trace_id from acyclic_spans where lost)
     group by trace_id
     having max(case when up_span_id is null and not orphan then 1 else 0 end) = 0
 ) as t on t.trace_id = s.trace_id

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from informer.policies.order.arrange import Arrangement
     from informer.policies.order.cost import Placed
 
+LEAST_GAIN = 0.01  # of the cost: below that nobody should move rules
+
 
 def run_arrange(rules: Path, *, json_out: bool) -> None:
     """Print what could be changed on each edge, and why the rest cannot."""
@@ -56,6 +58,8 @@ def _print(found: "Arrangement") -> None:
     say(f"{found.caller} > {found.callee}")
     if found.proposed == found.written:
         say("  as written: no order that is allowed costs less")
+    elif found.cost_proposed > (1 - LEAST_GAIN) * found.cost_written:
+        say(f"  as written: no order that is allowed saves {LEAST_GAIN:.0%} of the cost")
     else:
         order = ", ".join(f"{placed.rule.name} ({placed.place})" for placed in found.proposed)
         say(f"  proposed: {order}")

@@ -1,6 +1,6 @@
 """Judging: what a range holds, forecast and scored; detect writes down what comes of it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
@@ -161,6 +161,13 @@ def _observed(
         from_ns=grid.start_ns,
         until_ns=grid.end_ns,
     ).to_pylist()
+    workloads = workload_series(scratch.query("select * from workloads"), grid)
+    ends = {r["rpc_id"]: (r["caller"], r["callee"]) for r in rpcs.to_pylist()}
+    return Observed(grid, novel_in(rows, grid), workloads, _busiest_rpcs(traffic, ends), ends)
+
+
+def novel_in(rows: Iterable[Json], grid: Grid) -> list[Novel]:
+    """What was never learned, with its calls, from rows of it by step."""
     novel: dict[tuple[str, str], Novel] = {}
     for row in rows:
         step = (row["step_start_ns"] - grid.start_ns) // grid.step_ns
@@ -179,9 +186,7 @@ def _observed(
         )
         thing.calls[step] += row["calls"]
         thing.met[step] += row["met"]
-    workloads = workload_series(scratch.query("select * from workloads"), grid)
-    ends = {r["rpc_id"]: (r["caller"], r["callee"]) for r in rpcs.to_pylist()}
-    return Observed(grid, list(novel.values()), workloads, _busiest_rpcs(traffic, ends), ends)
+    return list(novel.values())
 
 
 def _busiest_rpcs(

@@ -1,7 +1,7 @@
 """Spans that came and whose traces are not closed yet: in memory, each with where it came from."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from informer.core.ports import Source
@@ -19,21 +19,24 @@ select count(*) as spans, min(start_ns) as first_ns,
 from {table}
 """
 # A trace belongs to the step in which it began, with all of it that came so far.
-TAKE = """
+BEGUN = """
 create or replace temp table begun_traces as
 select trace_id, min(start_ns) as start_ns from open_spans where start_ns < $until_ns
-group by trace_id;
-create or replace table spans as
-select s.* exclude (batch) from open_spans as s
-inner join begun_traces as b on b.trace_id = s.trace_id
-where b.start_ns >= $from_ns;
+group by trace_id
 """
-# By batch: how many leave with their traces, and which of them came too late.
+TAKEN = """
+select {columns} from {table} as s
+inner join begun_traces as b on b.trace_id = s.trace_id
+where b.start_ns >= $from_ns
+"""
+# By batch: how many leave with their traces, how many of these are of the steps that are closed,
+# and which came too late.
 GONE = """
 select
     s.batch,
     count(*) as spans,
     count(b.trace_id) as gone,
+    count(*) filter (b.start_ns >= $from_ns) as taken,
     count(*) filter (
         b.start_ns < $from_ns and b.start_ns >= $began_ns and s.batch > $replayed
     ) as late,
@@ -65,7 +68,11 @@ class Taken:
 
 
 class OpenSpans:
-    """Spans by batch, in the scratch engine; stream time is how far the newest of them are."""
+    """Spans by batch, in the scratch engine; stream time is how far the newest of them are.
+
+    Most batches are taken as a whole: the view `spans` shows them where they are, and they go with
+    the next ones.
+    """
 
     def __init__(self, scratch: DuckDBEngine, replayed: int = 0) -> None:
         """Batches up to `replayed` were taken in before: what is late of them was counted."""
@@ -75,6 +82,7 @@ class OpenSpans:
         self.first_ns = 0  # the first span of all
         self.rejected: Counter[str] = Counter()
         self._apart: list[int] = []  # batches that came since steps were closed
+        self._shown: list[int] = []  # batches that are in `spans` as a whole
         self._left: dict[int, int] = {}  # by batch: how many of its spans are open
         self._begin()
 
@@ -124,17 +132,46 @@ class OpenSpans:
 
         Earlier ones are late; those from before the watching began are rejected.
         """
-        self._scratch.run(TAKE, from_ns=from_ns, until_ns=until_ns)
-        taken = _number(self._scratch, "select count(*) from spans")
+        self._hide()
+        self._scratch.run(BEGUN, until_ns=until_ns)
         gone = self._scratch.query(
             GONE, began_ns=began_ns, from_ns=from_ns, replayed=self._replayed
         ).to_pylist()
+        taken = sum(row["taken"] for row in gone)
+        self._shown = [
+            row["batch"]
+            for row in gone
+            if row["batch"] in self._apart and row["taken"] == row["spans"]
+        ]
+        self._show({row["batch"] for row in gone if row["taken"]}, from_ns)
         before = sum(row["before"] for row in gone)
         if before:
             self.rejected["before_watching"] += before
         self._leave({row["batch"]: (row["gone"], row["spans"]) for row in gone})
         self._left = {row["batch"]: n for row in gone if (n := row["spans"] - row["gone"])}
         return Taken(taken, sum(row["late"] for row in gone))
+
+    def _show(self, batches: Collection[int], from_ns: int) -> None:
+        """Let `spans` be what is taken of some batches."""
+        columns = ", ".join(SPANS.names)
+        own = ", ".join(f"s.{name}" for name in SPANS.names)
+        parts = ["left_spans"]
+        parts += [f"batch_{n}" for n in self._apart if n in batches and n not in self._shown]
+        taken = " union all ".join(TAKEN.format(columns=own, table=table) for table in parts)
+        self._scratch.run(f"create temp table taken_spans as {taken}", from_ns=from_ns)
+        shown = [f"select {columns} from {table}" for table in ("taken_spans", *self._tables())]
+        self._scratch.run(f"create temp view spans as {' union all '.join(shown)}")
+
+    def _hide(self) -> None:
+        """Let go what was taken the last time."""
+        kind = "view" if is_view(self._scratch) else "table"
+        self._scratch.run(f"drop {kind} if exists spans; drop table if exists taken_spans")
+        for table in self._tables():
+            self._scratch.run(f"drop table {table}")
+        self._shown = []
+
+    def _tables(self) -> list[str]:
+        return [f"batch_{n}" for n in self._shown]
 
     def _leave(self, gone: Mapping[int, tuple[int, int]]) -> None:
         """Let the spans of begun traces go. Most batches go as a whole or stay as they are."""
@@ -145,6 +182,8 @@ class OpenSpans:
         )
         for batch in self._apart:
             leaving, spans = gone[batch]
+            if batch in self._shown:
+                continue
             if not leaving:
                 stay.append(batch)
                 continue
@@ -169,5 +208,16 @@ class OpenSpans:
         return set(self._left)
 
 
-def _number(engine: DuckDBEngine, sql: str, **values: float) -> int:
-    return int(engine.query(sql, **values).column(0)[0].as_py() or 0)
+def is_view(scratch: DuckDBEngine) -> bool:
+    """Whether `spans` shows what lies elsewhere."""
+    views = scratch.query("select count(*) from duckdb_views() where view_name = 'spans'")
+    return bool(views.column(0)[0].as_py())
+
+
+def own(scratch: DuckDBEngine) -> None:
+    """Let `spans` be a table, for who changes its rows."""
+    if is_view(scratch):
+        scratch.run(
+            "create table own_spans as select * from spans; drop view spans;"
+            "alter table own_spans rename to spans"
+        )

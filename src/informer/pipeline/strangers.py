@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from informer.detections.novelty import Novel
 from informer.engines.duckdb import DuckDBEngine
+from informer.pipeline.open_spans import own
 
 OTHER = "{other}"
 MOST_AT_ONCE = 100  # new services, and as many peers, that closing some steps may bring
@@ -21,14 +22,16 @@ MET_NAMES = """
 create or replace temp table met_names as
 select caller as name from rpcs union select callee as name from rpcs
 """
-SHARE_NAMES = """
+STRANGERS = """
 create or replace temp table strangers as
 select {column} as name from spans
 anti join met_names on met_names.name = spans.{column}
 where {column} is not null
 group by {column}
 order by count(*) desc, {column}
-offset $room;
+offset $room
+"""
+SHARE = """
 update spans set {column} = $other where {column} in (select name from strangers)
 """
 SHARE_METHODS = """
@@ -37,12 +40,14 @@ where not exists (
     select 1 from rpcs as r where r.callee = methods.service and r.method = methods.method
 )
 """
-FORGET_VERSIONS = """
+STRANGE_VERSIONS = """
 create or replace temp table strange_versions as
 select service, version from spans
 where version is not null
 group by service, version
-qualify row_number() over (partition by service order by count(*) desc, version) > $most;
+qualify row_number() over (partition by service order by count(*) desc, version) > $most
+"""
+FORGET = """
 update spans set version = null
 where (service, version) in (select (service, version) from strange_versions)
 """
@@ -56,10 +61,17 @@ def share_names(scratch: DuckDBEngine) -> int:
     room, strangers = _room(scratch), 0
     scratch.run(MET_NAMES)
     for column in ("service", "peer"):
-        scratch.run(SHARE_NAMES.format(column=column), room=room, other=OTHER)
-        strangers += _count(scratch, "strangers")
-    scratch.run(FORGET_VERSIONS, most=MOST_VERSIONS)
-    return strangers + _count(scratch, "strange_versions")
+        scratch.run(STRANGERS.format(column=column), room=room)
+        if found := _count(scratch, "strangers"):
+            own(scratch)
+            scratch.run(SHARE.format(column=column), other=OTHER)
+            strangers += found
+    scratch.run(STRANGE_VERSIONS, most=MOST_VERSIONS)
+    if found := _count(scratch, "strange_versions"):
+        own(scratch)
+        scratch.run(FORGET)
+        strangers += found
+    return strangers
 
 
 def share_methods(scratch: DuckDBEngine) -> None:

@@ -201,9 +201,10 @@ class Expressions:
                 return Read(Truth(name), TRUE_OR_FALSE, word)
             return Read(Field(name), REPLY_FIELDS[name], word)
         known = [*FIELDS, *REPLY_FIELDS, *REPLY_TRUTHS, *CALLED, *self.states, "chain"]
+        meant = self.words.meant(known).removesuffix("?")
+        meant += f'{" or" if meant else "; did you mean"} the text "{name}"?'
         return self.words.wrong(
-            f"a call has no `{name}`, and no state above has that name{self.words.meant(known)}",
-            word,
+            f"a call has no `{name}`, and no state above has that name{meant}", word
         )
 
     def _called(self, word: Token) -> Read:
