@@ -6,7 +6,8 @@ usage: lines_per_second.py [--lines N]... [--parquet FILE]... [--write FILE] [--
 Writes N simulated lines of the `paper` scenario (1,200 services, as many lines a second as 7
 billion in two weeks), with `--write` into FILE and nothing else, to be taken with `--parquet` when
 the machine is free; then measures, each in a process of its own: the floor (DuckDB scans the
-columns that phase 1 needs) and phase 1, R times in turn, of which the medians are told; and the
+columns that phase 1 needs) and phase 1, R times in turn, of which the medians are told, by the
+clock and by seconds of the processor, which other work on the machine lengthens less; and the
 peers (Polars, PySpark on two cores, pandas), which do its counting part: see peers/counting.py.
 Polars and PySpark get at most 20 M lines, pandas 2 M; INFORMER_PEERS names a Python that has
 what this one lacks. `--stages` prints where phase 1 spends its time. Every size goes into
@@ -59,9 +60,12 @@ ASSUMED = "the rate stays that of this size; 1,200 services; one machine; Parque
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What one process took: wall seconds; peak RSS and most spilled bytes, in MiB."""
+    """What one process took: seconds by the clock and of the processor, over all threads; peak RSS
+    and most spilled bytes, in MiB.
+    """
 
     seconds: float
+    cpu_s: float
     rss_mib: float
     spill_mib: float
 
@@ -132,6 +136,10 @@ def measured(path: Path, lines: int, runs: int, *, stages: bool) -> Json:
             statistics.median(p.seconds / f.seconds for p, f in zip(phases, floors, strict=True)),
             2,
         ),
+        "lines_per_cpu_s": round(lines / statistics.median(m.cpu_s for m in phases)),
+        "floor_cpu_ratio": round(
+            statistics.median(p.cpu_s / f.cpu_s for p, f in zip(phases, floors, strict=True)), 2
+        ),
         "peak_rss_mib": round(max(m.rss_mib for m in phases)),
         "spill_mib": round(max(m.spill_mib for m in phases)),
         "hours_for_7e9": round(PAPER_LINES / lines * phase_s / 3600, 2),
@@ -179,18 +187,16 @@ def _watched(task: Callable[..., None], *given: Any) -> Measured:
         most, done = [0], threading.Event()
         watcher = threading.Thread(target=_watch, args=(Path(folder), most, done))
         watcher.start()
-        started = time.perf_counter()
+        started, cpu = time.perf_counter(), time.process_time()
         try:
             task(Path(folder), *given)
         finally:
-            seconds = time.perf_counter() - started
+            seconds, cpu_s = time.perf_counter() - started, time.process_time() - cpu
             done.set()
             watcher.join()
-    own, children = (
-        resource.getrusage(who).ru_maxrss
-        for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    )
-    return Measured(seconds, (own + children) / 1024, most[0] / 2**20)
+    used = [resource.getrusage(w) for w in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    rss_mib = sum(one.ru_maxrss for one in used) / 1024
+    return Measured(seconds, cpu_s, rss_mib, most[0] / 2**20)
 
 
 def _watch(folder: Path, most: list[int], done: threading.Event) -> None:

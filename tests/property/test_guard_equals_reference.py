@@ -69,7 +69,9 @@ def _hold(policy: Policy, seed: int, calls: int) -> None:
         clock.ns += random.choice((0, 1, S, 29 * S, 31 * S, 90 * S))
         method = random.choice([*methods, "shop.Cart/Get"])
         chain = random.choice(((), ("x>a:m",)))
-        headers = {k: "v" for k in pools.headers if _is_a_key(k) and random.random() < 0.5}
+        headers = {
+            k: "v" for k in ("x-user", *pools.headers) if _is_a_key(k) and random.random() < 0.5
+        }
         sent = tuple(headers.items())
         within = SERVED.set(chain)
         passage = _sent(client, f"/{method}", sent)
@@ -94,8 +96,8 @@ def _hold(policy: Policy, seed: int, calls: int) -> None:
 
 def _sent(guard: Guard, path: str, sent: tuple[tuple[str, str], ...]) -> Passage:
     """As channels ask."""
-    again = None if sent else guard.sent_again("b", path)
-    return again or guard.outgoing("b", path, sent, lambda: 0)
+    again = guard.sent_again("b", path, sent)
+    return guard.outgoing("b", path, sent, lambda: 0) if again is None else Passage(metadata=again)
 
 
 def _received(guard: Guard, path: str, metadata: tuple[tuple[str, Any], ...]) -> Passage:
@@ -134,4 +136,4 @@ def _is_a_name(text: str) -> bool:
 
 
 def _is_a_key(text: str) -> bool:
-    return text.isalpha() and text.isascii()
+    return text.replace("-", "").isalpha() and text.isascii()

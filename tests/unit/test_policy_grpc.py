@@ -309,7 +309,8 @@ def test_the_certificate_says_who_calls(
 
 def test_the_application_cannot_send_a_token_of_its_own() -> None:
     with cart(guard(WEB_ONLY, "cart"), guard(WEB_ONLY, "web")) as channel:
-        assert with_token(channel, b"forwarded by mistake") == b"a"
+        for _ in range(2):  # the second is like the first
+            assert with_token(channel, b"forwarded by mistake") == b"a"
 
 
 def test_calls_that_are_alike_are_counted_one_by_one_and_keep_their_chain() -> None:

@@ -138,7 +138,8 @@ def test_pieces_of_texts_are_the_same_whenever_they_are_read(tmp_path: Path) -> 
     def pieces(skip: int) -> list[list[str]]:
         with DuckDBEngine(threads=4) as engine:
             (source,) = open_sources([str(path)])
-            found = source.lines(engine, KEY, skip=skip, most=100_000)
+            found = list(source.lines(engine, KEY, skip=skip, most=100_000))
+            assert not source.rejected
             return [plain_rows([piece.rows])["span_id"].to_pylist() for piece in found]
 
     whole = pieces(0)

@@ -9,7 +9,7 @@ import pyarrow as pa
 from informer.core.lines import Lines
 from informer.core.types import Forecast, Model, Notice, Series
 
-PIECE_ROWS = 1 << 20  # as many as the row groups that most writers make have at most
+PIECE_ROWS = 1 << 19  # of which some are in memory at once, a tenth of a kilobyte each
 
 
 class Engine(Protocol):

@@ -1,11 +1,10 @@
 """Forecasters by name; the reference needs JAX, and is imported when it is asked for."""
 
-from threadpoolctl import threadpool_limits
-
 from informer.core.errors import InformerError
 from informer.core.ports import Forecaster
 from informer.core.types import Forecast, Model, Series
 from informer.forecasts.diffusion_gru import DiffusionGru
+from informer.forecasts.one_core import one_core
 from informer.forecasts.pool import Pool
 from informer.forecasts.seasonal import Seasonal
 
@@ -37,5 +36,5 @@ def forecaster(name: str, pool: Pool | None = None) -> Forecaster:
 
 def forecast_with(model: Model, series: Series) -> Forecast:
     """Expected and spread for every step, [t, n], by the forecaster that made the model."""
-    with threadpool_limits(limits=1, user_api="blas"):  # as `Task.run`
+    with one_core():
         return forecaster(model.forecaster).forecast(model, series)

@@ -15,11 +15,10 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import BinaryIO
 
-from threadpoolctl import threadpool_limits
-
 from informer.core.errors import InformerError
 from informer.core.types import Model, Series
 from informer.forecasts.backtest import NO_POOLS, Backtest, fit_best
+from informer.forecasts.one_core import one_core
 from informer.forecasts.pool import Pools
 
 
@@ -33,8 +32,8 @@ class Task:
     pools: Pools = NO_POOLS  # what other patterns lend it
 
     def run(self) -> tuple[Model, Backtest]:
-        """Fit it here and now, on one core: threads of small products wait for each other."""
-        with threadpool_limits(limits=1, user_api="blas"):
+        """Fit it here and now, on one core."""
+        with one_core():
             return fit_best(self.series, seed=self.seed, names=self.names, pools=self.pools)
 
 

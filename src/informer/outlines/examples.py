@@ -9,7 +9,7 @@ from informer.core.ports import Engine
 from informer.core.sql import read_sql
 from informer.core.types import Bools, Ints
 from informer.outlines.fold import EXAMPLES, SAMPLE, salt_of
-from informer.outlines.loops import Small
+from informer.outlines.pairs import Linked
 from informer.outlines.slices import Slice
 
 KEPT_LINES = pa.schema(
@@ -59,10 +59,10 @@ class Examples:
         self._lonely = set(told["trace"].to_numpy()[sampled & (place == 0)].tolist())
         self._stands = set(told["outline_id"].to_numpy()[place == 1].tolist())
 
-    def keep(self, lines: Slice, outline: Ints, link: Small) -> Ints:
+    def keep(self, lines: Slice, outline: Ints, link: Linked) -> Ints:
         """Keep what is new in a slice, and let go what fell out of the sample.
 
-        `outline` is that of the traces, `link` that of the lines, trace by trace. Gives the links
+        `outline` is that of the traces, `link` that of the lines. Gives the links
         of traces that stand for their outlines.
         """
         chosen = self._chosen(lines, outline)
@@ -84,7 +84,7 @@ class Examples:
         self._engine.run(KEEP.format(whole=self._whole))
         stands = np.repeat(chosen.place == 1, counts)
         of = pa.array(np.flatnonzero(stands))
-        links: Ints = link[places][stands].astype(np.int64)
+        links: Ints = link.at(places[stands])
         kept = [np.repeat(chosen.outline, counts)[stands], rows["trace_id"].take(of)]
         kept += [rows["span_id"].take(of), links, rows["start_ns"].take(of)]
         self._engine.append("named_lines", pa.table(kept, schema=KEPT_LINES), passing=True)

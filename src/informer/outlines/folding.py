@@ -16,13 +16,22 @@ from informer.outlines.examples import Examples
 from informer.outlines.fold import begin, salt_of
 from informer.outlines.forms import Forms
 from informer.outlines.keys import Keys
-from informer.outlines.loops import BUCKET_BITS, Small, add_up_groups, cells_of, counted, sums_of
-from informer.outlines.pairs import Kind, Pairs, said_in
+from informer.outlines.pairs import Kind, Linked, Pairs, said_in
+from informer.outlines.shares import in_shares
 from informer.outlines.slices import Slice
+from informer.outlines.slots import Small
+from informer.outlines.sums import (
+    OUTLINE_BIT,
+    add_up_groups,
+    cells_of,
+    counted,
+    merged,
+    sums_of,
+    tell_cells,
+)
 
 KINDS = "select link_id, version, failed, refused, weight_e6 from line_kinds order by line_kind"
 CELLS = "select outline_id, line_kind from cells order by cell"
-OUTLINE_BIT = 31  # above the kind of a cell
 
 Groups: TypeAlias = tuple[Ints, Ints, Ints]
 
@@ -60,21 +69,26 @@ class Folding:
         engine.run(read_sql("informer.outlines", "slice_sayings_apart"), salt=self._salt)
         numbers = pairs.number(lines, said_in(engine, present))
         engine.run("drop table slice_sayings")
-        sums, starts, failed, weights = sums_of(
-            lines.begins,
-            lines.closed,
-            numbers,
-            lines.start_ns,
-            pairs.code,
-            pairs.top,
-            pairs.failed,
-            pairs.weight_e6,
-        )
-        links = pairs.link.astype(np.int32)[numbers]
-        outline = self._forms.number(lines, sums, links)
+
+        def add_up(share: tuple[int, int]) -> tuple[Ints, Ints, Bools, Ints]:
+            low, high = share
+            return sums_of(
+                lines.begins[low : high + 1],
+                lines.closed[low:high],
+                numbers,
+                lines.start_ns,
+                pairs.code,
+                pairs.top,
+                pairs.failed,
+                pairs.weight_e6,
+            )
+
+        shared = in_shares(add_up, lines.shares, len(lines))
+        sums, starts, failed, weights = map(np.concatenate, zip(*shared, strict=True))
+        outline = self._forms.number(lines, sums, Linked(pairs.link, numbers))
         group = self._count_steps(lines, outline, starts, failed, weights)
         self._count_calls(lines, group, numbers)
-        self._forms.keep_links(self._examples.keep(lines, outline, links))
+        self._forms.keep_links(self._examples.keep(lines, outline, Linked(pairs.link, numbers)))
 
     def _count_steps(
         self, lines: Slice, outline: Ints, starts: Ints, failed: Bools, weights: Ints
@@ -108,19 +122,28 @@ class Folding:
         of, outline, step_start_ns = group
         kinds = len(self.pairs.kinds)
         bits = kinds.bit_length()
-        cells, counts = np.empty(len(lines), np.int64), np.empty(len(lines), np.int64)
-        made = cells_of(lines.begins, of, numbers, self.pairs.kind, lines.bucket, bits, cells)
-        cells[:made].sort()
-        made = counted(cells[:made], counts)
-        cells = cells[:made]
-        places = cells >> (bits + BUCKET_BITS)
-        kind = (cells >> BUCKET_BITS) & ((1 << bits) - 1)
-        bucket = cells & ((1 << BUCKET_BITS) - 1)
-        numbers, new = self._cells.number((outline[places] << OUTLINE_BIT) | kind)
+
+        def count(share: tuple[int, int]) -> tuple[Ints, Ints]:
+            low, high = share
+            begins = lines.begins[low : high + 1]
+            cells, counts = np.empty((2, begins[-1] - begins[0]), np.int64)
+            here = begins, of[low:high], numbers, self.pairs.kind, lines.bucket, bits, cells
+            made = cells_of(*here)
+            cells[:made].sort()
+            made = counted(cells[:made], counts)
+            return cells[:made], counts[:made]
+
+        (one, of_one), (two, of_two) = in_shares(count, lines.shares, len(lines))
+        cells, counts = np.empty((2, len(one) + len(two)), np.int64)
+        made = merged(one, of_one, two, of_two, cells, counts)
+        keys, starts = np.empty((2, made), np.int64)
+        buckets = np.empty(made, np.int16)
+        tell_cells(cells[:made], bits, outline, step_start_ns, keys, starts, buckets)
+        numbers, new = self._cells.number(keys)
         table = {
             "cell": numbers,
-            "step_start_ns": step_start_ns[places],
-            "bucket": bucket.astype(np.int16),
+            "step_start_ns": starts,
+            "bucket": buckets,
             "lines": counts[:made],
         }
         self._engine.append("cell_counts", pa.table(table))

@@ -7,8 +7,9 @@ from informer.core.compiled import compiled
 from informer.core.ports import Engine
 from informer.core.types import Ints
 from informer.outlines import fold
-from informer.outlines.loops import Slots, Small, find, placed
+from informer.outlines.pairs import Linked
 from informer.outlines.slices import Slice
+from informer.outlines.slots import Slots, find, placed
 
 OUTLINES = pa.schema([("outline_id", pa.int64()), ("code_sum", pa.int64()), ("lines", pa.int32())])
 MIX = np.uint64(0xD6E8FEB86659FD93)
@@ -35,10 +36,10 @@ class Forms:
         self._kept_links = np.append(self._kept_links, np.zeros(max(0, more), bool))
         self._kept_links[links] = True
 
-    def number(self, lines: Slice, sums: Ints, link: Small) -> Ints:
+    def number(self, lines: Slice, sums: Ints, link: Linked) -> Ints:
         """The outline of every trace, 0 = it is open, or one of too many; [t].
 
-        `sums` are those of the codes of its links; [t], `link` the links of lines, trace by trace.
+        `sums` are those of the codes of its links; [t], `link` the links of lines.
         """
         counts = np.diff(lines.begins)
         keys = _keys(sums, counts)
@@ -58,10 +59,10 @@ class Forms:
         found[unknown] = _found(keys[unknown], self._keys, self._slots, self._bits) + 1
         return found
 
-    def _rare(self, lines: Slice, traces: Ints, link: Small) -> Ints:
+    def _rare(self, lines: Slice, traces: Ints, link: Linked) -> Ints:
         """Of traces in order, the first with each link that no trace has that is kept."""
         places = lines.lines_of(traces)
-        links = link[places].astype(np.int64)
+        links = link.at(places)
         owner = np.repeat(traces, np.diff(lines.begins)[traces])
         kept = self._kept_links[np.minimum(links, len(self._kept_links) - 1)]
         news = ~(kept & (links < len(self._kept_links)))

@@ -10,16 +10,10 @@ from informer.core.sql import read_sql
 from informer.core.types import Bools, Ints
 from informer.outlines.fold import append_new_links
 from informer.outlines.keys import Keys
-from informer.outlines.loops import (
-    AGAIN_BIT,
-    OUTCOME_BITS,
-    SAYING_BIT,
-    UP_BIT,
-    UP_BITS,
-    Small,
-    pairs_of,
-)
+from informer.outlines.links import AGAIN_BIT, OUTCOME_BITS, SAYING_BIT, UP_BIT, UP_BITS, pairs_of
+from informer.outlines.shares import in_shares
 from informer.outlines.slices import Slice
+from informer.outlines.slots import Small
 
 NEW_PAIRS = pa.schema(
     [
@@ -83,18 +77,23 @@ class Pairs:
             self.forget()
         self._methods.update(said.methods)
         pairs = np.empty(len(lines), np.int64)
-        pairs_of(
-            lines.begins,
-            lines.closed,
-            lines.span,
-            lines.up,
-            lines.soft,
-            lines.saying,
-            said.name,
-            said.least,
-            said.outcome,
-            pairs,
-        )
+
+        def hang(share: tuple[int, int]) -> None:
+            low, high = share
+            pairs_of(
+                lines.begins[low : high + 1],
+                lines.closed[low:high],
+                lines.span,
+                lines.up,
+                lines.soft,
+                lines.saying,
+                said.name,
+                said.least,
+                said.outcome,
+                pairs,
+            )
+
+        in_shares(hang, lines.shares, len(lines))
         numbers, new = self._keys.number(pairs)
         if len(new):
             self._learn(new)
@@ -137,6 +136,19 @@ class Pairs:
         if number == len(self.kinds):
             self.kinds.append(kind)
         return number
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """The links of lines, trace by trace."""
+
+    link: Ints  # [p] of each pair
+    pair: Small  # [n] of each line
+
+    def at(self, places: Ints) -> Ints:
+        """The links of the lines at some places."""
+        links: Ints = self.link[self.pair[places]]
+        return links
 
 
 @dataclass(frozen=True, slots=True)

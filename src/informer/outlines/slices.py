@@ -10,15 +10,14 @@ import pyarrow as pa
 from informer.core.lines import Lines, plain_rows
 from informer.core.types import Bools, Ints
 from informer.outlines.buckets import EDGES, Buckets
-from informer.outlines.loops import (
+from informer.outlines.shares import SHARES, in_shares
+from informer.outlines.slots import Small, place, placed
+from informer.outlines.traces import (
     Grouped,
-    Small,
-    begins_of,
     by_trace,
+    count_lines,
     number_traces,
     open_lines,
-    place,
-    placed,
     said_by,
 )
 
@@ -33,6 +32,7 @@ class Slice:
     parts: tuple[Lines, ...]
     number: Small  # [n] of the trace, in the order of the parts
     traces: Ints  # [t]
+    shares: list[tuple[int, int]]  # of the traces
     begins: Ints  # [t + 1]
     closed: Bools  # [t]
     order: Small  # [n] the place of the line in the parts
@@ -89,10 +89,21 @@ class Slice:
 
 def sliced(parts: Sequence[Lines], close_ns: int) -> Slice:
     """Lines put together; a trace is closed when none of its lines began at `close_ns` or later."""
-    number, traces = _traces(parts)
-    begins = begins_of(number, len(traces))
-    closed = np.ones(len(traces), bool)
-    n = len(number)
+    bounds = np.cumsum([0, *map(len, parts)])
+    ranges = list(pairwise(bounds.tolist()))
+    n = int(bounds[-1])
+    number = np.empty(n, np.int32)
+    shared = in_shares(lambda share: _traces(parts, ranges, share, number), range(SHARES), n)
+    before = [0, *np.cumsum([len(traces) for traces in shared]).tolist()]
+    traces = np.concatenate(shared)
+    counts, closed = np.zeros(len(traces), np.int64), np.ones(len(traces), bool)
+
+    def count(share: int) -> None:
+        for part, (a, b) in zip(parts, ranges, strict=True):
+            count_lines(part.trace, share, before[share], number[a:b], counts)
+
+    in_shares(count, range(SHARES), n)
+    begins = np.append(0, np.cumsum(counts))
     grouped: Grouped = (
         np.empty(n, np.int32),
         np.empty(n, np.int64),
@@ -102,43 +113,47 @@ def sliced(parts: Sequence[Lines], close_ns: int) -> Slice:
         np.empty(n, np.int64),
         np.empty(n, np.int16),
     )
-    at, begin = begins[:-1].copy(), 0
-    for part in parts:
-        by_trace(
-            number,
-            begin,
-            at,
-            part.span,
-            part.up,
-            part.soft,
-            part.column("saying"),
-            part.column("start_ns"),
-            part.column("duration_ns"),
-            close_ns,
-            EDGES,
-            grouped,
-            closed,
-        )
-        begin += len(part)
-    return Slice(tuple(parts), number, traces, begins, closed, *grouped)
+    at = begins[:-1].copy()
+
+    def group(share: tuple[int, int]) -> None:
+        for part, (begin, _) in zip(parts, ranges, strict=True):
+            by_trace(
+                number,
+                begin,
+                at,
+                part.span,
+                part.up,
+                part.soft,
+                part.column("saying"),
+                part.column("start_ns"),
+                part.column("duration_ns"),
+                close_ns,
+                EDGES,
+                *share,
+                grouped,
+                closed,
+            )
+
+    shares = list(pairwise(before))
+    in_shares(group, shares, n)
+    return Slice(tuple(parts), number, traces, shares, begins, closed, *grouped)
 
 
-def _traces(parts: Sequence[Lines]) -> tuple[Small, Ints]:
-    """The number of each line's trace, in the order of the parts, and the traces."""
-    lines = sum(map(len, parts))
-    number = np.empty(lines, np.int32)
-    bits = max(8, (ROOM * lines // FEW).bit_length())
+def _traces(
+    parts: Sequence[Lines], ranges: Sequence[tuple[int, int]], share: int, number: Small
+) -> Ints:
+    """The traces of a share, and the number of each of its lines among them."""
+    bits = max(8, (ROOM * len(number) // (SHARES * FEW)).bit_length())
     traces = np.empty(1 << (bits - 1), np.int64)
-    slots, known, begin = placed(traces[:0], bits), 0, 0
-    for part in parts:
-        into, done = number[begin : begin + len(part)], 0
+    slots, known = placed(traces[:0], bits), 0
+    for part, (a, b) in zip(parts, ranges, strict=True):
+        into, done = number[a:b], 0
         while True:
-            done, known = number_traces(part.trace, done, traces, known, slots, bits, into)
+            done, known = number_traces(part.trace, done, share, traces, known, slots, bits, into)
             if done == len(part):
                 break
             bits += 1
             traces = np.append(traces, np.empty_like(traces))
             slots = np.full(1 << bits, -1, np.int32)
             place(traces, known, slots, bits)
-        begin += len(part)
-    return number, traces[:known]
+    return traces[:known]

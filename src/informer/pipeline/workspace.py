@@ -12,6 +12,7 @@ import orjson
 import pyarrow as pa
 
 from informer.config.load import SETTINGS_FILE, settings_in, write_settings
+from informer.config.rules import bytes_of
 from informer.config.settings import Settings
 from informer.core.errors import InformerError
 from informer.core.tables import TABLES
@@ -21,6 +22,7 @@ from informer.engines.duckdb import DuckDBEngine
 FORMAT = 5
 TABLES_FILE = "workspace.duckdb"
 READING_FILE = "reading.duckdb"
+READING_SHARE = 0.4  # of the memory for tables: the lines of a slice, in arrays, take the rest
 SPILL = "tmp"
 SPOOL = "spool"  # messages that came, until their steps are closed
 FIRST = "first"  # spans to learn from for the first time
@@ -137,7 +139,7 @@ class Workspace:
         return DuckDBEngine(
             self.path / READING_FILE,
             spill=self.spill,
-            memory_limit=self.settings.machine.memory,
+            memory_limit=f"{round(bytes_of(self.settings.machine.memory) * READING_SHARE)}B",
         )
 
     @property

@@ -1,6 +1,7 @@
 """What Python readers read, as lines; another thread reads on meanwhile."""
 
 from collections.abc import Iterator
+from itertools import islice
 
 import pyarrow as pa
 
@@ -21,18 +22,20 @@ NEEDED = ("service", "start_ns")
 def reader_lines(
     engine: Engine,
     tables: Iterator[pa.Table],
+    skip: int,
     found: Tally,
     selection: Selection,
     tally: Tally,
     key: bytes,
 ) -> Iterator[Lines]:
-    """Tables with the columns of IN_NANOSECONDS as lines; see Source.
+    """Tables with the columns of IN_NANOSECONDS as lines, the first few left out; see Source.
 
     In `found` the tables' reader counts what is no row; it comes into `tally` with its piece.
     """
     received = Received(FIRST_ROWS, {n: n for n in RECEIVED.names} | {"attributes": "meant"})
     said = SaidLines(engine, received, SAID_BY, MEANT, selection, tally)
-    yield from said.lines((_piece(table, found) for table in tables), key)
+    pieces = (_piece(table, found.taken()) for table in tables)
+    yield from said.lines(islice(pieces, skip, None), key)
     tally.merge(found.taken())
 
 
@@ -44,7 +47,7 @@ def _piece(table: pa.Table, found: Tally) -> Piece:
         _numbers(table["start_ns"]),
         _numbers(table["duration_ns"]),
         [table[name] for name in NEEDED],
-        found.taken(),
+        found,
     )
 
 

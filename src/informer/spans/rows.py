@@ -166,8 +166,9 @@ class ReaderSource:
             from informer.spans.reader_lines import reader_lines
 
             self._found = Tally()
-            pieces = islice(self._pieces(min(most, BATCH_ROWS)), skip, None)
-            yield from reader_lines(engine, pieces, self._found, self._selection, self.tally, key)
+            pieces = self._pieces(min(most, BATCH_ROWS))
+            asked_for = self._selection, self.tally, key
+            yield from reader_lines(engine, pieces, skip, self._found, *asked_for)
         else:
             for received in self._received(skip, most):
                 yield lines_apart(engine, received, correlate, asked, self.tally, key)

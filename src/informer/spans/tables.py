@@ -74,7 +74,7 @@ class TableSource:
         with self._surveyed(engine) as files:
             for received in islice(self._pieces(engine, files.read, most), skip, None):
                 yield stage_spans(engine, table, received, correlate, asked, self.tally)
-            self._count_unreadable(engine, files, asked)
+            self._count_unreadable(engine, files, whole=asked == "true" and not skip)
         self.tally.say_what_was_mended()
 
     def lines(
@@ -89,7 +89,7 @@ class TableSource:
             else:
                 for received in islice(self._pieces(engine, files.read, most), skip, None):
                     yield lines_apart(engine, received, correlate, asked, self.tally, key)
-            self._count_unreadable(engine, files, asked)
+            self._count_unreadable(engine, files, whole=asked == "true" and not skip)
         self.tally.say_what_was_mended()
 
     def _said_lines(
@@ -103,11 +103,12 @@ class TableSource:
     ) -> Iterator[Lines]:
         # Compiled loops take a while to load: who does not learn goes without them.
         from informer.spans.parquet_lines import ParquetPieces
+        from informer.spans.ready_pieces import lie_ready
         from informer.spans.scanned_lines import scanned_pieces
 
         paths = [file.path for file, *_ in files.read]
         lying = ParquetPieces(paths, tables[0])
-        if self._is("parquet") and lying.lie_ready() and all(t == tables[0] for t in tables):
+        if self._is("parquet") and lie_ready(tables[0]) and all(t == tables[0] for t in tables):
             pieces = lying.read(skip, most)
             yield from tables[0].lines(engine, pieces, self._selection, self.tally, key)
             return
@@ -201,12 +202,13 @@ class TableSource:
     def _is(self, container: str) -> bool:
         return self._files[0].container == container
 
-    def _count_unreadable(self, engine: Engine, files: "Surveyed", asked: str) -> None:
+    def _count_unreadable(self, engine: Engine, files: "Surveyed", *, whole: bool) -> None:
+        """With `whole`, all rows that the engine gave were counted."""
         if not self._is("csv"):
             return
         paths = [file.path for file, *_ in files.read]
         rows = self.tally.rows
-        if asked != "true":
+        if not whole:
             count = engine.stream(f"select count(*) as rows from {self._scan(paths)}").read_all()
             rows = count["rows"][0].as_py()
         if files.lines > rows:  # some are part of others, blank, or lost

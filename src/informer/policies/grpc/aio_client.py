@@ -155,9 +155,9 @@ class _Method:
         metadata: Any = None,
         **named: Any,
     ) -> Any:
-        again = None if metadata else self._guard.sent_again(self._callee, self._path)
+        again = self._guard.sent_again(self._callee, self._path, metadata)
         if again is not None:
-            return self._inner(request, timeout=timeout, metadata=again.metadata, **named)
+            return self._inner(request, timeout=timeout, metadata=again, **named)
         return self._asked(request, timeout, metadata, named)
 
     def _asked(

@@ -147,9 +147,9 @@ class _Unary(_Method):
     def __call__(
         self, request: Any, timeout: float | None = None, metadata: Any = None, **named: Any
     ) -> Any:
-        again = None if metadata else self._guard.sent_again(self._callee, self._path)
+        again = self._guard.sent_again(self._callee, self._path, metadata)
         if again is not None:
-            return self._inner(request, timeout, again.metadata, **named)
+            return self._inner(request, timeout, again, **named)
         passage, timeout = self._asked(request, timeout, metadata)
         if passage.code:
             raise RefusedError(passage)

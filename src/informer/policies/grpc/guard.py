@@ -97,15 +97,17 @@ class Guard:
         with self._lock:
             return dict(self._metrics)
 
-    def sent_again(self, callee: str, path: str) -> Passage | None:
-        """What came of a call like this one that was let through, where only its kind decided.
-
-        Only for calls without metadata of their own.
-        """
-        return self._again((callee, path, SERVED.get()))
+    def sent_again(
+        self, callee: str, path: str, sent: Metadata | None
+    ) -> tuple[tuple[str, Any], ...] | None:
+        """What goes along where a call like this one was let through and only its kind decided."""
+        again = self._again((callee, path, SERVED.get()))
+        if again is None:
+            return None
+        return (*_own(sent), *again.metadata) if sent else again.metadata
 
     def received_again(self, path: str, received: Metadata) -> Passage | None:
-        """The same of a call that came in; never with `peers`: certificates come first."""
+        """What comes of a call that came in, likewise; never with `peers`: certificates first."""
         if self._peers is not None:
             return None
         token = None
@@ -123,8 +125,7 @@ class Guard:
         """Judge a call that this service is about to make."""
         installed, now_ns, chain = self._installed, self._clock_ns(), SERVED.get()
         now_s = now_ns // SECOND_NS
-        own = tuple(pair for pair in sent if pair[0] != METADATA) if sent else ()
-        passage = Passage(metadata=own)
+        passage = Passage(metadata=_own(sent) if sent else ())
         method = path[1:]
         try:
             verdict = self._judge(
@@ -133,9 +134,10 @@ class Guard:
             if not passage.code:
                 token = self._trails.write(self.service, callee, method, chain, now_s)
                 passage.metadata = (*passage.metadata, (METADATA, token))
-            if verdict and not sent and not passage.code:
+            if verdict and not passage.code:
                 since_ns, until_ns = now_s * SECOND_NS, (now_s + RENEWED_S) * SECOND_NS
-                known = Known(installed, passage, self._tally(verdict), since_ns, until_ns)
+                kept = Passage(metadata=((METADATA, token),))
+                known = Known(installed, kept, self._tally(verdict), since_ns, until_ns)
                 self._keep((callee, path, chain), known)
         except Exception as error:  # noqa: BLE001  a guard must not fail the call unasked
             self._failed(installed, passage, error)
@@ -309,6 +311,11 @@ class Guard:
         self._tally((reason, ERROR)).tick()
         if new and not isinstance(error, TrailError):  # one traceback, not one a call
             logger.error("the policy could not be asked", exc_info=error)
+
+
+def _own(sent: Metadata) -> tuple[tuple[str, Any], ...]:
+    """Metadata of the application: a token in it was forwarded by mistake."""
+    return tuple(pair for pair in sent if pair[0] != METADATA)
 
 
 def _peer(peers: Mapping[str, str], identities: Iterable[str]) -> str:
