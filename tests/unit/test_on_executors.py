@@ -82,6 +82,24 @@ def test_what_was_said_has_one_code_wherever_it_was_said() -> None:
     assert {c for _, lines in one[LINES] for c in lines["saying"].to_pylist()} == codes
 
 
+def test_rows_that_want_sql_are_told_the_same() -> None:
+    ready = rows(0, 10, service=["a", None, "a", "b", "b"] * 2)
+    texts = [str(n) for n in ready["start_us"].to_pylist()]
+    one, other = (held_rows(told(0, t)) for t in (ready, rows_with(ready, "start_us", texts)))
+    assert one == other
+
+
+def held_rows(place: Held) -> dict[str, list[str]]:
+    return {
+        kind: sorted(repr((part, row)) for part, table in tables for row in table.to_pylist())
+        for kind, tables in place.items()
+    }
+
+
+def rows_with(table: pa.Table, name: str, values: list[str]) -> pa.Table:
+    return table.set_column(table.schema.get_field_index(name), name, pa.array(values))
+
+
 def test_rows_that_are_no_spans_are_told_by_their_reasons() -> None:
     tally = Tally()
     services = ["a", None, "a", "a"]

@@ -4,19 +4,21 @@ All of it is done by the code that does so on one machine, for every part in a D
 """
 
 from collections.abc import Iterable, Iterator
-from itertools import count
 from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
 
 from informer.core.batches import together
+from informer.core.lines import Lines
 from informer.engines.duckdb import DuckDBEngine
 from informer.outlines.parts import fold_part, wanted_of
 from informer.spans.parcels import Parcels, arrived, packed, unpacked
+from informer.spans.ready_pieces import lie_ready, ready_piece
 from informer.spans.received import Tally, lines_apart
 from informer.spans.sayings import NO_SAYINGS, whole_spans
 from informer.spans.stored import ROWS, Telling
+from informer.spans.table_lines import TableColumns
 
 Batches: TypeAlias = Iterator[pa.RecordBatch]
 
@@ -41,11 +43,8 @@ def tell(
     with DuckDBEngine(threads=1) as engine:
         engine.run(NO_SAYINGS)
         parcels = Parcels(engine, key, parts)
-        for number, piece in zip(count(), together(rows, piece_rows)):
-            engine.append(ROWS, piece, passing=True)
-            received = telling.received(f"{partition}-{number}")
-            lines = lines_apart(engine, received, telling.correlate, telling.wanted, tally, key)
-            engine.run(f"drop table {ROWS}")
+        pieces = together(rows, piece_rows)
+        for lines in _lines(engine, telling, pieces, f"{partition}-", tally, key):
             for part, parcel in parcels.packed(lines):
                 yield _held(part, LINES, parcel)
         yield _held(NO_PART, SAID, packed(parcels.said()))
@@ -79,6 +78,28 @@ def give(traces: bytes, partition: int, kept: Iterable[pa.RecordBatch]) -> Batch
             yield _held(
                 row["part"], row["holds"], packed(wanted_of(unpacked(row["packed"]), wanted))
             )
+
+
+def _lines(
+    engine: DuckDBEngine,
+    telling: Telling,
+    pieces: Iterator[pa.Table],
+    named: str,
+    tally: Tally,
+    key: bytes,
+) -> Iterator[Lines]:
+    """Pieces as lines: without SQL for every row where columns lie ready for that, as in files."""
+    table = TableColumns(dict(telling.columns), dict(telling.types), telling.times, telling.format)
+    if table.fit(telling.selection) and lie_ready(table):
+        ready = (ready_piece(table, rows) for rows in pieces)
+        yield from table.lines(engine, ready, telling.selection, tally, key)
+        return
+    correlate, wanted = telling.selection.correlate, telling.wanted
+    for number, rows in enumerate(pieces):
+        engine.append(ROWS, rows, passing=True)
+        received = telling.received(f"{named}{number}")
+        yield lines_apart(engine, received, correlate, wanted, tally, key)
+        engine.run(f"drop table {ROWS}")
 
 
 def _held(part: int, holds: str, table: bytes) -> pa.RecordBatch:

@@ -40,7 +40,7 @@ def fold_on_spark(
     """
     there = _key_there(key)
     tellings = [source.telling(home) for source in sources]
-    bounds = [range_of(s.bounds(t)) for s, t in zip(sources, tellings, strict=True)]
+    bounds = [range_of(telling.bounds()) for telling in tellings]
     rows = [spark.count(s.place, b) for s, b in zip(sources, bounds, strict=True)]
     size = sum(n * source.row_bytes for n, source in zip(rows, sources, strict=True))
     wanted = max(spark.cores, ceil(sum(rows) / PART_ROWS), ceil(size / PART_BYTES))

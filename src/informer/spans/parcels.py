@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pyarrow as pa
 
-from informer.core.lines import ROWS, Lines
+from informer.core.lines import ROWS, Lines, plain_rows
 from informer.core.ports import Engine
 from informer.core.tables import SPANS
 from informer.spans.numbers import numbered
@@ -39,7 +39,7 @@ class Parcels:
         self._learn()
         saying = lines.column("saying")
         self._lines += np.bincount(saying, minlength=len(self._lines))
-        rows = lines.rows.set_column(SAYING, "saying", pa.array(self._codes[saying]))
+        rows = plain_rows([lines.rows]).set_column(SAYING, "saying", pa.array(self._codes[saying]))
         part = (lines.trace % self._parts).astype(np.int16)
         order = np.argsort(part, kind="stable")
         rows = rows.take(pa.array(order))

@@ -60,8 +60,8 @@ class Telling:
     columns: tuple[tuple[str, str], ...]  # ours, theirs
     types: tuple[tuple[str, str], ...]
     times: Times
-    correlate: str | None
-    wanted: str
+    selection: Selection
+    wanted: str  # SQL of the selection
     key: str  # sets rows without a trace id apart from those of other sources
 
     def received(self, piece: str) -> Received:
@@ -70,14 +70,14 @@ class Telling:
         columns, types = dict(self.columns), dict(self.types)
         return received_rows(ROWS, columns, types, self.times, self.format, key)
 
-    def bounds(self, selection: Selection) -> Bounds | None:
+    def bounds(self) -> Bounds | None:
         """The wanted range, where starts are whole numbers."""
         columns = dict(self.columns)
         told = unit_of(columns, "start")
         if told is None or dict(self.times.forms)[f"start_{told}"] != WHOLE:
             return None
         unit = UNITS_NS[self.times.unit]
-        low, high = selection.from_ns, selection.until_ns
+        low, high = self.selection.from_ns, self.selection.until_ns
         return Bounds(
             columns[f"start_{told}"],
             None if low is None else low // unit,
@@ -122,14 +122,10 @@ class StoredSource:
             tuple(self._columns.items()),
             tuple(types.items()),
             times,
-            self._selection.correlate,
+            self._selection,
             wanted(engine, self._selection),
             blake2b(self.names[0].encode(), digest_size=6).hexdigest(),
         )
-
-    def bounds(self, telling: Telling) -> Bounds | None:
-        """The range that is wanted, for those who can leave out the rest before it travels."""
-        return telling.bounds(self._selection)
 
     @property
     def row_bytes(self) -> float:
@@ -144,7 +140,7 @@ class StoredSource:
         telling = self.telling(engine)
         for received in self._received(engine, telling, skip, most):
             yield stage_spans(
-                engine, table, received, telling.correlate, telling.wanted, self.tally
+                engine, table, received, telling.selection.correlate, telling.wanted, self.tally
             )
         self.tally.say_what_was_mended()
 
@@ -154,13 +150,15 @@ class StoredSource:
         """All spans apart from what they say; see Source."""
         telling = self.telling(engine)
         for received in self._received(engine, telling, skip, most):
-            yield lines_apart(engine, received, telling.correlate, telling.wanted, self.tally, key)
+            yield lines_apart(
+                engine, received, telling.selection.correlate, telling.wanted, self.tally, key
+            )
         self.tally.say_what_was_mended()
 
     def _received(
         self, engine: Engine, telling: Telling, skip: int, most: int
     ) -> Iterator[Received]:
-        for number, rows in enumerate(self._pieces(most, self.bounds(telling))):
+        for number, rows in enumerate(self._pieces(most, telling.bounds())):
             if number < skip:
                 continue
             engine.append(ROWS, rows, passing=True)
