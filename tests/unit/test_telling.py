@@ -100,3 +100,15 @@ def test_a_file_without_spans_adds_none(tmp_path: Path) -> None:
     with DuckDBEngine(threads=1) as engine:
         assert sum(source.stage(engine, "staged")) == 0
     assert source.rejected["unreadable_message"] == 1
+
+
+def test_a_message_of_damaged_spans_alone_is_counted_and_stops_nobody(tmp_path: Path) -> None:
+    damaged = b"\x0a\x7f"  # an id that is cut off
+    for tag in (b"\x12", b"\x12", b"\x0a"):  # a span, of a part, of a group
+        damaged = tag + bytes([len(damaged)]) + damaged
+    path = tmp_path / "1.otlp"
+    path.write_bytes(framed(damaged))
+    with DuckDBEngine(threads=1) as engine:
+        source = open_frames(path, correlate="trace_id", where=None, telling=Telling())
+        assert sum(source.stage(engine, "staged")) == 0
+    assert source.rejected == {"malformed_span": 1}

@@ -53,6 +53,8 @@ class Telling:
 
     def append(self, engine: Engine, table: str, read: pa.Table, tally: Tally) -> int:
         """Add spans to the passing table `table`; how many. `read` has those of IN_NANOSECONDS."""
+        if not read.num_rows:  # all that a message held was damaged
+            return 0
         said = said_columns(read)
         if self._tuples.known > MOST_SAYINGS or self._bytes > MOST_BYTES:
             self._begin()
