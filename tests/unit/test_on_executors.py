@@ -142,5 +142,17 @@ def test_a_part_counts_whole_traces_and_gives_those_that_are_asked_for(
     assert (chains, lines) == (TRACES, 2 * TRACES)
 
 
+def test_a_part_that_is_folded_anew_has_the_same_numbers(everywhere: list[Held]) -> None:
+    with DuckDBEngine() as engine:
+        said = coded(engine, (s for place in everywhere for _, s in place[SAID]))
+    said = packed(said.append_column("method", said["operation"]).drop_columns("lines"))
+    for number in range(PARTS):
+        parcels = [t for place in everywhere for part, t in place[LINES] if part == number]
+        given = [batch(number, LINES, table) for table in parcels]
+        once, again = (fold(said, KEY, 60, number, g) for g in (given, given[::-1]))
+        assert len(given) > 1
+        assert held_rows(held(once)) == held_rows(held(again))
+
+
 def batch(part: int, holds: str, table: pa.Table) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays([[part], [holds], [packed(table)]], schema=PARCELS)

@@ -58,7 +58,8 @@ def fold(
 
     `said` is a table of all that is said anywhere; see `arrived`.
     """
-    given = [table for batch in parcels for table in batch.column("packed").to_pylist()]
+    # In one order, whichever parcels came first: a part that is folded anew has the same numbers.
+    given = sorted(table for batch in parcels for table in batch.column("packed").to_pylist())
     if not given:
         return
     with DuckDBEngine(threads=1) as engine:

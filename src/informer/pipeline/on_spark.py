@@ -65,7 +65,6 @@ def fold_on_spark(
     _view(spark, "parcels", told, LINES)
     change = partial(fold, packed(all_said.drop_columns("lines")), there, step_s)
     spark.gather("folded", "parcels", parts, change, PARCELS)
-    _drop(spark, "parcels", *told)
     return operations
 
 
@@ -90,7 +89,6 @@ def bring_home(spark: "SparkEngine", home: Engine, operations: pa.Table, *, key:
     for table, part, rows in _held(spark, "given", *KEPT):
         parts.meet(table, part, rows)
     parts.keep()
-    _drop(spark, "offered", "folded", "given")
     return lines
 
 
@@ -110,10 +108,6 @@ def _held(spark: "SparkEngine", table: str, *holds: str) -> Iterator[tuple[str, 
         f"select holds, part, packed from {table} where {_are(holds)}"
     ):
         yield kind, part, unpacked(bytes(parcel))
-
-
-def _drop(spark: "SparkEngine", *tables: str) -> None:
-    spark.run("; ".join(f"drop table {table}" for table in tables))
 
 
 def _are(holds: Sequence[str]) -> str:
