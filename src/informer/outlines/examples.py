@@ -1,9 +1,12 @@
 """Traces that are kept whole: the first of every outline, and a sample of all."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from informer.core.ports import Engine
 from informer.core.sql import read_sql
@@ -22,16 +25,20 @@ KEPT_LINES = pa.schema(
     ]
 )
 KEPT_TRACES = "select trace, outline_id, place, sampled from kept_traces"
-KEEP = """
+KEEP = (
+    "insert into kept_traces select trace, trace_id, outline_id, place, sampled from example_traces"
+)
+KEEP_SPANS = """
 insert into kept_spans
-select t.trace, s.* from ({whole}) as s join example_traces as t on t.trace_id = s.trace_id;
-insert into kept_traces select trace, trace_id, outline_id, place, sampled from example_traces
+select t.trace, s.* from ({whole}) as s join example_traces as t on t.trace_id = s.trace_id
 """
 LET_GO = """
 delete from kept_traces where trace in (select trace from dropped_traces);
 delete from kept_spans where trace in (select trace from dropped_traces);
 drop table dropped_traces
 """
+# Texts of attributes that the engine cuts at a time: it takes some thirty times as much memory.
+CUT_BYTES = 4_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +87,11 @@ class Examples:
             "sampled": chosen.sampled,
         }
         self._engine.append("example_traces", pa.table(traces), passing=True)
-        self._engine.append("example_lines", rows, passing=True)
-        self._engine.run(KEEP.format(whole=self._whole))
+        for piece in _pieces(rows):
+            self._engine.append("example_lines", piece, passing=True)
+            self._engine.run(KEEP_SPANS.format(whole=self._whole))
+            self._engine.run("drop table example_lines")
+        self._engine.run(KEEP)
         stands = np.repeat(chosen.place == 1, counts)
         of = pa.array(np.flatnonzero(stands))
         links: Ints = link.at(places[stands])
@@ -89,7 +99,7 @@ class Examples:
         kept += [rows["span_id"].take(of), links, rows["start_ns"].take(of)]
         self._engine.append("named_lines", pa.table(kept, schema=KEPT_LINES), passing=True)
         self._engine.run(read_sql("informer.outlines", "lines_home"), salt=self._salt)
-        for table in ("example_traces", "example_lines", "named_lines"):
+        for table in ("example_traces", "named_lines"):
             self._engine.run(f"drop table {table}")
         return links
 
@@ -138,3 +148,11 @@ class Examples:
             self._engine.append("dropped_traces", pa.table({"trace": gone}), passing=True)
             self._engine.run(LET_GO)
         return near[np.isin(lines.traces[near], both)]
+
+
+def _pieces(rows: pa.Table) -> Iterator[pa.Table]:
+    """The rows, so many at a time that their attributes have CUT_BYTES, or one row has more."""
+    sizes = pc.fill_null(pc.binary_length(rows["all_attributes"]), 0).to_numpy()
+    piece = np.cumsum(sizes, dtype=np.int64) // CUT_BYTES
+    begins = [0, *(np.flatnonzero(np.diff(piece)) + 1).tolist(), len(rows)]
+    return (rows.slice(low, high - low) for low, high in pairwise(begins))
