@@ -301,7 +301,7 @@ def test_a_trace_of_a_hundred_thousand_spans_is_one_chain(
 def test_attribute_values_of_a_megabyte_are_cut(workspace: Path, tmp_path: Path) -> None:
     table = spans(4)
     texts = [
-        orjson.dumps({"big": "x" * 1_000_000 if i < 20 else "y"}).decode()
+        orjson.dumps({"big": f"{i} {'x' * 1_000_000}" if i < 60 else "y"}).decode()
         for i in range(table.num_rows)
     ]
     path = write_spans(tmp_path / "t.parquet", table.append_column("Attributes", pa.array(texts)))

@@ -1,13 +1,11 @@
 """Traces that are kept whole: the first of every outline, and a sample of all."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from informer.core.batches import apart
 from informer.core.ports import Engine
 from informer.core.sql import read_sql
 from informer.core.types import Bools, Ints
@@ -37,8 +35,6 @@ delete from kept_traces where trace in (select trace from dropped_traces);
 delete from kept_spans where trace in (select trace from dropped_traces);
 drop table dropped_traces
 """
-# Texts of attributes that the engine cuts at a time: it takes some thirty times as much memory.
-CUT_BYTES = 4_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +83,7 @@ class Examples:
             "sampled": chosen.sampled,
         }
         self._engine.append("example_traces", pa.table(traces), passing=True)
-        for piece in _pieces(rows):
+        for piece in apart(rows, "all_attributes"):
             self._engine.append("example_lines", piece, passing=True)
             self._engine.run(KEEP_SPANS.format(whole=self._whole))
             self._engine.run("drop table example_lines")
@@ -148,11 +144,3 @@ class Examples:
             self._engine.append("dropped_traces", pa.table({"trace": gone}), passing=True)
             self._engine.run(LET_GO)
         return near[np.isin(lines.traces[near], both)]
-
-
-def _pieces(rows: pa.Table) -> Iterator[pa.Table]:
-    """The rows, so many at a time that their attributes have CUT_BYTES, or one row has more."""
-    sizes = pc.fill_null(pc.binary_length(rows["all_attributes"]), 0).to_numpy()
-    piece = np.cumsum(sizes, dtype=np.int64) // CUT_BYTES
-    begins = [0, *(np.flatnonzero(np.diff(piece)) + 1).tolist(), len(rows)]
-    return (rows.slice(low, high - low) for low, high in pairwise(begins))

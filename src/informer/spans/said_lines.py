@@ -36,12 +36,6 @@ ONE_OF_EACH = {
     "start_ns": "cast(1 as bigint)",
     "duration_ns": "cast(0 as bigint)",
 }
-# What resources say beside what they hold; see spans.sql.
-RESOURCE_SAYS = """
-select [said_service_version, coalesce(said_template_hash, nullif(regexp_extract(
-    said_pod, '-([bcdfghjklmnpqrstvwxz2456789]{6,10})-[bcdfghjklmnpqrstvwxz2456789]{5}$', 1
-), ''))] as says
-"""
 READ_AHEAD = 2  # pieces: more would be quicker by a tenth, and take a tenth of a gigabyte each
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from informer.core.batches import apart
 from informer.core.ports import Engine
 from informer.spans.meanings import OF_RESOURCE, OF_SPAN, extracted
 from informer.spans.sayings import PARTS
@@ -26,10 +27,13 @@ def meaning_of(engine: Engine, name: str) -> Meanings:
 
     def meanings(texts: pa.Array) -> Sequence[Any]:
         given = pa.table({"place": np.arange(len(texts)), "text": texts.cast(pa.string())})
-        engine.append("given_texts", given, passing=True)
-        told = engine.query(f"select says from ({_says(name)}) order by place")
-        engine.run("drop table given_texts")
-        return [None if row is None else tuple(row) for row in told["says"].to_pylist()]
+        meant: list[Any] = []
+        for piece in apart(given, "text"):
+            engine.append("given_texts", piece, passing=True)
+            told = engine.query(f"select says from ({_says(name)}) order by place")
+            engine.run("drop table given_texts")
+            meant += [None if row is None else tuple(row) for row in told["says"].to_pylist()]
+        return meant
 
     return meanings
 
