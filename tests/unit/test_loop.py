@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -55,8 +56,9 @@ def test_a_beginning_that_fails_after_an_error_is_tried_again(home: Workspace) -
 def test_messages_that_wait_unread_count_as_waiting(home: Workspace) -> None:
     now = 0.0
     spool = Spool(home.path / "spool", most_bytes=1 << 20, segment_s=0.0, clock=lambda: now)
-    watching = lambda: Online(home, watermark_s=0, beside=lambda i, n: None)  # noqa: E731
-    loop = Loop(home, watching, spool, Gaps(0))
+    loop = Loop(
+        home, partial(Online, home, watermark_s=0, beside=lambda i, n: None), spool, Gaps(0)
+    )
     assert spool.waited_s() == 0.0
     spool.add(b"whatever")
     spool.sealed()

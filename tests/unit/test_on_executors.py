@@ -1,6 +1,7 @@
 """What executors do, without a cluster: rows told, parts folded, whole traces given back."""
 
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 
 import numpy as np
 import pyarrow as pa
@@ -43,9 +44,9 @@ def told(partition: int, table: pa.Table) -> Held:
     return held(batches)
 
 
-def held(batches: object) -> Held:
+def held(batches: Iterable[pa.RecordBatch]) -> Held:
     found: Held = defaultdict(list)
-    for batch in batches:  # type: ignore[attr-defined]
+    for batch in batches:
         assert batch.schema == PARCELS
         (row,) = batch.to_pylist()
         found[row["holds"]].append((row["part"], unpacked(row["packed"])))

@@ -1,6 +1,7 @@
 """DuckDB as the engine: embedded, in memory or one file, with bounded memory and spill to disk."""
 
 import shutil
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -32,6 +33,7 @@ class DuckDBEngine:
         threads: int | None = None,
     ) -> None:
         self._path = path
+        self._ordering = threading.Lock()  # held while a stream is planned
         settings: dict[str, str | bool | int | float | list[str]] = {
             "preserve_insertion_order": "false"
         }
@@ -56,7 +58,7 @@ class DuckDBEngine:
         stays open until the last of them is closed.
         """
         other = DuckDBEngine.__new__(DuckDBEngine)
-        other._path = self._path
+        other._path, other._ordering = self._path, self._ordering
         other._connection = self._connection.cursor()
         other._connection.execute("set timezone = 'UTC'")
         other._connection.execute("set enable_progress_bar = false")
@@ -86,11 +88,12 @@ class DuckDBEngine:
         with _told_plainly():
             cursor, settings = self._connection.cursor(), self._connection.cursor()
             relation = cursor.sql(sql, params=values or None)
-            settings.execute("set preserve_insertion_order = true")
-            try:
-                reader = relation.to_arrow_reader(BATCH_ROWS)
-            finally:
-                settings.execute("set preserve_insertion_order = false")
+            with self._ordering:  # the setting is of the whole database
+                settings.execute("set preserve_insertion_order = true")
+                try:
+                    reader = relation.to_arrow_reader(BATCH_ROWS)
+                finally:
+                    settings.execute("set preserve_insertion_order = false")
         return pa.RecordBatchReader.from_batches(reader.schema, _plainly(reader))
 
     def write(self, table: str, rows: pa.Table | pa.RecordBatchReader) -> None:

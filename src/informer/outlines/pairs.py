@@ -104,7 +104,7 @@ class Pairs:
         return any(known.get(saying, method) != method for saying, method in said.methods.items())
 
     def _learn(self, new: Ints) -> None:
-        """Let the engine say what new pairs mean, as it does for lines that it folds itself."""
+        """Let the engine say what new pairs mean."""
         up = ((new >> UP_BIT) & UP_BITS) - 1
         outcome = (new & OUTCOME_BITS) - 1
         again = (new >> AGAIN_BIT) & 1 == 1

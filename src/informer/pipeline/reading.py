@@ -263,10 +263,8 @@ def _read_on_spark(
     key: bytes,
 ) -> tuple[Mark, Templates]:
     """All at once, and from the beginning each time: Spark mends itself where a worker is lost."""
-    from informer.pipeline.on_spark import (
-        bring_home,
-        fold_on_spark,
-    )  # with compiled loops; see `_begin`
+    # With compiled loops; see `_begin`.
+    from informer.pipeline.on_spark import bring_home, fold_on_spark
 
     progress("reading spans", 0, None)
     mark, templates = anew(engine, of, settings)

@@ -13,8 +13,8 @@ from informer.spans.pieces import Piece, one
 from informer.spans.received import RECEIVED, Selection, Tally
 from informer.spans.said_lines import FIRST_ROWS, SaidLines
 from informer.spans.sayings import Received
+from informer.spans.table_lines import IDS
 
-IDS = ("trace_id", "span_id", "parent_span_id")
 MEANT = {"attributes": "meant", "resource_attributes": "resource", "trace_state": "trace_state"}
 NEEDED = ("service", "start_ns")
 

@@ -26,7 +26,6 @@ from informer.spans.tuples import Column, Indexed, Tuples
 
 ROOTS = ("", "root", "-1", "0000000000000000")
 NO_TRACE, NO_SPAN = ("", "0" * 32), ("", "0" * 16)
-LONGEST_ID = 256
 FIRST_ROWS, FIRST = "first_rows", "informer first"
 TOLD_FIRST = "select cast(span_id as bigint) as number, saying, reason from ({told})"
 ONE_OF_EACH = {
