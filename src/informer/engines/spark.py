@@ -3,26 +3,22 @@
 import logging
 import os
 import sys
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Self, TypeAlias
 
 import pyarrow as pa
 from pyspark import StorageLevel
-from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.functions import col
 from pyspark.sql.pandas.types import from_arrow_schema
-from pyspark.sql.types import StructType
 
-from informer.core.errors import InformerError
+from informer.core.batches import together
 from informer.engines.dialects import Statement, statements
 from informer.engines.spark_luggage import PACKED, Batches, Change, pack_up, unpacking
+from informer.engines.spark_rows import carried_out, in_arrow, streamed, told_plainly
 
-BATCH_ROWS = 100_000
 PIECE_ROWS = 1_000_000  # of a reader that go to the cluster at a time
 SETTINGS = {
     "spark.sql.session.timeZone": "UTC",
@@ -40,7 +36,6 @@ LOCAL_SETTINGS = {
     "spark.driver.host": "127.0.0.1",
     "spark.sql.shuffle.partitions": str(2 * (os.cpu_count() or 1)),
 }
-MENDABLE = {"TABLE_OR_VIEW_NOT_FOUND", "PATH_NOT_FOUND", "UNRESOLVED_COLUMN", "FAILED_READ_FILE"}
 
 Bounds: TypeAlias = tuple[str | None, int | None, int | None]  # a column, at least, below
 
@@ -64,7 +59,7 @@ class SparkEngine:
         is_local = master is not None and master.startswith("local")
         for name, value in {**SETTINGS, **(LOCAL_SETTINGS if is_local else {}), **settings}.items():
             builder = builder.config(name, value)
-        with _told_plainly():
+        with told_plainly():
             self._spark = builder.getOrCreate()
         self._packed = TemporaryDirectory(prefix="informer-")  # executors fetch it when they start
         packed = Path(self._packed.name, PACKED)
@@ -75,30 +70,30 @@ class SparkEngine:
 
     def run(self, sql: str, /, **values: Any) -> None:
         """Run one or more statements; `$name` takes the value `name`."""
-        with _told_plainly():
+        with told_plainly():
             for statement in statements(sql, "spark"):
                 self._do(statement, values)
 
     def query(self, sql: str, /, **values: Any) -> pa.Table:
         """The rows of one statement."""
-        with _told_plainly():
+        with told_plainly():
             return self._selected(sql, values).toArrow()
 
     def stream(self, sql: str, /, **values: Any) -> pa.RecordBatchReader:
         """The rows of one statement, a batch at a time, from one partition after the other."""
-        with _told_plainly():
-            return _streamed(self._selected(sql, values))
+        with told_plainly():
+            return streamed(self._selected(sql, values))
 
     def write(self, table: str, rows: pa.Table | pa.RecordBatchReader) -> None:
         """Replace a table by these rows."""
-        with _told_plainly():
+        with told_plainly():
             self._keep(table, self._taken(rows))
 
     def append(
         self, table: str, rows: pa.Table | pa.RecordBatchReader, *, passing: bool = False
     ) -> None:
         """Add rows to a table, made when absent; here every table passes."""
-        with _told_plainly():
+        with told_plainly():
             new = self._taken(rows)
             known = self._tables.get(table)
             self._keep(
@@ -107,7 +102,7 @@ class SparkEngine:
 
     def open(self, view: str, location: Sequence[str] | str) -> None:
         """Name the Parquet files of some paths, or a table of Spark's catalog; nothing is read."""
-        with _told_plainly():
+        with told_plainly():
             if isinstance(location, str):
                 rows = self._spark.table(location)
             else:
@@ -116,15 +111,15 @@ class SparkEngine:
 
     def sample(self, view: str, rows: int) -> pa.Table:
         """Some of the first rows, in Arrow's types; times without a zone are UTC."""
-        with _told_plainly():
+        with told_plainly():
             return self._spark.table(view).limit(rows).toArrow()
 
     def sliced(
         self, view: str, column: str | None, low: int | None, high: int | None
     ) -> pa.RecordBatchReader:
         """The rows whose column is at least the one and below the other bound."""
-        with _told_plainly():
-            return _streamed(self._within(view, column, low, high))
+        with told_plainly():
+            return streamed(self._within(view, column, low, high))
 
     @property
     def cores(self) -> int:
@@ -133,7 +128,7 @@ class SparkEngine:
 
     def count(self, view: str, bounds: Bounds) -> int:
         """How many rows `sliced` has."""
-        with _told_plainly():
+        with told_plainly():
             return self._within(view, *bounds).count()
 
     def change(
@@ -143,18 +138,18 @@ class SparkEngine:
 
         `change` takes the number of a partition and its rows.
         """
-        with _told_plainly():
+        with told_plainly():
             self._change(table, self._within(view, *bounds), change, schema)
 
     def gather(self, table: str, view: str, parts: int, change: Change, schema: pa.Schema) -> None:
         """Make a table of the rows of a view, all those of a `part` together, changed as above."""
-        with _told_plainly():
+        with told_plainly():
             rows = self._spark.table(view).repartitionById(parts, "part")
             self._change(table, rows, change, schema)
 
     def rows(self, sql: str) -> Iterator[tuple[Any, ...]]:
         """The rows of one statement, which are few and large, a partition after the other."""
-        with _told_plainly():
+        with told_plainly():
             yield from self._selected(sql, {}).toLocalIterator(prefetchPartitions=True)
 
     def each(self, tasks: Sequence[bytes], do: Callable[[bytes], bytes]) -> list[bytes]:
@@ -165,10 +160,10 @@ class SparkEngine:
                 for task in batch.column(0):
                     yield pa.RecordBatch.from_pydict({"done": pa.array([do(task.as_py())])})
 
-        with _told_plainly():
+        with told_plainly():
             listed = self._spark.sparkContext.parallelize([(t,) for t in tasks], len(tasks))
             frame = self._spark.createDataFrame(listed, "task binary")
-            return [bytes(row[0]) for row in _in_arrow(frame, done, "done binary").collect()]
+            return [bytes(row[0]) for row in in_arrow(frame, done, "done binary").collect()]
 
     def close(self) -> None:
         """Let the cluster go."""
@@ -191,7 +186,7 @@ class SparkEngine:
 
     def _change(self, table: str, rows: DataFrame, change: Change, schema: pa.Schema) -> None:
         there = unpacking(self._version, change)
-        changed = _in_arrow(rows, there, from_arrow_schema(schema))
+        changed = in_arrow(rows, there, from_arrow_schema(schema))
         changed.persist(StorageLevel.DISK_ONLY)  # what a lost worker had can be made again
         changed.count()
         self._keep(table, changed)
@@ -207,7 +202,7 @@ class SparkEngine:
                 schema = pa.schema([(n, pa.type_for_alias(t)) for n, t in statement.columns])
                 self._keep(table, self._taken(schema.empty_table()))
             case "table" | "keep":
-                self._keep(table, _carried_out(self._rows(statement, values)))
+                self._keep(table, carried_out(self._rows(statement, values)))
             case "view":
                 self._spark.sql(f"create or replace temp view `{table}` as {statement.select}")
                 self._views.add(table)
@@ -227,7 +222,7 @@ class SparkEngine:
         known = self._tables[table]
         placed = rows.toDF(*known.columns)
         cast = placed.select(*(col(f"`{f.name}`").cast(f.dataType) for f in known.schema))
-        self._keep(table, known.union(_carried_out(cast)))
+        self._keep(table, known.union(carried_out(cast)))
 
     def _keep(self, table: str, rows: DataFrame) -> None:
         rows.createOrReplaceTempView(f"`{table}`")
@@ -247,68 +242,8 @@ class SparkEngine:
         """Rows of ours as rows of the cluster; all of them, or an error."""
         if isinstance(rows, pa.Table):
             return self._spark.createDataFrame(rows)
-        parts = [self._spark.createDataFrame(piece) for piece in _pieces(rows)]
+        parts = [self._spark.createDataFrame(piece) for piece in together(rows, PIECE_ROWS)]
         whole = parts[0] if parts else self._spark.createDataFrame(rows.schema.empty_table())
         for part in parts[1:]:
             whole = whole.union(part)
         return whole
-
-
-def _carried_out(rows: DataFrame) -> DataFrame:
-    """The rows, computed; where they came from is forgotten."""
-    return rows.localCheckpoint(True, StorageLevel.MEMORY_AND_DISK)
-
-
-def _in_arrow(
-    rows: DataFrame, change: Callable[[Iterable[pa.RecordBatch]], Batches], schema: StructType | str
-) -> DataFrame:
-    with warnings.catch_warnings():  # of pandas, which has no part in it
-        warnings.simplefilter("ignore", FutureWarning)
-        return rows.mapInArrow(change, schema)
-
-
-def _pieces(reader: pa.RecordBatchReader) -> Iterator[pa.Table]:
-    waiting: list[pa.RecordBatch] = []
-    for batch in reader:
-        waiting.append(batch)
-        if sum(b.num_rows for b in waiting) >= PIECE_ROWS:
-            yield pa.Table.from_batches(waiting)
-            waiting = []
-    if waiting:
-        yield pa.Table.from_batches(waiting)
-
-
-def _streamed(rows: DataFrame) -> pa.RecordBatchReader:
-    schema = rows.limit(0).toArrow().schema
-    packed = _in_arrow(rows, _packed, "packed binary")
-
-    def batches() -> Batches:
-        with _told_plainly():
-            for row in packed.toLocalIterator(prefetchPartitions=True):
-                for batch in pa.ipc.open_stream(row[0]):
-                    for start in range(0, batch.num_rows, BATCH_ROWS):
-                        yield batch.slice(start, BATCH_ROWS)
-
-    return pa.RecordBatchReader.from_batches(schema, batches())
-
-
-def _packed(batches: Iterable[pa.RecordBatch]) -> Batches:
-    for batch in batches:
-        sink = pa.BufferOutputStream()
-        with pa.ipc.new_stream(sink, batch.schema) as stream:
-            stream.write_batch(batch)
-        yield pa.RecordBatch.from_pydict({"packed": [sink.getvalue().to_pybytes()]})
-
-
-@contextmanager
-def _told_plainly() -> Iterator[None]:
-    """Turn what the user can mend (a name, a file, a master) into one clear line."""
-    try:
-        yield
-    except PySparkException as error:
-        condition = (error.getCondition() or "").partition(".")[0]
-        if condition == "JAVA_GATEWAY_EXITED":
-            raise InformerError("Spark cannot start: it needs Java 17 or later") from error
-        if condition in MENDABLE:
-            raise InformerError(f"Spark: {str(error).splitlines()[0]}") from error
-        raise
