@@ -7,10 +7,10 @@ import pyarrow as pa
 from informer.core.lines import ROWS, Lines
 from informer.core.ports import Engine
 from informer.engines.duckdb import DuckDBEngine
-from informer.outlines.fold import begin
 from informer.outlines.folding import Folding
 from informer.outlines.parts import COUNTS, FORMS, KEPT, Parts, fold_part, wanted_of
 from informer.outlines.slices import sliced
+from informer.outlines.state import begin
 from informer.spans.numbers import numbered
 from informer.spans.parcels import Parcels, arrived, coded
 from informer.spans.sayings import NO_SAYINGS, TOLD, whole_spans

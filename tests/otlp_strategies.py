@@ -57,3 +57,12 @@ EXTRAS = st.just(b"") | st.sampled_from(
         *(b"\x30\x82\x80\x80\x80\x10", b"\x7a\x06\x18\x82\x80\x80\x80\x10"),  # 2**32 + 2
     )
 )
+
+
+def varint(value: int) -> bytes:
+    """A number as protobuf writes it."""
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes([*out, value])

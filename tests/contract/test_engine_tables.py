@@ -16,7 +16,7 @@ from informer.core.sql import read_sql
 from informer.core.tables import MEMBERS
 from informer.core.types import NS_PER_S
 from informer.engines.duckdb import DuckDBEngine
-from informer.outlines.fold import begin, count_called, salt_of, unfold
+from informer.outlines.state import begin, count_called, salt_of, unfold
 from informer.traffic.bin import bin_traffic, count_calls
 from three_engines import ENGINES, opened
 

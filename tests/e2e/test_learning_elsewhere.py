@@ -15,7 +15,7 @@ from command import done, run
 from folded_lines import folded_rows
 from informer.core.ports import Engine
 from informer.engines.duckdb import DuckDBEngine
-from informer.outlines.fold import begin
+from informer.outlines.state import begin
 from informer.pipeline.stored import PASSWORD as PASSWORD_NAME
 from informer.pipeline.stored import clickhouse_at, spark_at, stored_sources
 from informer.spans.parcels import coded

@@ -5,11 +5,12 @@ from pathlib import Path
 from informer.core.ports import Engine
 from informer.core.sql import read_sql
 from informer.core.types import NS_PER_S
-from informer.outlines import fold
-from informer.outlines.fold import append_new_links, begin, salt_of
+from informer.outlines import state
+from informer.outlines.state import append_new_links, begin, salt_of
 
 BESIDE = Path(__file__).parent / "reference_fold"
-OURS = ("slice_links", "numbered_links")  # what a pair of sayings means is told by one SQL
+# What a saying is, and what a pair of them means, is told by one SQL.
+OURS = ("slice_sayings_apart", "slice_links", "numbered_links")
 NO_CALLS = """
 create table if not exists outline_calls (
     outline_id bigint, link_id bigint, version varchar, step_start_ns bigint, bucket integer,
@@ -17,7 +18,7 @@ create table if not exists outline_calls (
 )
 """
 SLICE = (
-    *("lines", "slice_sayings", "repeated_lines", "linked_lines", "slice_links"),
+    *("lines", "sayings", "slice_sayings", "repeated_lines", "linked_lines", "slice_links"),
     *("numbered_links", "coded_lines", "slice_traces", "outlined_traces", "slice_examples"),
     *("dropped_traces", "example_spans"),
 )
@@ -32,21 +33,21 @@ def begin_by_sql(engine: Engine) -> None:
 def fold_by_sql(engine: Engine, *, key: bytes, step_s: int) -> None:
     """Add the whole traces in `slice_spans`, of `methods`, to what is kept."""
     salt = salt_of(key)
-    for table in ("lines", "slice_sayings"):
+    for table in ("lines", "sayings", "slice_sayings_apart"):
         _make(engine, table, salt=salt)
     for table in ("repeated_lines", "linked_lines", "slice_links"):
         _make(engine, table)
     append_new_links(engine, key)
     for table in ("numbered_links", "coded_lines", "slice_traces"):
         _make(engine, table)
-    _make(engine, "new_outlines", most=fold.MOST_OUTLINES)
+    _make(engine, "new_outlines", most=state.MOST_OUTLINES)
     kept = engine.query("select count(*) as n from outlines")["n"][0].as_py()
-    if kept >= fold.MOST_OUTLINES:
+    if kept >= state.MOST_OUTLINES:
         _make(engine, "tail_outlines")
     _make(engine, "outlined_traces", step_ns=step_s * NS_PER_S)
     _make(engine, "count_steps")
     _make(engine, "count_calls")
-    _make(engine, "slice_examples", examples=fold.EXAMPLES, sample=fold.SAMPLE)
+    _make(engine, "slice_examples", examples=state.EXAMPLES, sample=state.SAMPLE)
     _make(engine, "let_go")
     _make(engine, "example_spans", salt=salt)
     _make(engine, "keep_traces", salt=salt)

@@ -14,7 +14,7 @@ from folded_lines import FOLDED, fold_by_loops, fold_in_parts, folded_rows
 from informer.chains.build import Chains, build_chains
 from informer.core.tables import SPANS
 from informer.engines.duckdb import DuckDBEngine
-from informer.outlines.fold import count_called, unfold
+from informer.outlines.state import count_called, unfold
 from informer.traffic.bin import count_calls
 
 KEY = b"a key of the workspace"

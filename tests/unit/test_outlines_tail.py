@@ -10,8 +10,8 @@ from folded_lines import fold_by_loops, fold_in_parts
 from informer.chains.build import build_chains
 from informer.core.tables import SPANS
 from informer.engines.duckdb import DuckDBEngine
-from informer.outlines import fold as folding
-from informer.outlines.fold import count_called, unfold
+from informer.outlines import state as folding
+from informer.outlines.state import count_called, unfold
 
 KEY = b"a key of the workspace"
 METHODS = pa.table({"service": ["a"], "operation": ["get"], "method": ["get"]})

@@ -16,6 +16,7 @@ from informer.service.gaps import Gaps
 from informer.service.otlp_http import gunzipped
 from informer.service.reception import Reception, RefusedError, check_message, counted, counted_json
 from informer.service.spool import Spool
+from otlp_strategies import varint
 
 MOST = 10_000
 
@@ -150,21 +151,13 @@ def test_a_message_that_is_cut_or_changed_is_counted_or_refused(data: st.DataObj
 def test_values_nested_without_end_are_refused() -> None:
     value = b""
     for _ in range(5_000):  # AnyValue.array_value.values, again and again
-        inner = b"\x0a" + _varint(len(value)) + value
-        value = b"\x2a" + _varint(len(inner)) + inner
-    keyed = b"\x0a\x01k\x12" + _varint(len(value)) + value
-    attributes = b"\x0a" + _varint(len(keyed)) + keyed
-    resource = b"\x0a" + _varint(len(attributes)) + attributes
+        inner = b"\x0a" + varint(len(value)) + value
+        value = b"\x2a" + varint(len(inner)) + inner
+    keyed = b"\x0a\x01k\x12" + varint(len(value)) + value
+    attributes = b"\x0a" + varint(len(keyed)) + keyed
+    resource = b"\x0a" + varint(len(attributes)) + attributes
     with pytest.raises(RefusedError, match="must be an ExportTraceServiceRequest"):
-        counted(b"\x0a" + _varint(len(resource)) + resource)
-
-
-def _varint(value: int) -> bytes:
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    return bytes([*out, value])
+        counted(b"\x0a" + varint(len(resource)) + resource)
 
 
 def test_json_nested_without_end_is_refused() -> None:

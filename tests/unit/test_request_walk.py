@@ -11,7 +11,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Sp
 from informer.service.limits import MOST_SPANS
 from informer.service.reception import RefusedError, counted_by_library
 from informer.spans.request_walk import DEEPEST, spans_in
-from otlp_strategies import EXTRAS, PAIRS, SPANS
+from otlp_strategies import EXTRAS, PAIRS, SPANS, varint
 
 USEFUL = st.builds(
     Span,
@@ -91,7 +91,7 @@ def test_values_in_values_are_looked_into_as_deep_as_there_is_room(deep: int) ->
     value = b"\x0a\x01v"
     for _ in range(deep):
         value = _field(0x2A, _field(0x0A, value))
-    span = b"\x4a" + _varint(len(pair := b"\x0a\x01k" + _field(0x12, value))) + pair
+    span = b"\x4a" + varint(len(pair := b"\x0a\x01k" + _field(0x12, value))) + pair
     message = _field(0x0A, _field(0x12, _field(0x12, span)))
     assert spans_in(message, MOST_SPANS) == ((1, 1) if deep < DEEPEST // 2 else None)
 
@@ -103,12 +103,4 @@ def test_more_spans_than_a_message_may_have_are_left_to_the_library() -> None:
 
 
 def _field(tag: int, content: bytes) -> bytes:
-    return bytes([tag]) + _varint(len(content)) + content
-
-
-def _varint(value: int) -> bytes:
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    return bytes([*out, value])
+    return bytes([tag]) + varint(len(content)) + content

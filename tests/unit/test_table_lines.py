@@ -68,6 +68,17 @@ def told(
 RANGES = {"all": {}, "a range": {"from_ns": FIRST_NS, "until_ns": FIRST_NS + 1_000}}
 
 
+def tellings(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """What the engine is asked from now on to say of first rows."""
+    made: list[object] = []
+    monkeypatch.setattr(
+        SaidLines,
+        "_tell",
+        lambda s, *a, _tell=SaidLines._tell: (made.append(a), _tell(s, *a)),
+    )
+    return made
+
+
 @pytest.mark.parametrize("asked", RANGES)
 @pytest.mark.parametrize("group", [4, 1000])
 def test_columns_as_they_lie_say_what_rows_say(
@@ -76,12 +87,7 @@ def test_columns_as_they_lie_say_what_rows_say(
     path = tmp_path / "spans.parquet"
     soft = [{"parent_span_id": "?1"}, {"parent_span_id": ""}, {"parent_span_id": "-1"}]
     pq.write_table(rows(*ODD, *PODS, *soft, *ODD), path, row_group_size=group)
-    made: list[object] = []
-    monkeypatch.setattr(
-        SaidLines,
-        "_tell",
-        lambda s, *a, _tell=SaidLines._tell: (made.append(a), _tell(s, *a)),
-    )
+    made = tellings(monkeypatch)
     lying = told(monkeypatch, path, as_they_lie=True, most=10, **RANGES[asked])
     assert made
     assert lying == told(monkeypatch, path, as_they_lie=False, **RANGES[asked])
@@ -101,12 +107,7 @@ def test_texts_that_are_scanned_say_what_rows_say(
     else:
         lines = [orjson.dumps(row) for row in table.to_pylist()]
         path.write_bytes(b"\n".join([*lines[:5], b"{junk", *lines[5:]]))
-    made: list[object] = []
-    monkeypatch.setattr(
-        SaidLines,
-        "_tell",
-        lambda s, *a, _tell=SaidLines._tell: (made.append(a), _tell(s, *a)),
-    )
+    made = tellings(monkeypatch)
     scanned = told(monkeypatch, path, as_they_lie=True, most=10, **RANGES[asked])
     assert made
     made.clear()

@@ -9,9 +9,9 @@ from informer.core.batches import apart
 from informer.core.ports import Engine
 from informer.core.sql import read_sql
 from informer.core.types import Bools, Ints
-from informer.outlines.fold import EXAMPLES, SAMPLE, salt_of
 from informer.outlines.pairs import Linked
 from informer.outlines.slices import Slice
+from informer.outlines.state import EXAMPLES, SAMPLE, salt_of
 
 KEPT_LINES = pa.schema(
     [

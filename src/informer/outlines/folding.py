@@ -13,13 +13,13 @@ from informer.core.ports import Engine
 from informer.core.sql import read_sql
 from informer.core.types import NS_PER_S, Bools, Ints
 from informer.outlines.examples import Examples
-from informer.outlines.fold import begin, salt_of
 from informer.outlines.forms import Forms
 from informer.outlines.keys import Keys
 from informer.outlines.pairs import Kind, Linked, Pairs, said_in
 from informer.outlines.shares import in_shares
 from informer.outlines.slices import Slice
 from informer.outlines.slots import Small
+from informer.outlines.state import begin, salt_of
 from informer.outlines.sums import (
     OUTLINE_BIT,
     add_up_groups,

@@ -6,7 +6,7 @@ import pyarrow as pa
 from informer.core.compiled import compiled
 from informer.core.ports import Engine
 from informer.core.types import Ints
-from informer.outlines import fold
+from informer.outlines import state
 from informer.outlines.pairs import Linked
 from informer.outlines.slices import Slice
 from informer.outlines.slots import Slots, find, placed
@@ -49,9 +49,9 @@ class Forms:
             return found
         unknown = unknown[np.argsort(lines.traces[unknown])]
         _, first = np.unique(keys[unknown], return_index=True)
-        new = unknown[np.sort(first)][: max(0, fold.MOST_OUTLINES - len(self))]
+        new = unknown[np.sort(first)][: max(0, state.MOST_OUTLINES - len(self))]
         self._add(keys[new], sums[new], counts[new])
-        if len(self) >= fold.MOST_OUTLINES:
+        if len(self) >= state.MOST_OUTLINES:
             rare = self._rare(lines, unknown[~np.isin(keys[unknown], keys[new])], link)
             _, first = np.unique(keys[rare], return_index=True)
             rare = rare[np.sort(first)]

@@ -8,12 +8,12 @@ import pyarrow as pa
 from informer.core.ports import Engine
 from informer.core.sql import read_sql
 from informer.core.types import Bools, Ints
-from informer.outlines.fold import append_new_links
 from informer.outlines.keys import Keys
 from informer.outlines.links import AGAIN_BIT, OUTCOME_BITS, SAYING_BIT, UP_BIT, UP_BITS, pairs_of
 from informer.outlines.shares import in_shares
 from informer.outlines.slices import Slice
 from informer.outlines.slots import Small
+from informer.outlines.state import append_new_links
 
 NEW_PAIRS = pa.schema(
     [

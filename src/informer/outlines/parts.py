@@ -14,7 +14,7 @@ from informer.core.lines import Lines
 from informer.core.ports import Engine
 from informer.core.sql import read_sql
 from informer.core.types import Ints
-from informer.outlines import fold
+from informer.outlines import state
 from informer.outlines.folding import Folding
 from informer.outlines.slices import sliced
 
@@ -55,7 +55,7 @@ def fold_part(
     made[COUNTS] = engine.query("select * from cell_counts")
     made[SPANS] = engine.query("select * from kept_spans")
     named = read_sql("informer.outlines", "named_lines")
-    made[LINES] = engine.query(named, salt=fold.salt_of(key))
+    made[LINES] = engine.query(named, salt=state.salt_of(key))
     return made
 
 
@@ -68,7 +68,7 @@ class Parts:
     """Parts on their way into the tables of `begin`, which are there and empty."""
 
     def __init__(self, engine: Engine, key: bytes) -> None:
-        self._engine, self._salt = engine, fold.salt_of(key)
+        self._engine, self._salt = engine, state.salt_of(key)
 
     def meet(self, table: str, part: int, rows: pa.Table) -> None:
         """Take in one of FORMS or KEPT of a part."""
@@ -77,7 +77,7 @@ class Parts:
 
     def join(self) -> Ints:
         """Number what all parts have met, when all of FORMS is there; which traces are kept."""
-        most = fold.MOST_OUTLINES
+        most = state.MOST_OUTLINES
         self._make("merged_links")
         self._make("met_outlines")
         self._make("merged_outlines", most=most)
@@ -86,7 +86,7 @@ class Parts:
             self._make("merged_tail", most=most)
         for table in ("outline_places", "merged_steps", "merged_cells"):
             self._make(table)
-        self._make("chosen_traces", examples=fold.EXAMPLES, sample=fold.SAMPLE)
+        self._make("chosen_traces", examples=state.EXAMPLES, sample=state.SAMPLE)
         chosen: Ints = self._engine.query("select trace from chosen_traces")["trace"].to_numpy()
         return chosen
 

@@ -12,7 +12,7 @@ from informer.config.settings import Settings
 from informer.core.ports import Source
 from informer.core.types import Json
 from informer.engines.duckdb import DuckDBEngine
-from informer.outlines.fold import begin
+from informer.outlines.state import begin
 from informer.spans.sayings import NO_SAYINGS
 from informer.spans.templates import Templates
 

@@ -12,7 +12,7 @@ from informer.core.ports import Engine, Source
 from informer.core.tables import SPANS
 from informer.core.types import Json
 from informer.engines.duckdb import DuckDBEngine
-from informer.outlines.fold import count_called, unfold
+from informer.outlines.state import count_called, unfold
 from informer.pipeline.progress import Progress
 from informer.pipeline.reading import nothing_read, read_in_slices
 from informer.pipeline.stored import stored_sources

@@ -12,8 +12,8 @@ import math
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from shutil import disk_usage
 from typing import BinaryIO
@@ -21,6 +21,7 @@ from typing import BinaryIO
 import orjson
 
 from informer.core.errors import InformerError
+from informer.service.backlog import Backlog
 from informer.service.marks import LINES, PREFIX_BYTES, Mark, Places, mark_message, moved
 from informer.service.segments import SUFFIX, Held, Segment, framed, mended
 
@@ -59,9 +60,7 @@ class Spool:
         self._folder = folder
         self._most_bytes, self._segment_s = most_bytes, segment_s
         self._segment_bytes = segment_bytes or min(SEGMENT_BYTES, most_bytes // SEGMENTS)
-        self._most_wait_s, self._clock = most_wait_s, clock
-        self._taken_in = 0
-        self._excused, self._counts_from_s = False, clock()
+        self._clock, self._backlog = clock, Backlog(most_wait_s, clock)
         self._lock = threading.Lock()
         self._file: BinaryIO | None = None
         self._began = 0.0
@@ -100,26 +99,22 @@ class Spool:
     def is_behind(self) -> bool:
         """Whether what came waits for too long to be taken in."""
         with self._lock:
-            return self._is_behind(self._most_wait_s)
+            return self._is_behind()
 
     def waited_s(self) -> float:
         """How long the oldest messages wait that were not taken in."""
         with self._lock:
-            return self._waited_s()
+            self._seal_old()
+            return self._backlog.waited_s(self._sealed)
 
     def taken_in(self, number: int) -> None:
         """Who reads has what came in segments up to this one; 0 = it begins anew."""
         with self._lock:
-            self._taken_in = number
+            self._backlog.taken_in(number)
 
-    @contextmanager
-    def excused(self) -> Iterator[None]:
+    def excused(self) -> AbstractContextManager[None]:
         """Meanwhile, who reads has more to do than to keep up; nor counts it afterwards."""
-        self._excused = True
-        try:
-            yield
-        finally:
-            self._excused, self._counts_from_s = False, self._clock()
+        return self._backlog.excused()
 
     @property
     def places(self) -> Places:
@@ -139,7 +134,7 @@ class Spool:
         Errors: SpoolFullError when there is no room, here or on the disk; BehindError.
         """
         with self._lock:
-            if self._is_behind(self._most_wait_s):
+            if self._is_behind():
                 raise BehindError
             self._write(framed(message))
             self._held.has_others = True
@@ -156,7 +151,7 @@ class Spool:
         group = framed(mark_message(Mark(places, len(group)))) + group
         with self._lock:
             is_full = self._size() + len(group) > self._most_bytes // 2
-            if is_full or self._is_behind(self._most_wait_s / 2):
+            if is_full or self._is_behind(0.5):
                 raise SpoolFullError
             self._write(group)
             held = self._held
@@ -209,14 +204,9 @@ class Spool:
             raise SpoolFullError from error
         self._held.size += len(frames)
 
-    def _waited_s(self) -> float:
+    def _is_behind(self, share: float = 1.0) -> bool:
         self._seal_old()
-        unread = (s.sealed_s for s in self._sealed if s.number > self._taken_in)
-        return max(0.0, self._clock() - next(unread, math.inf))
-
-    def _is_behind(self, most_s: float) -> bool:
-        counted_s = self._clock() - self._counts_from_s
-        return not self._excused and min(self._waited_s(), counted_s) > most_s
+        return self._backlog.is_too_old(self._sealed, share)
 
     def _seal_old(self) -> None:
         if self._file is not None and self._clock() - self._began >= self._segment_s:

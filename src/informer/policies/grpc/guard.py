@@ -9,11 +9,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from informer.core.types import OUTSIDE
 from informer.policies.calls import DENY, NOTHING, Call, Decision
 from informer.policies.fields import rpc_text
 from informer.policies.grpc.headers import Metadata, headers_of, trace_id_of, with_header
 from informer.policies.grpc.installed import ENFORCE, SHADOW, Installed, logger, ready
-from informer.policies.grpc.passage import Known, Passage, Tally
+from informer.policies.grpc.passage import Before, Known, Passage, Tally
 from informer.policies.grpc.status import UNAVAILABLE, code_of, reply_of
 from informer.policies.grpc.trail import (
     METADATA,
@@ -25,7 +26,9 @@ from informer.policies.grpc.trail import (
     TrailError,
     Trails,
     connected,
+    peer_of,
     trail_of,
+    without_token,
 )
 from informer.policies.syntax import (
     Count,
@@ -39,7 +42,6 @@ from informer.policies.syntax import (
 
 CLOSED, OPEN = "closed", "open"
 ERROR = "error"  # in the place of a verdict
-OUTSIDE = "outside"
 
 
 class Guard:
@@ -77,7 +79,7 @@ class Guard:
         self._lock = threading.Lock()
         self._tallies: dict[tuple[str, str], Tally] = {}
         self._metrics: Counter[str] = Counter()
-        self._known: dict[tuple[Any, ...], Known] = {}
+        self._before = Before(MOST_KNOWN)
         self._installed = ready(policy, self.service, mode, believes=self._believes)
 
     def swap(self, policy: Policy, mode: str) -> None:
@@ -101,10 +103,10 @@ class Guard:
         self, callee: str, path: str, sent: Metadata | None
     ) -> tuple[tuple[str, Any], ...] | None:
         """What goes along where a call like this one was let through and only its kind decided."""
-        again = self._again((callee, path, SERVED.get()))
+        again = self._before.again((callee, path, SERVED.get()), self._installed, self._clock_ns())
         if again is None:
             return None
-        return (*_own(sent), *again.metadata) if sent else again.metadata
+        return (*without_token(sent), *again.metadata) if sent else again.metadata
 
     def received_again(self, path: str, received: Metadata) -> Passage | None:
         """What comes of a call that came in, likewise; never with `peers`: certificates first."""
@@ -117,7 +119,7 @@ class Guard:
                     if token is not None:
                         return None
                     token = value
-        return self._again((path, token, None))
+        return self._before.again((path, token, None), self._installed, self._clock_ns())
 
     def outgoing(
         self, callee: str, path: str, sent: Metadata | None, size: Callable[[], int]
@@ -125,7 +127,7 @@ class Guard:
         """Judge a call that this service is about to make."""
         installed, now_ns, chain = self._installed, self._clock_ns(), SERVED.get()
         now_s = now_ns // SECOND_NS
-        passage = Passage(metadata=_own(sent) if sent else ())
+        passage = Passage(metadata=without_token(sent) if sent else ())
         method = path[1:]
         try:
             verdict = self._judge(
@@ -138,7 +140,7 @@ class Guard:
                 since_ns, until_ns = now_s * SECOND_NS, (now_s + RENEWED_S) * SECOND_NS
                 kept = Passage(metadata=((METADATA, token),))
                 known = Known(installed, kept, self._tally(verdict), since_ns, until_ns)
-                self._keep((callee, path, chain), known)
+                self._before.keep((callee, path, chain), known)
         except Exception as error:  # noqa: BLE001  a guard must not fail the call unasked
             self._failed(installed, passage, error)
         return passage
@@ -154,10 +156,10 @@ class Guard:
         installed, now_ns = self._installed, self._clock_ns()
         passage = None
         try:
-            peer = None if self._peers is None else _peer(self._peers, identities())
+            peer = None if self._peers is None else peer_of(self._peers, identities())
             token = self._token(received)
             alike = (path, token, peer)
-            if again := self._again(alike):
+            if again := self._before.again(alike, self._installed, self._clock_ns()):
                 return again
             passage, method = Passage(metadata=tuple(received)), path[1:]
             trail = self._trail(token, peer, method, now_ns // SECOND_NS)
@@ -171,7 +173,7 @@ class Guard:
                 since_ns, until_ns = since_s * SECOND_NS, (until_s + 1) * SECOND_NS - 1
                 kept = Passage(chain=trail.onward)
                 known = Known(installed, kept, self._tally(verdict), since_ns, until_ns)
-                self._keep(alike, known)
+                self._before.keep(alike, known)
         except Exception as error:  # noqa: BLE001
             passage = passage or Passage()
             self._failed(installed, passage, error)
@@ -195,22 +197,6 @@ class Guard:
         for effect in effects:
             if isinstance(effect, Log):
                 logger.info("%s (%s)", effect.text, call.rpc)
-
-    def _again(self, alike: tuple[Any, ...]) -> Passage | None:
-        known = self._known.get(alike)
-        if (
-            known is None
-            or known.installed is not self._installed
-            or not known.since_ns <= self._clock_ns() <= known.until_ns
-        ):
-            return None
-        known.tally.tick()
-        return known.passage
-
-    def _keep(self, alike: tuple[Any, ...], known: Known) -> None:
-        if len(self._known) >= MOST_KNOWN:
-            self._known.clear()
-        self._known[alike] = known
 
     def _tally(self, verdict: tuple[str, str]) -> Tally:
         found = self._tallies.get(verdict)
@@ -311,18 +297,3 @@ class Guard:
         self._tally((reason, ERROR)).tick()
         if new and not isinstance(error, TrailError):  # one traceback, not one a call
             logger.error("the policy could not be asked", exc_info=error)
-
-
-def _own(sent: Metadata) -> tuple[tuple[str, Any], ...]:
-    """Metadata of the application: a token in it was forwarded by mistake."""
-    return tuple(pair for pair in sent if pair[0] != METADATA)
-
-
-def _peer(peers: Mapping[str, str], identities: Iterable[str]) -> str:
-    """The service behind the identities; who has none comes from outside."""
-    first = OUTSIDE
-    for identity in identities:
-        if identity in peers:
-            return peers[identity]
-        first = identity if first == OUTSIDE else first
-    return first

@@ -45,9 +45,33 @@ class Known:
     """What let a call through, and lets all through that are like it in that time."""
 
     installed: Installed
-    passage: (
-        Passage  # without a delay, a deadline or a rule on reply; read by many, changed by none
-    )
+    # Without a delay, a deadline or a rule on reply; read by many, changed by none.
+    passage: Passage
     tally: Tally  # of the verdict
     since_ns: int
     until_ns: int
+
+
+class Before:
+    """What came of calls, by what they are alike in; forgotten as a whole when it is too much."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._known: dict[tuple[Any, ...], Known] = {}
+
+    def again(self, alike: tuple[Any, ...], installed: Installed, now_ns: int) -> Passage | None:
+        """What comes of another one, which is counted; None = it has to be judged."""
+        known = self._known.get(alike)
+        if (
+            known is None
+            or known.installed is not installed
+            or not known.since_ns <= now_ns <= known.until_ns
+        ):
+            return None
+        known.tally.tick()
+        return known.passage
+
+    def keep(self, alike: tuple[Any, ...], known: Known) -> None:
+        if len(self._known) >= self._most:
+            self._known.clear()
+        self._known[alike] = known

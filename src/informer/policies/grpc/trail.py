@@ -7,12 +7,14 @@ likes: it keeps strangers out, and does not tell members of the mesh apart.
 """
 
 import hmac
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
+from informer.core.types import OUTSIDE
 from informer.policies.fields import rpc_text
+from informer.policies.grpc.headers import Metadata
 
 METADATA = "informer-chain-bin"
 MOST_RPCS = 32  # a chain that goes deeper is taken for a loop
@@ -141,6 +143,21 @@ def _parsed(said: bytes, callee: str, method: str) -> Trail:
 def _signature(key: bytes, said: bytes, callee: str, method: str) -> bytes:
     where = f"\0{callee}\0{method}".encode("utf-8", "replace")
     return hmac.digest(key, said + where, "sha256")[:SIGNATURE]
+
+
+def without_token(sent: Metadata) -> tuple[tuple[str, Any], ...]:
+    """Metadata of the application: a token in it was forwarded by mistake."""
+    return tuple(pair for pair in sent if pair[0] != METADATA)
+
+
+def peer_of(peers: Mapping[str, str], identities: Iterable[str]) -> str:
+    """The service behind the identities; who has none comes from outside."""
+    first = OUTSIDE
+    for identity in identities:
+        if identity in peers:
+            return peers[identity]
+        first = identity if first == OUTSIDE else first
+    return first
 
 
 def _keep(known: dict[Any, Any], key: object, value: object) -> None:
