@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import orjson
+import pyarrow as pa
 import pytest
 
 from informer.config.retention import RetentionSettings
@@ -143,11 +145,30 @@ def test_what_waits_for_a_sink_that_is_no_more_holds_nothing_up(home: Workspace)
     assert pruned(home) == {"notices": 1, "deliveries": 2}
 
 
-def test_decisions_stay_as_long_as_the_audit_wants_them(home: Workspace) -> None:
+def decided(*ago: int) -> pa.Table:
     texts = dict.fromkeys(("who", "role", "action", "object", "outcome", "why", "note"), "x")
-    rows: list[Json] = [texts | {"at_ns": days_ago(days)} for days in (49, 51)]
-    home.engine.append("audit", AUDIT.of(rows))
+    rows: list[Json] = [texts | {"at_ns": days_ago(days)} for days in ago]
+    return AUDIT.of(rows)
+
+
+def test_decisions_stay_as_long_as_the_audit_wants_them(home: Workspace) -> None:
+    home.engine.append("audit", decided(49, 51))
     assert pruned(home) == {"audit": 1}
+
+
+def test_what_others_write_meanwhile_is_not_counted(
+    home: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home.engine.append("audit", decided(49, 51))
+    with home.engine.beside() as other:
+
+        def run(sql: str, /, _run: Any = home.engine.run, **values: Any) -> None:
+            if "delete from audit" in sql:
+                other.append("audit", decided(1, 2, 3))
+            _run(sql, **values)
+
+        monkeypatch.setattr(home.engine, "run", run)
+        assert pruned(home) == {"audit": 1}
 
 
 def test_zero_days_are_for_ever(home: Workspace) -> None:

@@ -58,9 +58,9 @@ def prune(
         for t in (*tables, "hours", "incidents", "notices", "deliveries", "audit")
         if engine.has(t)
     ]
-    before = {table: _rows(home, table) for table in kept}
-    last_ns = engine.query("select max(step_start_ns) as t from steps")["t"][0].as_py()
-    with engine.transaction():
+    with engine.transaction():  # in which the rows that others write meanwhile are not counted
+        before = {table: _rows(home, table) for table in kept}
+        last_ns = engine.query("select max(step_start_ns) as t from steps")["t"][0].as_py()
         if settings.traffic_days and last_ns is not None:
             before_ns = last_ns - settings.traffic_days * DAY_NS
             for table in tables[:4]:
@@ -84,7 +84,7 @@ def prune(
         if settings.audit_days and "audit" in before:
             before_ns = now_ns - settings.audit_days * DAY_NS
             engine.run("delete from audit where at_ns < $before_ns", before_ns=before_ns)
-    after = {table: _rows(home, table) for table in kept}
+        after = {table: _rows(home, table) for table in kept}
     return {t: before[t] - after[t] for t in kept if before[t] != after[t]}
 
 
