@@ -7,7 +7,7 @@ from pathlib import Path
 
 import orjson
 import pytest
-from spoiling import JSON_REQUEST, fuzz, request
+from spoiling import JSON_REQUEST, fuzz, now_and_then, request
 
 from informer.config.settings import SourceSettings
 from informer.config.streams import TAILED, TailSettings
@@ -21,7 +21,10 @@ from informer.service.segment_sources import frames_of, sources_of
 from informer.service.segments import Segment
 from informer.service.spool import Spool
 from informer.service.tail import TailStream
+from informer.spans.otlp import read_frames
+from informer.spans.received import Tally
 from informer.spans.telling import Telling
+from informer.spans.unpack import Content
 from running_service import Served, serving, with_serve_settings
 
 SAMPLES = Path(__file__).parents[1] / "golden/spans"
@@ -31,7 +34,11 @@ MOST = 1 << 20
 
 
 def read(segment: Segment, settings: SourceSettings = TABLE) -> None:
-    """As the loop does."""
+    """As the loop does; with all that SQL makes of it now and then."""
+    for _ in read_frames(Content(segment.path), Tally()):
+        pass
+    if not now_and_then(segment.path.read_bytes()):
+        return
     frames = frames_of(segment, settings, Telling())
     with (
         DuckDBEngine(threads=1) as engine,

@@ -282,6 +282,20 @@ def drip(slow: Sequence[socket.socket], ended: threading.Event) -> None:
                 continue  # it was cut off
 
 
+FILES = 300  # that the service may have open when it starts; systems often give 1,024
+
+
+def test_connections_without_end_leave_files_for_the_spool(shop: Shop, service: Path) -> None:
+    few = ("sh", "-c", f'ulimit -Sn {FILES}; exec "$@"', "sh")
+    with serving(service, before=few) as served, contextlib.ExitStack() as open_ones:
+        for which in ("HTTP", "gRPC"):
+            for _ in range(FILES):
+                with contextlib.suppress(OSError):
+                    made = open_ones.enter_context(tcp(served, which, source="127.0.0.2"))
+                    made.sendall(b"PRI * HTTP/2.0\r\n" if which == "gRPC" else b"POST / HT")
+        assert_well(served, shop)
+
+
 def test_after_an_outage_all_come_at_once_and_every_span_is_accounted_for(
     shop: Shop, service: Path
 ) -> None:

@@ -11,13 +11,17 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from informer.core.errors import InformerError
 from informer.service.access import Tokens
-from informer.service.limits import BODY_S, MOST_CALLS_FROM_ONE, RETRY_S, calls
+from informer.service.limits import (
+    BODY_S,
+    MOST_CALLS_FROM_ONE,
+    MOST_GRPC_CONNECTIONS,
+    RETRY_S,
+    calls,
+)
 from informer.service.reception import Reception, RefusedError
 
 SERVICE, METHOD = "opentelemetry.proto.collector.trace.v1.TraceService", "Export"
 ROOM_FOR_HEADERS = 64 << 10
-# Whether idle or not: a connection takes some memory, and a file of the process.
-MOST_GRPC_CONNECTIONS = 1_024
 IDLE_MS = 60_000  # then an idle one is closed, and its client connects again when it has something
 # As OTLP has it: who is to come again later is told UNAVAILABLE, and when. After RESOURCE_EXHAUSTED
 # without that nobody comes again.
