@@ -70,7 +70,7 @@ class Exporting:
         address = _address(context.peer())
         if not self._calls.enter(address):
             words = "too many messages come at once, try again later"
-            raise RefusedError("too_many_calls", words, again=True)
+            raise RefusedError("too_many_calls", words)
         try:
             async with asyncio.timeout(BODY_S):
                 message: object = await context.read()

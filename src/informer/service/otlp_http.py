@@ -67,7 +67,7 @@ class TracesEndpoint:
             async for chunk in request.stream():
                 if not self._bodies.enter(address, len(chunk)):
                     words = "too much comes at once, try again later"
-                    raise RefusedError("too_much_at_once", words, again=True)
+                    raise RefusedError("too_much_at_once", words)
                 held += chunk
                 if len(held) > most:
                     self._refused["too_large"] += 1

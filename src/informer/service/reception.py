@@ -26,12 +26,16 @@ FIRST_FIELD = b"\x0a"
 NO_TRACE, NO_SPAN = bytes(TRACE_BYTES), bytes(SPAN_BYTES)
 
 
+CROWDED = ("too_many_calls", "too_much_at_once")
+COME_AGAIN = ("no_room", "behind", *CROWDED)  # the same message, later
+
+
 class RefusedError(Exception):
     """A message that is not taken: why, in one of few words, and whether it may come again."""
 
-    def __init__(self, reason: str, words: str, *, again: bool = False) -> None:
+    def __init__(self, reason: str, words: str) -> None:
         super().__init__(words)
-        self.reason, self.again = reason, again
+        self.reason, self.again = reason, reason in COME_AGAIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +118,7 @@ class Reception:
         self.received.sent_away[reason] += checked.spans
         if self._gaps is not None:
             self._gaps.add(self._clock_ns())
-        return RefusedError(reason, words, again=True)
+        return RefusedError(reason, words)
 
 
 def check_message(message: bytes, is_json: bool, most_bytes: int) -> Checked:
