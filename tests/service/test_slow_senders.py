@@ -15,6 +15,7 @@ from http2 import EXPORT, http2_export
 from listening import PROTOBUF, Listening, listening, post
 from starlette.responses import PlainTextResponse
 
+from certificates import make_certificates
 from informer.service import limits, otlp_grpc, servers
 from informer.service.access import Certificates
 from informer.service.guarded_http import guarded
@@ -23,6 +24,33 @@ from real_parts import eventually
 
 ELSEWHERE = "127.0.0.2"
 BEGUN = b"\0\0\0\xff\xff" + b"x" * 1_000  # of a message of 65,535 bytes
+
+
+@pytest.fixture(params=["plain", "TLS"])
+def certificates(request: pytest.FixtureRequest, tmp_path: Path) -> Certificates:
+    if request.param == "plain":
+        return Certificates()
+    made = make_certificates(tmp_path / "certificates")
+    return Certificates(str(made["server"]), str(made["server_key"]))
+
+
+def test_connections_that_say_nothing_are_counted_whether_by_tls_or_not(
+    tmp_path: Path, certificates: Certificates
+) -> None:
+    with listening(tmp_path, certificates=certificates) as heard:
+        refused = heard.reception.received.refused
+        with ExitStack() as open_ones:
+            for _ in range(300):
+                open_ones.enter_context(socket.create_connection(("127.0.0.1", heard.http)))
+            eventually(lambda: refused["too_many_connections"] == 300 - 256)
+        eventually(lambda: stays(heard))  # those before have gone
+
+
+def stays(heard: Listening) -> bool:
+    """Whether a connection that says nothing is let in."""
+    with socket.create_connection(("127.0.0.1", heard.http)) as one:
+        time.sleep(0.3)
+        return not is_over(one)
 
 
 def test_one_address_cannot_take_all_connections(tmp_path: Path) -> None:
@@ -56,7 +84,7 @@ def test_one_address_cannot_take_all_connections(tmp_path: Path) -> None:
 def test_who_never_ends_a_request_is_cut_off(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sent: bytes, reason: str
 ) -> None:
-    monkeypatch.setattr(servers, "guarded", lambda gate: guarded(gate, headers_s=1, body_s=2))
+    monkeypatch.setattr(servers, "guarded", lambda refused: guarded(refused, headers_s=1, body_s=2))
     with listening(tmp_path) as heard:
         with socket.create_connection(("127.0.0.1", heard.http)) as slow:
             slow.sendall(sent)
@@ -72,7 +100,9 @@ def test_a_connection_may_stay_open_between_requests(
 ) -> None:
     import http.client
 
-    monkeypatch.setattr(servers, "guarded", lambda gate: guarded(gate, headers_s=0.2, body_s=0.2))
+    monkeypatch.setattr(
+        servers, "guarded", lambda refused: guarded(refused, headers_s=0.2, body_s=0.2)
+    )
     with listening(tmp_path) as heard:
         connection = http.client.HTTPConnection("127.0.0.1", heard.http)
         for _ in range(2):
@@ -239,7 +269,7 @@ async def unread(refused: Counter[str], app: PlainTextResponse) -> None:
 
 
 def test_an_answer_that_nobody_reads_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(servers, "guarded", lambda gate: guarded(gate, answer_s=0.3))
+    monkeypatch.setattr(servers, "guarded", lambda refused: guarded(refused, answer_s=0.3))
     refused: Counter[str] = Counter()
     asyncio.run(unread(refused, PlainTextResponse(bytes(32 << 20))))
     assert refused == {"slow_reader": 1}

@@ -5,23 +5,24 @@ for whoever does not read what was asked for.
 """
 
 import asyncio
+from collections import Counter
 from typing import Any
 
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from informer.service.limits import ANSWER_S, BODY_S, HEADER_BYTES, HEADERS_S, MOST_WAITING, Gate
+from informer.service.limits import ANSWER_S, BODY_S, HEADER_BYTES, HEADERS_S, MOST_WAITING
 
 
 def guarded(
-    gate: Gate,
+    refused: Counter[str],
     *,
     headers_s: float = HEADERS_S,
     body_s: float = BODY_S,
     answer_s: float = ANSWER_S,
 ) -> type[asyncio.Protocol]:
-    """The protocol of a server whose connections go through a gate."""
+    """The protocol of a server; `refused` counts whom it cuts off."""
 
     class Guarded(_Guarded):
         def __init__(
@@ -32,7 +33,7 @@ def guarded(
             _loop: asyncio.AbstractEventLoop | None = None,
         ) -> None:
             super().__init__(config, server_state, app_state, _loop)
-            self.gate, self.headers_s = gate, headers_s
+            self.refused, self.headers_s = refused, headers_s
             self.body_s, self.answer_s = body_s, answer_s
 
     return Guarded
@@ -41,32 +42,23 @@ def guarded(
 class _Guarded(HttpToolsProtocol):
     """One connection."""
 
-    gate: Gate
+    refused: Counter[str]
     headers_s: float
     body_s: float
     answer_s: float
     _deadline: asyncio.TimerHandle | None = None  # for what comes
     _read_by: asyncio.TimerHandle | None = None  # for what goes
-    _address: str | None = None  # while it is inside
     _header_bytes = 0
     _in_headers = True
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn calls it
         super().connection_made(transport)
-        address = self.client[0] if self.client else ""
-        if not self.gate.enter(address):
-            transport.abort()
-            return
-        self._address = address
         transport.set_write_buffer_limits(high=0)  # so we hear of all that waits to be read
         self._within(self.headers_s, "slow_headers")
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._in_time()
         self._is_read()
-        if self._address is not None:
-            self.gate.leave(self._address)
-            self._address = None
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -77,7 +69,7 @@ class _Guarded(HttpToolsProtocol):
             self._cut_off("large_headers")
 
     def send_400_response(self, msg: str) -> None:
-        self.gate.refused["bad_http"] += 1
+        self.refused["bad_http"] += 1
         super().send_400_response(msg)
 
     def pause_writing(self) -> None:
@@ -126,5 +118,5 @@ class _Guarded(HttpToolsProtocol):
 
     def _abort(self, reason: str) -> None:
         """What is closed waits for its last bytes to be read: here it does not."""
-        self.gate.refused[reason] += 1
+        self.refused[reason] += 1
         self.transport.abort()

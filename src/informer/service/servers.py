@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 
 from informer.core.errors import InformerError
 from informer.service.access import Certificates, Tokens, check_address
+from informer.service.gated_socket import gated_sockets
 from informer.service.guarded_http import guarded
 from informer.service.limits import MOST_CONNECTIONS, connections
 from informer.service.local_socket import LocalProtocol, LocalSocket
@@ -59,21 +60,23 @@ class Servers:
         if not address:
             return None
         host, port = check_address(name, address, safe=True)
-        files = self._files
+        files, failed = self._files, f"{name} cannot listen on {address}: is it in use?"
+        try:
+            sockets = gated_sockets(host, port, connections(self._refused))
+        except OSError as error:
+            raise InformerError(failed) from error
         server = _Server(
             _config(
                 app,
-                http=guarded(connections(self._refused)),
-                host=host,
-                port=port,
+                http=guarded(self._refused),
                 ssl_certfile=files.certificate or None,
                 ssl_keyfile=files.key or None,
                 ssl_ca_certs=files.clients or None,
                 ssl_cert_reqs=ssl.CERT_REQUIRED if files.clients else ssl.CERT_NONE,
             )
         )
-        await self._begin(server, f"{name} cannot listen on {address}: is it in use?")
-        bound: int = server.servers[0].sockets[0].getsockname()[1]
+        bound: int = sockets[0].getsockname()[1]
+        await self._begin(server, failed, sockets)
         return bound
 
     async def begin_socket(self, app: ASGIApp, workspace: Path) -> None:
@@ -83,9 +86,7 @@ class Servers:
         server = _Server(_config(app, http=LocalProtocol, limit_concurrency=MOST_CONNECTIONS))
         await self._begin(server, f"{place.path} cannot be listened on", [place.socket])
 
-    async def _begin(
-        self, server: "_Server", failed: str, sockets: list[socket.socket] | None = None
-    ) -> None:
+    async def _begin(self, server: "_Server", failed: str, sockets: list[socket.socket]) -> None:
         task = asyncio.create_task(_run(server, sockets))
         while not server.started:
             if task.done():
@@ -122,7 +123,7 @@ def _config(app: ASGIApp, **other: object) -> uvicorn.Config:
     return uvicorn.Config(app, **(given | other))  # type: ignore[arg-type]  # settings of many types
 
 
-async def _run(server: _Server, sockets: list[socket.socket] | None) -> None:
+async def _run(server: _Server, sockets: list[socket.socket]) -> None:
     with contextlib.suppress(SystemExit):  # what uvicorn says when it cannot listen
         await server.serve(sockets)
 
