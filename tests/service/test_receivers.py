@@ -1,11 +1,9 @@
 """Receivers: SDKs and collectors are heard, those who ask too much are told so, and counted."""
 
-import socket
 import ssl
 import threading
 import urllib.error
 import urllib.request
-from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import grpc
@@ -13,7 +11,8 @@ import orjson
 import pytest
 from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
-from listening import Listening, listening
+from http2 import EXPORT
+from listening import listening, post
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
@@ -195,79 +194,10 @@ def test_a_message_of_too_many_spans_is_refused(tmp_path: Path) -> None:
         assert post(heard, b"\x0a" + sized(scope))[0] == 413
         assert heard.reception.received.refused == {"too_many_spans": 1}
         with grpc.insecure_channel(f"127.0.0.1:{heard.grpc}") as channel:
-            send = channel.unary_unary(
-                "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
-            )
+            send = channel.unary_unary(EXPORT)
             with pytest.raises(grpc.RpcError) as error:
                 send(b"\x0a" + sized(scope), timeout=20)
         assert error.value.code() == grpc.StatusCode.INVALID_ARGUMENT
-
-
-def test_one_address_cannot_take_all_connections(tmp_path: Path) -> None:
-    with listening(tmp_path) as heard, ExitStack() as open_ones:
-        for _ in range(300):
-            one = open_ones.enter_context(socket.create_connection(("127.0.0.1", heard.http)))
-            one.sendall(b"POST /v1/traces HTTP/1.1\r\nHost: x\r\n")
-        refused = heard.reception.received.refused
-        eventually(lambda: refused["too_many_connections"] == 300 - 256)
-        other = socket.create_connection(("127.0.0.1", heard.http), source_address=("127.0.0.2", 0))
-        with other:
-            body = message("from elsewhere")
-            head = f"POST /v1/traces HTTP/1.0\r\nContent-Type: {PROTOBUF}\r\n"
-            other.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
-            assert other.recv(100).startswith(b"HTTP/1.1 200")
-
-
-@pytest.mark.parametrize(
-    ("sent", "reason"),
-    [
-        (b"", "slow_headers"),
-        (b"POST /v1/traces HTTP/1.1\r\nHost: x\r\nX-", "slow_headers"),
-        (
-            b"POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-            b"Content-Length: 100\r\n\r\n{",
-            "slow_body",
-        ),
-        (b"GET / HTTP/1.1\r\nX: " + b"x" * 100_000, "large_headers"),
-    ],
-)
-def test_who_never_ends_a_request_is_cut_off(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sent: bytes, reason: str
-) -> None:
-    from informer.service import servers
-    from informer.service.guarded_http import guarded
-
-    monkeypatch.setattr(servers, "guarded", lambda gate: guarded(gate, headers_s=1, body_s=2))
-    with listening(tmp_path) as heard:
-        with socket.create_connection(("127.0.0.1", heard.http)) as slow:
-            slow.sendall(sent)
-            slow.settimeout(30)
-            with suppress(ConnectionError):
-                assert slow.recv(1) == b""
-        assert heard.reception.received.refused[reason] == 1
-        assert post(heard, message("x"))[0] == 200
-
-
-def test_a_connection_may_stay_open_between_requests(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import http.client
-    import time
-
-    from informer.service import servers
-    from informer.service.guarded_http import guarded
-
-    monkeypatch.setattr(servers, "guarded", lambda gate: guarded(gate, headers_s=0.2, body_s=0.2))
-    with listening(tmp_path) as heard:
-        connection = http.client.HTTPConnection("127.0.0.1", heard.http)
-        for _ in range(2):
-            connection.request("POST", "/v1/traces", message("x"), {"Content-Type": PROTOBUF})
-            answer = connection.getresponse()
-            assert answer.status == 200
-            answer.read()
-            time.sleep(0.5)
-        connection.close()
-        assert not heard.reception.received.refused
 
 
 def sized(data: bytes) -> bytes:
@@ -280,25 +210,7 @@ def sized(data: bytes) -> bytes:
 
 
 def refusal(channel: grpc.Channel) -> grpc.RpcError:
-    send = channel.unary_unary("/opentelemetry.proto.collector.trace.v1.TraceService/Export")
+    send = channel.unary_unary(EXPORT)
     with pytest.raises(grpc.RpcError) as error:
         send(message("x"), timeout=20)
     return error.value
-
-
-def post(
-    heard: Listening,
-    body: bytes,
-    *,
-    kind: str = PROTOBUF,
-    scheme: str = "http",
-    context: ssl.SSLContext | None = None,
-) -> tuple[int, dict[str, str], bytes]:
-    url = f"{scheme}://localhost:{heard.http}/v1/traces"
-    request = urllib.request.Request(url, body, {"Content-Type": kind})
-    try:
-        with urllib.request.urlopen(request, context=context, timeout=20) as got:
-            return got.status, {k.lower(): v for k, v in got.headers.items()}, got.read()
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, {k.lower(): v for k, v in error.headers.items()}, error.read()

@@ -20,6 +20,9 @@ from informer.spans.request_walk import spans_in
 from informer.spans.span_walk import SPAN_BYTES, TRACE_BYTES
 
 SMALLEST = b"\x0a\x00"
+# The one field that a request has. In the spool other beginnings mean something else: JSON, packed
+# messages, lines of a log, or how far a source came, and no sender is to say that.
+FIRST_FIELD = b"\x0a"
 NO_TRACE, NO_SPAN = bytes(TRACE_BYTES), bytes(SPAN_BYTES)
 
 
@@ -122,6 +125,8 @@ def check_message(message: bytes, is_json: bool, most_bytes: int) -> Checked:
     if is_json:
         message = message.lstrip()  # in the spool, JSON is told by its first byte
     spans, malformed = counted_json(message) if is_json else counted(message)
+    if spans and not is_json and not message.startswith(FIRST_FIELD):
+        raise RefusedError("malformed", "the body must begin with the resourceSpans of a request")
     return Checked(message, spans, malformed)
 
 

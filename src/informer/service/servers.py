@@ -16,7 +16,7 @@ from starlette.types import ASGIApp
 from informer.core.errors import InformerError
 from informer.service.access import Certificates, Tokens, check_address
 from informer.service.guarded_http import guarded
-from informer.service.limits import MOST_CONNECTIONS, Gate
+from informer.service.limits import MOST_CONNECTIONS, connections
 from informer.service.local_socket import LocalProtocol, LocalSocket
 from informer.service.otlp_grpc import serve_grpc
 from informer.service.reception import Reception
@@ -63,7 +63,7 @@ class Servers:
         server = _Server(
             _config(
                 app,
-                http=guarded(Gate(self._refused)),
+                http=guarded(connections(self._refused)),
                 host=host,
                 port=port,
                 ssl_certfile=files.certificate or None,
@@ -110,7 +110,7 @@ class _Server(uvicorn.Server):
 
 def _config(app: ASGIApp, **other: object) -> uvicorn.Config:
     given: dict[str, object] = {
-        "log_level": "warning",
+        "log_level": "error",  # strangers who send no HTTP are counted, and fill no log
         "access_log": False,
         "lifespan": "off",
         "server_header": False,
