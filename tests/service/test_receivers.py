@@ -12,13 +12,14 @@ import pytest
 from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 from http2 import EXPORT
-from listening import listening, post
+from listening import Listening, listening, post
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 
 from certificates import make_certificates
+from informer.service import renewal
 from informer.service.access import Certificates, Tokens
 from informer.service.limits import MOST_SPANS
 from otlp_messages import message
@@ -97,6 +98,39 @@ def test_who_has_no_certificate_or_token_is_not_heard(pem: dict[str, Path], tmp_
         assert post(heard, message("x"))[0] == 401
         assert heard.names == []
         assert heard.reception.received.refused == {"no_token": 2}
+
+
+def test_renewed_certificates_are_taken_up(
+    pem: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(renewal, "LOOK_S", 0.1)
+    given = {name: tmp_path / f"{name}.pem" for name in ("server", "server_key")}
+    for name, path in given.items():
+        path.write_bytes(pem[name].read_bytes())
+    files = Certificates(str(given["server"]), str(given["server_key"]))
+    others = make_certificates(tmp_path / "others")
+    with listening(tmp_path, certificates=files) as heard:
+        assert trusted_by(pem["ca"], heard) == [True, True]
+        given["server"].write_bytes(others["server"].read_bytes())  # a half is of no use
+        assert trusted_by(pem["ca"], heard) == [True, True]
+        given["server_key"].write_bytes(others["server_key"].read_bytes())
+        eventually(lambda: trusted_by(others["ca"], heard) == [True, True])
+
+
+def trusted_by(authority: Path, heard: Listening) -> list[bool]:
+    """Whether who trusts an authority is heard, by HTTP and by gRPC."""
+    context = ssl.create_default_context(cafile=str(authority))
+    try:
+        by_http = post(heard, message("x"), scheme="https", context=context)[0] == 200
+    except urllib.error.URLError:
+        by_http = False
+    credentials = grpc.ssl_channel_credentials(authority.read_bytes())
+    with grpc.secure_channel(f"localhost:{heard.grpc}", credentials) as channel:
+        try:
+            channel.unary_unary(EXPORT)(message("x"), timeout=20)
+        except grpc.RpcError:
+            return [by_http, False]
+    return [by_http, True]
 
 
 def test_a_collector_in_front_delivers(tmp_path: Path) -> None:

@@ -3,7 +3,9 @@
 import asyncio
 import contextlib
 import gzip
+import http.client
 import socket
+import ssl
 import time
 from collections import Counter
 from contextlib import ExitStack, suppress
@@ -96,21 +98,24 @@ def test_who_never_ends_a_request_is_cut_off(
 
 
 def test_a_connection_may_stay_open_between_requests(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, certificates: Certificates, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import http.client
-
     monkeypatch.setattr(
-        servers, "guarded", lambda refused: guarded(refused, headers_s=0.2, body_s=0.2)
+        servers, "guarded", lambda refused: guarded(refused, headers_s=0.3, body_s=0.3)
     )
-    with listening(tmp_path) as heard:
-        connection = http.client.HTTPConnection("127.0.0.1", heard.http)
-        for _ in range(2):
+    with listening(tmp_path, certificates=certificates) as heard:
+        connection = http.client.HTTPConnection("127.0.0.1", heard.http, timeout=10)
+        if certificates.given:
+            trusting = ssl.create_default_context(cafile=str(tmp_path / "certificates/ca.pem"))
+            connection = http.client.HTTPSConnection(
+                "127.0.0.1", heard.http, timeout=10, context=trusting
+            )
+        for pause_s in (0.0, 0.0, 0.5, 0.0, 0.5):
             connection.request("POST", "/v1/traces", message("x"), {"Content-Type": PROTOBUF})
             answer = connection.getresponse()
             assert answer.status == 200
             answer.read()
-            time.sleep(0.5)
+            time.sleep(pause_s)
         connection.close()
         assert not heard.reception.received.refused
 

@@ -53,7 +53,8 @@ class _Guarded(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn calls it
         super().connection_made(transport)
-        transport.set_write_buffer_limits(high=0)  # so we hear of all that waits to be read
+        # So we hear of all that waits to be read. By TLS 0 would be reached by nothing at all.
+        transport.set_write_buffer_limits(high=1)
         self._within(self.headers_s, "slow_headers")
 
     def connection_lost(self, exc: Exception | None) -> None:

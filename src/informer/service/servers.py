@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import grpc
 import uvicorn
 from starlette.types import ASGIApp
 
@@ -21,6 +20,7 @@ from informer.service.limits import MOST_CONNECTIONS, connections
 from informer.service.local_socket import LocalProtocol, LocalSocket
 from informer.service.otlp_grpc import serve_grpc
 from informer.service.reception import Reception
+from informer.service.renewal import grpc_credentials, renew
 
 GRACE_S = 5.0  # for messages under way when the service ends
 
@@ -42,12 +42,15 @@ class Servers:
     ) -> None:
         """`refused` counts what the web servers send away before anybody else hears of it."""
         self._stack, self._files, self._refused = stack, files, refused
+        self._contexts: list[ssl.SSLContext] = []
+        if files.given:
+            stack.callback(asyncio.create_task(renew(self._contexts, files)).cancel)
 
     async def begin_grpc(self, reception: Reception, tokens: Tokens, address: str) -> int | None:
         """Take OTLP over gRPC; the port. Errors: InformerError when it cannot listen there."""
         if not address:
             return None
-        credentials = _grpc_credentials(self._files)
+        credentials = grpc_credentials(self._files) if self._files.given else None
         server, port = await serve_grpc(reception, tokens, address, credentials)
         self._stack.push_async_callback(server.stop, GRACE_S)
         return port
@@ -77,6 +80,8 @@ class Servers:
         )
         bound: int = sockets[0].getsockname()[1]
         await self._begin(server, failed, sockets)
+        if server.config.ssl is not None:
+            self._contexts.append(server.config.ssl)
         return bound
 
     async def begin_socket(self, app: ASGIApp, workspace: Path) -> None:
@@ -126,14 +131,3 @@ def _config(app: ASGIApp, **other: object) -> uvicorn.Config:
 async def _run(server: _Server, sockets: list[socket.socket]) -> None:
     with contextlib.suppress(SystemExit):  # what uvicorn says when it cannot listen
         await server.serve(sockets)
-
-
-def _grpc_credentials(files: Certificates) -> grpc.ServerCredentials | None:
-    if not files.given:
-        return None
-    clients = Path(files.clients).read_bytes() if files.clients else None
-    return grpc.ssl_server_credentials(
-        [(Path(files.key).read_bytes(), Path(files.certificate).read_bytes())],
-        root_certificates=clients,
-        require_client_auth=clients is not None,
-    )
