@@ -7,7 +7,8 @@ from typing import Any
 
 from informer.core.errors import InformerError
 
-SIZE = re.compile(r"(?=.*[1-9])(\d+(?:\.\d+)?)\s*([KMGT])(i?)B")
+SIZE = re.compile(r"(?=.*[1-9])(\d{1,12}(?:\.\d{1,12})?)\s*([KMGT])(i?)B", re.ASCII)
+PORT = re.compile(r"\d{1,5}", re.ASCII)
 
 
 def setting(
@@ -52,6 +53,11 @@ def _fits(value: Any, default: Any) -> bool:
     if isinstance(default, float):
         return isinstance(value, int | float)
     return isinstance(value, type(default))
+
+
+def is_port(text: str) -> bool:
+    """Whether it is the number of a port."""
+    return PORT.fullmatch(text) is not None and int(text) <= 65_535
 
 
 def bytes_of(size: str) -> int:
