@@ -48,15 +48,15 @@ class Cells:
         place = np.empty(len(by_step) + 1, np.int32)
         place[by_step] = np.arange(len(by_step))
         place[-1] = -1
-        traces, begins, held = by_group(place[of], len(by_step), lines.begins)
+        traces, begins, before = by_group(place[of], len(by_step), lines.begins)
 
         def count(share: tuple[int, int]) -> Counted:
             return counts_of(*share, traces, begins, lines.begins, pair, kind, lines.bucket)
 
-        counted = in_shares(count, _halves(held), int(held[-1]))
-        group, kinds, size, bucket, count_ = map(np.concatenate, zip(*counted, strict=True))
+        counted = in_shares(count, _halves(before), int(before[-1]))
+        group, kinds, size, bucket, counts = map(np.concatenate, zip(*counted, strict=True))
         cell = self._number((outline[by_step][group] << OUTLINE_BIT) | kinds)
-        self._keep(step_start_ns[by_step][group], np.repeat(cell, size), size, bucket, count_)
+        self._keep(step_start_ns[by_step][group], np.repeat(cell, size), size, bucket, counts)
 
     def _number(self, keys: Ints) -> Small:
         cells, new = self._keys.number(keys)
