@@ -23,9 +23,9 @@ test-service: .venv/dev.stamp ## Try the service with a real Envoy, collector, K
 test-spark: .venv/dev.stamp ## Learn on a real Spark, a master and two workers on loopback; needs Java 17
 	CI=true $(BIN)/python -m pytest -n0 tests/e2e/test_learning_elsewhere.py -k spark
 
-soak: .venv/dev.stamp ## At length: twenty kills, ten minutes without a sink, 200 policies in Envoy, ten minutes of fuzzing
+soak: .venv/dev.stamp ## At length, for hours: twenty kills, ten minutes without a sink, 200 policies in Envoy, ten minutes of fuzzing a decoder
 	INFORMER_SOAK=true $(BIN)/python -m pytest -n0 -s tests/service -k "faults or policies"
-	INFORMER_SOAK=true $(BIN)/python -m pytest -n0 -s tests/fuzz
+	INFORMER_SOAK=true NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR=.cache/checked-loops $(BIN)/python -m pytest -n0 -s tests/fuzz
 
 check: format lint types layers site ## Everything CI asks: format, lint, types, layers, docs, tests
 	@$(MAKE) test

@@ -44,10 +44,15 @@ COMPARED = {
     "shapes": "select * exclude (example_trace_ids) from shapes",
     "called": """
         select k.shape_id, k.rpc_id, k.version, c.step_start_ns, c.bucket,
-            cast(sum(c.calls_e6) as bigint) as calls_e6,
-            cast(sum(c.failures_e6) as bigint) as failures_e6,
-            cast(sum(c.refusals_e6) as bigint) as refusals_e6
-        from called_counts as c join call_kinds as k on k.call_kind = c.call_kind
+            cast(sum(round(c.lines * s.weight_e6 * s.share)) as bigint) as calls_e6,
+            s.failed, s.refused
+        from (
+            select step_start_ns, unnest(cell) as cell, unnest(bucket) as bucket,
+                unnest(lines) as lines
+            from cell_counts
+        ) as c
+        join cell_shares as s on s.cell = c.cell
+        join call_kinds as k on k.call_kind = s.call_kind
         group by all
     """,
     "chain_steps": """

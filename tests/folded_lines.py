@@ -4,6 +4,7 @@ from collections import defaultdict
 
 import pyarrow as pa
 
+from called_counts import COUNTED
 from informer.core.lines import ROWS, Lines
 from informer.core.ports import Engine
 from informer.engines.duckdb import DuckDBEngine
@@ -41,12 +42,12 @@ FOLDED = {
         from outline_steps as s left join outlines as o on o.outline_id = s.outline_id
         group by all
     """,
-    "outline_calls": """
+    "outline_calls": f"""
         select o.code_sum, o.lines, k.code, l.version, c.step_start_ns, c.bucket,
             sum(c.lines * l.weight_e6) as lines_e6,
             sum(case when l.failed then c.lines * l.weight_e6 else 0 end) as failures_e6,
             sum(case when l.refused then c.lines * l.weight_e6 else 0 end) as refusals_e6
-        from cell_counts as c
+        from {COUNTED} as c
         join cells as e on e.cell = c.cell
         join line_kinds as l on l.line_kind = e.line_kind
         join outlines as o on o.outline_id = e.outline_id

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 from engine_capture import METHODS, any_spans, tidy_spans
 
+from called_counts import CALLED, called
 from folded_lines import fold_by_loops
 from informer.chains.build import build_chains
 from informer.core.ports import Engine
@@ -26,10 +27,10 @@ Rows = list[tuple[str, ...]]
 Found = dict[str, Rows]
 
 CHAINS = ("calls", "chains", "rpcs", "shapes", "signature_shapes")
-CALLED = """
+CALLS = f"""
     select k.shape_id, k.rpc_id, k.version, c.step_start_ns, c.bucket, sum(c.calls_e6) as calls_e6,
         sum(c.failures_e6) as failures_e6, sum(c.refusals_e6) as refusals_e6
-    from called_counts as c inner join call_kinds as k on k.call_kind = c.call_kind
+    from {CALLED} as c inner join call_kinds as k on k.call_kind = c.call_kind
     group by k.shape_id, k.rpc_id, k.version, c.step_start_ns, c.bucket
 """
 TRAFFIC = ("called", "chain_steps", "traffic", "workloads", "steps")
@@ -78,7 +79,9 @@ def by_chains(engine: Engine) -> Found:
         for name, (package, values) in QUESTIONS.items()
     }
     made = {
-        table: rows_of(engine.query(CALLED if table == "called" else f"select * from {table}"))
+        table: rows_of(
+            called(engine, CALLS) if table == "called" else engine.query(f"select * from {table}")
+        )
         for table in CHAINS + TRAFFIC
     }
     return {
@@ -101,7 +104,9 @@ def by_outlines(engine: Engine) -> Found:
     count_called(engine, key=KEY)
     binned(engine, counted=True)
     return {
-        table: rows_of(engine.query(CALLED if table == "called" else f"select * from {table}"))
+        table: rows_of(
+            called(engine, CALLS) if table == "called" else engine.query(f"select * from {table}")
+        )
         for table in OUTLINED
     }
 

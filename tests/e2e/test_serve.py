@@ -186,3 +186,12 @@ def test_beyond_this_machine_nothing_listens_without_tls(service: Path) -> None:
     ran = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert ran.returncode == 2
     assert "serve.grpc listens beyond this machine" in ran.stderr
+
+
+def test_where_too_few_files_may_be_open_it_says_so(service: Path) -> None:
+    few = ("sh", "-c", 'ulimit -n 1000; exec "$@"', "sh")
+    command = [*few, sys.executable, "-m", "informer", "serve", "-w", str(service)]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert ran.returncode == 2
+    assert "files, got 1000: raise the hard limit" in ran.stderr
+    assert ran.stderr.count("\n") == 1

@@ -10,6 +10,7 @@ from reference_chains import Row
 from reference_fold import begin_by_sql, fold_by_sql
 from span_strategies import a_broken_trace, a_tidy_trace, spans_below_a_remote_parent, spans_of
 
+from called_counts import CALLED
 from folded_lines import FOLDED, fold_by_loops, fold_in_parts, folded_rows
 from informer.chains.build import Chains, build_chains
 from informer.core.tables import SPANS
@@ -20,10 +21,10 @@ from informer.traffic.bin import count_calls
 KEY = b"a key of the workspace"
 STEP_S = 60
 METHODS = [{"service": s, "operation": "get /1", "method": "get /{id}"} for s in ("A", "B")]
-CALLED = """
+CALLS = f"""
 select k.rpc_id, k.version, c.bucket, sum(c.calls_e6) as calls, sum(c.failures_e6) as failures,
     sum(c.refusals_e6) as refusals
-from called_counts as c join call_kinds as k on k.call_kind = c.call_kind
+from {CALLED} as c join call_kinds as k on k.call_kind = c.call_kind
 group by all
 having sum(c.calls_e6) > 0
 order by all
@@ -48,7 +49,7 @@ def built(spans: list[Row]) -> Tables:
         engine.write("methods", pa.Table.from_pylist(METHODS))
         chains = build_chains(engine, key=KEY)
         count_calls(engine, step_s=STEP_S)
-        return engine.query(CALLED).to_pylist(), engine.query(SHAPES).to_pylist(), chains
+        return engine.query(CALLS).to_pylist(), engine.query(SHAPES).to_pylist(), chains
 
 
 def counted(spans: list[Row], slices: int) -> Tables:
@@ -59,7 +60,7 @@ def counted(spans: list[Row], slices: int) -> Tables:
         unfold(engine)
         chains = build_chains(engine, key=KEY)
         count_called(engine, key=KEY)
-        return engine.query(CALLED).to_pylist(), engine.query(SHAPES).to_pylist(), chains
+        return engine.query(CALLS).to_pylist(), engine.query(SHAPES).to_pylist(), chains
 
 
 # Which traces are kept goes by numbers that SQL has of its own.

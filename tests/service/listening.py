@@ -3,7 +3,10 @@
 import asyncio
 import contextlib
 import math
+import ssl
 import threading
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +21,7 @@ from informer.service.spool import Spool
 from informer.service.web import traces_app
 from informer.spans.unpack import Content
 
+PROTOBUF = "application/x-protobuf"
 ANYWHERE = "127.0.0.1:0"
 
 
@@ -50,10 +54,11 @@ def listening(
     tokens: Tokens | None = None,
     most_bytes: int = 1 << 24,
     most_wait_s: float = math.inf,
+    most_message_bytes: int = 1 << 20,
 ) -> Iterator[Listening]:
     """Receivers for the while."""
     spool = Spool(folder / "spool", most_bytes=most_bytes, segment_s=0.0, most_wait_s=most_wait_s)
-    receivers = Listening(Reception(spool, most_message_bytes=1 << 20), spool)
+    receivers = Listening(Reception(spool, most_message_bytes=most_message_bytes), spool)
     admitted = tokens or Tokens()
     is_ready, ends, loop = threading.Event(), asyncio.Event(), asyncio.new_event_loop()
 
@@ -77,3 +82,23 @@ def listening(
         thread.join()
         loop.close()
         spool.close()
+
+
+def post(
+    heard: Listening,
+    body: bytes,
+    *,
+    kind: str = PROTOBUF,
+    packing: str = "identity",
+    scheme: str = "http",
+    context: ssl.SSLContext | None = None,
+) -> tuple[int, dict[str, str], bytes]:
+    """Status, headers and body of what is answered."""
+    url = f"{scheme}://localhost:{heard.http}/v1/traces"
+    request = urllib.request.Request(url, body, {"Content-Type": kind, "Content-Encoding": packing})
+    try:
+        with urllib.request.urlopen(request, context=context, timeout=20) as got:
+            return got.status, {k.lower(): v for k, v in got.headers.items()}, got.read()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, {k.lower(): v for k, v in error.headers.items()}, error.read()

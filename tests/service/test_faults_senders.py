@@ -11,6 +11,7 @@ from pathlib import Path
 
 import grpc
 import pytest
+from http2 import EXPORT, http2_export
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from kept_steps import calls_by_step
@@ -22,7 +23,6 @@ from span_feed import Feed, Message
 from traffic_maker import DAY_STEPS, STEP_NS
 
 PROTOBUF, JSON = "application/x-protobuf", "application/json"
-EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 MOST_MB = 1_500  # at any moment; the service with nothing to do has some 300
 
 
@@ -158,34 +158,6 @@ def test_a_frame_that_promises_four_gigabytes_takes_none(shop: Shop, service: Pa
         assert peak_mb(served) < before + 500
 
 
-def http2_export(body: bytes) -> bytes:
-    """A call of Export by hand: preface, SETTINGS, HEADERS and DATA of stream 1."""
-
-    def frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:
-        return (
-            len(payload).to_bytes(3, "big")
-            + bytes([kind, flags])
-            + stream.to_bytes(4, "big")
-            + payload
-        )
-
-    fields = {
-        ":method": "POST", ":scheme": "http", ":path": EXPORT, ":authority": "x",
-        "content-type": "application/grpc", "te": "trailers",
-    }  # fmt: skip
-    # Literals with names of their own (RFC 7541, 6.2.2): no table is needed.
-    packed = b"".join(
-        b"\0" + bytes([len(k)]) + k.encode() + bytes([len(v)]) + v.encode()
-        for k, v in fields.items()
-    )
-    return (
-        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-        + frame(4, 0, 0, b"")
-        + frame(1, 4, 1, packed)
-        + frame(0, 0, 1, body)
-    )
-
-
 def tcp(served: Served, which: str, *, source: str = "127.0.0.1") -> socket.socket:
     address = ("127.0.0.1", served.ports[which])
     return socket.create_connection(address, timeout=30, source_address=(source, 0))
@@ -308,6 +280,20 @@ def drip(slow: Sequence[socket.socket], ended: threading.Event) -> None:
                 made.send(b"x")
             except OSError:
                 continue  # it was cut off
+
+
+FILES = 300  # that the service may have open when it starts; systems often give 1,024
+
+
+def test_connections_without_end_leave_files_for_the_spool(shop: Shop, service: Path) -> None:
+    few = ("sh", "-c", f'ulimit -Sn {FILES}; exec "$@"', "sh")
+    with serving(service, before=few) as served, contextlib.ExitStack() as open_ones:
+        for which in ("HTTP", "gRPC"):
+            for _ in range(FILES):
+                with contextlib.suppress(OSError):
+                    made = open_ones.enter_context(tcp(served, which, source="127.0.0.2"))
+                    made.sendall(b"PRI * HTTP/2.0\r\n" if which == "gRPC" else b"POST / HT")
+        assert_well(served, shop)
 
 
 def test_after_an_outage_all_come_at_once_and_every_span_is_accounted_for(

@@ -11,6 +11,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from informer.config.streams import KafkaSettings
 from informer.core.errors import InformerError
 from informer.service.kafka import KafkaStream
+from informer.service.marks import Mark, mark_message
 from informer.service.spool import Spool
 from informer.spans.unpack import Content
 from otlp_messages import json_message, message
@@ -107,12 +108,14 @@ def test_hostile_messages_are_counted_and_hold_up_nobody(brokers: str, tmp_path:
         b"{" * 1_000,
         b"[1]",
         b"x" * (1 << 17),
+        mark_message(Mark({"kafka/other/0": 7}, 0)) + message("of a sender who forges marks"),
         message("after"),
     )
     spool = spool_in(tmp_path)
     with following(brokers, spool) as stream:
         eventually(is_read(spool, 2))
-        assert stream.received.refused == {"empty": 2, "malformed": 3, "too_large": 1}
+        assert stream.received.refused == {"empty": 2, "malformed": 4, "too_large": 1}
+        assert "kafka/other/0" not in spool_in(tmp_path).places  # as after a kill
     assert names(spool) == ["before", "after"]
 
 

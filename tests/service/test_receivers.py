@@ -1,11 +1,9 @@
 """Receivers: SDKs and collectors are heard, those who ask too much are told so, and counted."""
 
-import socket
 import ssl
 import threading
 import urllib.error
 import urllib.request
-from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import grpc
@@ -13,13 +11,15 @@ import orjson
 import pytest
 from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
-from listening import Listening, listening
+from http2 import EXPORT
+from listening import Listening, listening, post
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 
 from certificates import make_certificates
+from informer.service import renewal
 from informer.service.access import Certificates, Tokens
 from informer.service.limits import MOST_SPANS
 from otlp_messages import message
@@ -98,6 +98,39 @@ def test_who_has_no_certificate_or_token_is_not_heard(pem: dict[str, Path], tmp_
         assert post(heard, message("x"))[0] == 401
         assert heard.names == []
         assert heard.reception.received.refused == {"no_token": 2}
+
+
+def test_renewed_certificates_are_taken_up(
+    pem: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(renewal, "LOOK_S", 0.1)
+    given = {name: tmp_path / f"{name}.pem" for name in ("server", "server_key")}
+    for name, path in given.items():
+        path.write_bytes(pem[name].read_bytes())
+    files = Certificates(str(given["server"]), str(given["server_key"]))
+    others = make_certificates(tmp_path / "others")
+    with listening(tmp_path, certificates=files) as heard:
+        assert trusted_by(pem["ca"], heard) == [True, True]
+        given["server"].write_bytes(others["server"].read_bytes())  # a half is of no use
+        assert trusted_by(pem["ca"], heard) == [True, True]
+        given["server_key"].write_bytes(others["server_key"].read_bytes())
+        eventually(lambda: trusted_by(others["ca"], heard) == [True, True])
+
+
+def trusted_by(authority: Path, heard: Listening) -> list[bool]:
+    """Whether who trusts an authority is heard, by HTTP and by gRPC."""
+    context = ssl.create_default_context(cafile=str(authority))
+    try:
+        by_http = post(heard, message("x"), scheme="https", context=context)[0] == 200
+    except urllib.error.URLError:
+        by_http = False
+    credentials = grpc.ssl_channel_credentials(authority.read_bytes())
+    with grpc.secure_channel(f"localhost:{heard.grpc}", credentials) as channel:
+        try:
+            channel.unary_unary(EXPORT)(message("x"), timeout=20)
+        except grpc.RpcError:
+            return [by_http, False]
+    return [by_http, True]
 
 
 def test_a_collector_in_front_delivers(tmp_path: Path) -> None:
@@ -195,79 +228,10 @@ def test_a_message_of_too_many_spans_is_refused(tmp_path: Path) -> None:
         assert post(heard, b"\x0a" + sized(scope))[0] == 413
         assert heard.reception.received.refused == {"too_many_spans": 1}
         with grpc.insecure_channel(f"127.0.0.1:{heard.grpc}") as channel:
-            send = channel.unary_unary(
-                "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
-            )
+            send = channel.unary_unary(EXPORT)
             with pytest.raises(grpc.RpcError) as error:
                 send(b"\x0a" + sized(scope), timeout=20)
         assert error.value.code() == grpc.StatusCode.INVALID_ARGUMENT
-
-
-def test_one_address_cannot_take_all_connections(tmp_path: Path) -> None:
-    with listening(tmp_path) as heard, ExitStack() as open_ones:
-        for _ in range(300):
-            one = open_ones.enter_context(socket.create_connection(("127.0.0.1", heard.http)))
-            one.sendall(b"POST /v1/traces HTTP/1.1\r\nHost: x\r\n")
-        refused = heard.reception.received.refused
-        eventually(lambda: refused["too_many_connections"] == 300 - 256)
-        other = socket.create_connection(("127.0.0.1", heard.http), source_address=("127.0.0.2", 0))
-        with other:
-            body = message("from elsewhere")
-            head = f"POST /v1/traces HTTP/1.0\r\nContent-Type: {PROTOBUF}\r\n"
-            other.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
-            assert other.recv(100).startswith(b"HTTP/1.1 200")
-
-
-@pytest.mark.parametrize(
-    ("sent", "reason"),
-    [
-        (b"", "slow_headers"),
-        (b"POST /v1/traces HTTP/1.1\r\nHost: x\r\nX-", "slow_headers"),
-        (
-            b"POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-            b"Content-Length: 100\r\n\r\n{",
-            "slow_body",
-        ),
-        (b"GET / HTTP/1.1\r\nX: " + b"x" * 100_000, "large_headers"),
-    ],
-)
-def test_who_never_ends_a_request_is_cut_off(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sent: bytes, reason: str
-) -> None:
-    from informer.service import servers
-    from informer.service.guarded_http import guarded
-
-    monkeypatch.setattr(servers, "guarded", lambda gate: guarded(gate, headers_s=1, body_s=2))
-    with listening(tmp_path) as heard:
-        with socket.create_connection(("127.0.0.1", heard.http)) as slow:
-            slow.sendall(sent)
-            slow.settimeout(30)
-            with suppress(ConnectionError):
-                assert slow.recv(1) == b""
-        assert heard.reception.received.refused[reason] == 1
-        assert post(heard, message("x"))[0] == 200
-
-
-def test_a_connection_may_stay_open_between_requests(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import http.client
-    import time
-
-    from informer.service import servers
-    from informer.service.guarded_http import guarded
-
-    monkeypatch.setattr(servers, "guarded", lambda gate: guarded(gate, headers_s=0.2, body_s=0.2))
-    with listening(tmp_path) as heard:
-        connection = http.client.HTTPConnection("127.0.0.1", heard.http)
-        for _ in range(2):
-            connection.request("POST", "/v1/traces", message("x"), {"Content-Type": PROTOBUF})
-            answer = connection.getresponse()
-            assert answer.status == 200
-            answer.read()
-            time.sleep(0.5)
-        connection.close()
-        assert not heard.reception.received.refused
 
 
 def sized(data: bytes) -> bytes:
@@ -280,25 +244,7 @@ def sized(data: bytes) -> bytes:
 
 
 def refusal(channel: grpc.Channel) -> grpc.RpcError:
-    send = channel.unary_unary("/opentelemetry.proto.collector.trace.v1.TraceService/Export")
+    send = channel.unary_unary(EXPORT)
     with pytest.raises(grpc.RpcError) as error:
         send(message("x"), timeout=20)
     return error.value
-
-
-def post(
-    heard: Listening,
-    body: bytes,
-    *,
-    kind: str = PROTOBUF,
-    scheme: str = "http",
-    context: ssl.SSLContext | None = None,
-) -> tuple[int, dict[str, str], bytes]:
-    url = f"{scheme}://localhost:{heard.http}/v1/traces"
-    request = urllib.request.Request(url, body, {"Content-Type": kind})
-    try:
-        with urllib.request.urlopen(request, context=context, timeout=20) as got:
-            return got.status, {k.lower(): v for k, v in got.headers.items()}, got.read()
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, {k.lower(): v for k, v in error.headers.items()}, error.read()

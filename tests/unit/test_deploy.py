@@ -16,6 +16,7 @@ import yaml
 
 from informer.config.load import read_settings
 from informer.service.access import check_address
+from informer.service.reception import COME_AGAIN, CROWDED
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -51,7 +52,7 @@ def exposed() -> set[str]:
     """Every metric that the code writes, as Prometheus names it."""
     code = "".join(p.read_text() for p in (ROOT / "src/informer/service").rglob("*.py"))
     counters = r'(?:_counter|CounterMetricFamily|_by_reason)\(\s*"(informer_\w+)"'
-    gauges = r'(?:_gauge|GaugeMetricFamily)\(\s*"(informer_\w+)"'
+    gauges = r'(?:_gauge|_by_pattern|GaugeMetricFamily)\(\s*"(informer_\w+)"'
     return {f"{n}_total" for n in re.findall(counters, code)} | set(re.findall(gauges, code))
 
 
@@ -60,6 +61,21 @@ def test_every_metric_that_is_asked_for_is_told(file: str) -> None:
     asked = set(METRIC.findall((DEPLOY / file).read_text()))
     assert asked
     assert asked <= exposed()
+
+
+def test_reasons_that_come_again_are_told_apart_from_those_that_do_not() -> None:
+    rules = (DEPLOY / "prometheus/informer.rules.yml").read_text()
+    (others,) = re.findall(r'reason!~"([a-z_|]+)"', rules)
+    (crowded,) = re.findall(r'reason=~"([a-z_|]+)"', rules)
+    assert set(others.split("|")) == {*COME_AGAIN, "too_many_connections"}
+    assert set(crowded.split("|")) == {*CROWDED, "too_many_connections"}
+    described = (DEPLOY / "grafana/informer.json").read_text()
+    assert all(reason in described for reason in COME_AGAIN)
+
+
+def test_every_metric_is_in_the_page_and_no_other() -> None:
+    page = (ROOT / "docs/how-to/serve.md").read_text()
+    assert set(METRIC.findall(page)) == exposed()
 
 
 def test_rules_hold_and_fire_when_they_should() -> None:

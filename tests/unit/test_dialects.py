@@ -1,5 +1,6 @@
 """Our SQL as another engine is told it."""
 
+import pyarrow as pa
 import pytest
 
 from informer.engines.dialects import Dialect, Statement, quoted, statements
@@ -21,8 +22,10 @@ def test_a_table_that_is_made_again_or_passes_is_a_select_with_a_name(dialect: D
 
 @BOTH
 def test_a_table_without_rows_says_its_columns_in_types_of_arrow(dialect: Dialect) -> None:
-    (statement,) = statements("create table if not exists t (a bigint, b varchar)", dialect)
-    assert statement.columns == (("a", "int64"), ("b", "string"))
+    (statement,) = statements(
+        "create table if not exists t (a bigint, b smallint[], c varchar)", dialect
+    )
+    assert statement.columns == (("a", pa.int64()), ("b", pa.list_(pa.int16())), ("c", pa.string()))
     assert statement.absent_only
 
 

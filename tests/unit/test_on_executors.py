@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from informer.engines.duckdb import DuckDBEngine
@@ -129,7 +130,7 @@ def test_a_part_counts_whole_traces_and_gives_those_that_are_asked_for(
         ((_, steps),) = made["part_steps"]
         ((part, spans),) = made[SPANS]
         chains += sum(steps["chains"].to_pylist())
-        lines += sum(counted["lines"].to_pylist())
+        lines += sum(pc.list_flatten(counted["lines"]).to_pylist())
         ((_, links),) = made["part_links"]
         assert {(k["service"], k["up_service"]) for k in links.to_pylist()} == {
             ("shop", None),

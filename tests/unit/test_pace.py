@@ -38,10 +38,10 @@ def test_a_stream_of_which_nothing_came_is_waited_for_but_not_for_ever() -> None
 
 def test_a_gate_has_room_for_others_when_one_takes_all_it_can() -> None:
     refused: Counter[str] = Counter()
-    gate = Gate(refused, most=5, most_from_one=3)
+    gate = Gate(refused, "too_many", most=5, most_from_one=3)
     assert [gate.enter("one") for _ in range(4)] == [True, True, True, False]
     assert [gate.enter("other") for _ in range(3)] == [True, True, False]
-    assert refused == {"too_many_connections": 2}
+    assert refused == {"too_many": 2}
     gate.leave("one")
     assert gate.enter("other")
     for _ in range(2):

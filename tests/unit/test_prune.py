@@ -171,6 +171,16 @@ def test_what_others_write_meanwhile_is_not_counted(
         assert pruned(home) == {"audit": 1}
 
 
+def test_a_clock_that_leaps_ahead_takes_no_decisions_and_no_notices_with_it(
+    home: Workspace,
+) -> None:
+    seen(home, 0)
+    incident(home, "over", 5, 4, kind="blind", verdict="open")
+    delivery(home, notice(home, "over", 1, "resolved", 4), "delivered")
+    home.engine.append("audit", decided(5))
+    assert prune(home, SETTINGS, sinks=["log"], now_ns=NOW_NS + 4_000 * DAY_NS) == {}
+
+
 def test_zero_days_are_for_ever(home: Workspace) -> None:
     seen(home, 0, 900)
     incident(home, "old", 901, 901)

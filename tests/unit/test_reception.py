@@ -13,12 +13,15 @@ from informer.core.errors import InformerError
 from informer.service import otlp_grpc, otlp_http
 from informer.service.access import Certificates, Tokens, check_address
 from informer.service.gaps import Gaps
+from informer.service.marks import Lines, Mark, lines_message, mark_message
 from informer.service.otlp_http import gunzipped
 from informer.service.reception import Reception, RefusedError, check_message, counted, counted_json
+from informer.service.segments import framed
 from informer.service.spool import Spool
 from otlp_strategies import varint
 
 MOST = 10_000
+OF_GRPC = {"no_message", "slow_body", "too_many_calls"}  # by HTTP the connection is cut off
 
 
 @pytest.fixture
@@ -105,7 +108,8 @@ def test_who_is_sent_away_for_now_is_counted_by_spans_and_leaves_a_gap(tmp_path:
 
 
 def test_whatever_is_refused_has_a_status_for_senders() -> None:
-    assert otlp_grpc.STATUS.keys() == otlp_http.STATUS.keys()
+    assert otlp_grpc.STATUS.keys() - otlp_http.STATUS.keys() == OF_GRPC
+    assert otlp_http.STATUS.keys() - otlp_grpc.STATUS.keys() == {"too_much_at_once"}
     for reason, status in otlp_http.STATUS.items():
         assert status in otlp_http.CODE, reason
 
@@ -275,3 +279,30 @@ def test_a_message_of_hundreds_of_thousands_of_nothings_is_not_opened(bomb: byte
     with pytest.raises(RefusedError) as refused:
         check_message(bomb, False, 16 << 20)
     assert refused.value.reason == "too_many_spans"
+
+
+def test_no_sender_writes_what_only_the_spool_may(tmp_path: Path) -> None:
+    """A forged mark would cut off what others sent, or move the places of other sources."""
+    forged = [
+        mark_message(Mark({"kafka/otlp_spans/0": 10**9}, 10**9)),
+        mark_message(Mark({"kafka/otlp_spans/0": 10**9}, 0)),
+        lines_message(Lines("table", "a.log", b"", b"x\n")),
+        b"\xca\x3e\x03abc",  # lines that nobody could read
+        b"\x7b\x7c",  # a group that looks like JSON
+        b"\x28\xb5\x2f\xfd\x01abcd",  # looks packed
+    ]
+    spool = Spool(tmp_path, most_bytes=100_000)
+    reception = Reception(spool, most_message_bytes=MOST)
+    good = request(3)
+    for other in forged:
+        reception.take(good)
+        with pytest.raises(RefusedError, match="must begin with"):
+            reception.take(other + request(1))
+    reception.take(good)
+    spool.close()
+    again = Spool(tmp_path, most_bytes=100_000)
+    assert again.places == {}
+    assert again.torn == 0
+    (segment,) = again.sealed()
+    assert not segment.has_lines
+    assert segment.path.read_bytes() == framed(good) * (len(forged) + 1)

@@ -1,7 +1,5 @@
 """Two threads fold half of the traces each: what comes out is what one would give."""
 
-from collections import Counter
-
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -11,7 +9,6 @@ from informer.outlines import shares
 from informer.outlines.keys import Keys
 from informer.outlines.shares import evenly, in_shares
 from informer.outlines.slices import Slice, sliced
-from informer.outlines.sums import merged
 
 LINES = 30_000
 CLOSE_NS = 900
@@ -69,20 +66,6 @@ def test_keys_have_the_numbers_of_their_first_coming(
             known.setdefault(key, len(known))
         assert numbers.tolist() == [known.get(key, 0) for key in asked.tolist()]
         assert new.tolist() == list(known)[before:]
-
-
-def test_sorted_numbers_are_merged_and_counted() -> None:
-    rng = np.random.default_rng(1)
-    one, two = (np.unique(rng.integers(0, 90, size)) for size in (50, 70))
-    of_one, of_two = np.arange(len(one)), np.arange(len(two)) + 100
-    into, counts = np.empty((2, len(one) + len(two)), np.int64)
-    made = merged(one, of_one, two, of_two, into, counts)
-    expected: Counter[int] = Counter()
-    for numbers, many in ((one, of_one), (two, of_two)):
-        expected.update(dict(zip(numbers.tolist(), many.tolist(), strict=True)))
-    found = dict(zip(into[:made].tolist(), counts[:made].tolist(), strict=True))
-    assert found == {n: expected[n] for n in sorted(expected)}
-    assert list(found) == sorted(found)
 
 
 def test_what_goes_wrong_in_a_share_is_raised() -> None:

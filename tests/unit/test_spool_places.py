@@ -134,3 +134,18 @@ def test_marks_and_lines_come_out_as_they_went_in() -> None:
     assert lines_of(lines_message(lines)) == lines
     with pytest.raises(ValueError, match="cut off"):
         lines_of(lines_message(lines)[:-1])
+
+
+@pytest.mark.parametrize("left", [b"", bytes(30), b"7", b"7\n{", b"7\n[]", b"\xff\n{}", b"x\n{}"])
+def test_what_the_power_left_of_a_note_ends_no_start(tmp_path: Path, left: bytes) -> None:
+    spool = spool_in(tmp_path)
+    spool.add_group([b"m"], {"topic/0": 1})
+    spool.close()
+    (segment,) = spool.sealed()
+    spool.forget(segment.number)
+    (tmp_path / "last").write_bytes(left)
+    again = spool_in(tmp_path)
+    assert again.places == {}
+    again.add_group([b"m"], {"topic/0": 2})
+    again.close()
+    assert spool_in(tmp_path).places == {"topic/0": 2}

@@ -13,7 +13,7 @@ from informer.config.streams import TailSettings
 from informer.core.ports import Source
 from informer.engines.duckdb import DuckDBEngine
 from informer.service.log_file import LONGEST_LINE
-from informer.service.marks import LINES, lines_of
+from informer.service.marks import LINES, Lines, lines_message, lines_of
 from informer.service.segment_sources import frames_of, sources_of
 from informer.service.segments import Segment
 from informer.service.spool import Spool
@@ -251,3 +251,46 @@ def test_lines_that_are_no_table_do_not_stop_what_else_came(tmp_path: Path) -> N
     (segment,) = tailing.spool.sealed()
     with opened(segment, SourceSettings()) as sources:
         assert sum(sum(source.rejected.values()) for source in sources) == 3
+
+
+def test_a_name_that_is_no_utf8_is_counted_and_holds_up_no_other(tmp_path: Path) -> None:
+    strange = tmp_path / os.fsdecode(b"\xff.log")
+    write(strange, "one")
+    write(tmp_path / "a.log", "two")
+    tailing = Tailing(tmp_path)
+    assert tailing.go_on() == ["two"]
+    assert tailing.stream.errors["unreadable"] == 1
+    tailing.kill()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
+def test_a_renamed_file_that_cannot_be_read_holds_up_no_other(tmp_path: Path) -> None:
+    log, rotated = tmp_path / "a.log", tmp_path / "a.log.1"
+    tailing = Tailing(tmp_path)
+    write(log, "one")
+    tailing.go_on()
+    tailing.kill()
+    write(log, "two")
+    log.rename(rotated)
+    rotated.chmod(0)
+    write(log, "three")
+    again = Tailing(tmp_path)
+    assert again.go_on() == ["one", "three"]
+    assert again.stream.errors["unreadable"] == 1
+    rotated.chmod(0o600)
+    assert again.go_on() == ["one", "three", "two"]
+    again.kill()
+
+
+def test_lines_that_are_damaged_on_disk_are_counted_and_the_rest_is_read(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "spool", most_bytes=1 << 24)
+    good = lines_message(Lines("envoy", "a.log", b"", b"no line of envoy\n"))
+    for damaged in (LINES + b"\x03abc", LINES + b"\x7f", good.replace(b"format", b"fromat")):
+        spool.add_group([damaged, good], {"file/1": {}})
+    spool.close()
+    (segment,) = spool.sealed()
+    with DuckDBEngine(threads=1) as engine, opened(segment, SourceSettings()) as sources:
+        for source in sources:
+            assert sum(source.stage(engine, "staged")) == 0
+        assert sources[0].rejected["unreadable_lines"] == 3
+        assert sources[1].rejected.total() == 3

@@ -135,7 +135,7 @@ class ClickHouseEngine:
                 self.stream_own(select, bound).read_all()
                 return
             case "table" if statement.columns:
-                schema = pa.schema([(n, pa.type_for_alias(t)) for n, t in statement.columns])
+                schema = pa.schema(statement.columns)
                 self._make(statement.table, schema, replace=False)
                 return
             case "table" if statement.absent_only:

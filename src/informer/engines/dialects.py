@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal, TypeAlias
 
+import pyarrow as pa
 import sqlglot
 from sqlglot import exp
 from sqlglot.optimizer.annotate_types import annotate_types
@@ -18,11 +19,12 @@ Dialect: TypeAlias = Literal["spark", "clickhouse"]
 Deed: TypeAlias = Literal["select", "table", "view", "insert", "keep", "drop", "rename"]
 Rewrite: TypeAlias = Callable[[exp.Expr], exp.Expr]
 
-_PLAIN_TYPES = {
+# What Arrow calls our types.
+_ALIASES = {
     "bigint": "int64",
-    "integer": "int32",
+    "int": "int32",
     "smallint": "int16",
-    "varchar": "string",
+    "text": "string",
     "boolean": "bool",
 }
 
@@ -39,7 +41,7 @@ class Statement:
     table: str = ""
     select: str = ""
     values: tuple[str, ...] = ()
-    columns: tuple[tuple[str, str], ...] = ()  # name and Arrow type of a table made without rows
+    columns: tuple[tuple[str, pa.DataType], ...] = ()  # of a table that is made without rows
     absent_only: bool = False  # make it only where there is none
     new_name: str = ""
 
@@ -195,9 +197,11 @@ def _named(column: exp.Expr) -> exp.Expr:
     return column
 
 
-def _arrow_type(kind: exp.DataType) -> str:
+def _arrow_type(kind: exp.DataType) -> pa.DataType:
+    if kind.this == exp.DType.ARRAY:
+        return pa.list_(_arrow_type(kind.expressions[0]))
     said = kind.sql("duckdb").lower()
-    return _PLAIN_TYPES.get({"text": "varchar", "int": "integer"}.get(said, said), said)
+    return pa.type_for_alias(_ALIASES.get(said, said))
 
 
 def _name(table: Any) -> str:

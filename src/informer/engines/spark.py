@@ -199,7 +199,7 @@ class SparkEngine:
             case "table" if statement.absent_only and table in self._tables:
                 return
             case "table" if statement.columns:
-                schema = pa.schema([(n, pa.type_for_alias(t)) for n, t in statement.columns])
+                schema = pa.schema(statement.columns)
                 self._keep(table, self._taken(schema.empty_table()))
             case "table" | "keep":
                 self._keep(table, carried_out(self._rows(statement, values)))

@@ -14,6 +14,7 @@ Buckets: TypeAlias = npt.NDArray[np.int16]
 Edges: TypeAlias = tuple[int, Buckets, Floats]
 
 EIGHTHS = 8
+BUCKETS = 512  # more than there are
 LEAST_NS = 1000
 FINE = 45  # bits of a double that are cut off: a cell of what is left is narrower than a bucket
 

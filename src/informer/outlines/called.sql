@@ -1,5 +1,5 @@
--- One row is a kind of call in a step in which chains of its shape began (`called_counts`). Kinds of
--- call are numbers (`call_kinds`), so that counts, of which there are many, join by these alone.
+-- One row is a kind of call (`call_kinds`), and what a line of a cell counts for (`cell_shares`): kinds are
+-- numbers, so that counts, of which there are many, are added up by these alone.
 create or replace table outline_shapes as
 select t.outline_id, h.shape_id
 from kept_traces as t
@@ -27,16 +27,6 @@ inner join call_kinds as n
     on
         n.shape_id = o.shape_id and n.rpc_id = s.rpc_id
         and n.version is not distinct from k.version;
-create or replace view called_counts as
-select
-    s.call_kind,
-    c.step_start_ns,
-    c.bucket,
-    round(c.lines * s.weight_e6 * s.share) as calls_e6,
-    case when s.failed then round(c.lines * s.weight_e6 * s.share) else 0 end as failures_e6,
-    case when s.refused then round(c.lines * s.weight_e6 * s.share) else 0 end as refusals_e6
-from cell_counts as c
-inner join cell_shares as s on s.cell = c.cell;
 create or replace view chain_steps as
 select step_start_ns, first_ns, last_ns, chains from outline_steps where outline_id > 0;
 create or replace table shape_weights as

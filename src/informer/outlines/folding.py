@@ -4,36 +4,23 @@ What a pair of sayings means is told by SQL. tests/property/reference_fold.py do
 and the two are held together.
 """
 
-from typing import TypeAlias
-
 import numpy as np
 import pyarrow as pa
 
 from informer.core.ports import Engine
 from informer.core.sql import read_sql
 from informer.core.types import NS_PER_S, Bools, Ints
+from informer.outlines.cells import Cells, Groups
 from informer.outlines.examples import Examples
 from informer.outlines.forms import Forms
 from informer.outlines.keys import Keys
 from informer.outlines.pairs import Kind, Linked, Pairs, said_in
 from informer.outlines.shares import in_shares
 from informer.outlines.slices import Slice
-from informer.outlines.slots import Small
 from informer.outlines.state import begin, salt_of
-from informer.outlines.sums import (
-    OUTLINE_BIT,
-    add_up_groups,
-    cells_of,
-    counted,
-    merged,
-    sums_of,
-    tell_cells,
-)
+from informer.outlines.sums import add_up_groups, sums_of
 
 KINDS = "select link_id, version, failed, refused, weight_e6 from line_kinds order by line_kind"
-CELLS = "select outline_id, line_kind from cells order by cell"
-
-Groups: TypeAlias = tuple[Ints, Ints, Ints]
 
 
 class Folding:
@@ -51,13 +38,10 @@ class Folding:
         self.pairs = Pairs(engine, key)
         self._forms = Forms(engine)
         self._examples = Examples(engine, key, whole)
+        self._cells = Cells(engine)
         told = engine.query(KINDS).to_pylist()
         self.pairs.know([Kind(**row) for row in told])
         self._kinds = len(told)
-        held = engine.query(CELLS)
-        outline, kind = (held[n].to_numpy().astype(np.int64) for n in held.column_names)
-        self._known_cells = held.num_rows
-        self._cells = Keys((outline << OUTLINE_BIT) | kind)
 
     def fold(self, lines: Slice, present: Bools) -> None:
         """Add the closed traces of a slice to what is kept.
@@ -87,7 +71,8 @@ class Folding:
         sums, starts, failed, weights = map(np.concatenate, zip(*shared, strict=True))
         outline = self._forms.number(lines, sums, Linked(pairs.link, numbers))
         group = self._count_steps(lines, outline, starts, failed, weights)
-        self._count_calls(lines, group, numbers)
+        self._cells.count(lines, group, numbers, self.pairs.kind)
+        self._keep_kinds()
         self._forms.keep_links(self._examples.keep(lines, outline, Linked(pairs.link, numbers)))
 
     def _count_steps(
@@ -117,44 +102,6 @@ class Folding:
         }
         self._engine.append("outline_steps", pa.table(table))
         return np.where(lines.closed & (outline > 0), group, -1), of, step_start_ns
-
-    def _count_calls(self, lines: Slice, group: Groups, numbers: Small) -> None:
-        of, outline, step_start_ns = group
-        kinds = len(self.pairs.kinds)
-        bits = kinds.bit_length()
-
-        def count(share: tuple[int, int]) -> tuple[Ints, Ints]:
-            low, high = share
-            begins = lines.begins[low : high + 1]
-            cells, counts = np.empty((2, begins[-1] - begins[0]), np.int64)
-            here = begins, of[low:high], numbers, self.pairs.kind, lines.bucket, bits, cells
-            made = cells_of(*here)
-            cells[:made].sort()
-            made = counted(cells[:made], counts)
-            return cells[:made], counts[:made]
-
-        (one, of_one), (two, of_two) = in_shares(count, lines.shares, len(lines))
-        cells, counts = np.empty((2, len(one) + len(two)), np.int64)
-        made = merged(one, of_one, two, of_two, cells, counts)
-        keys, starts = np.empty((2, made), np.int64)
-        buckets = np.empty(made, np.int16)
-        tell_cells(cells[:made], bits, outline, step_start_ns, keys, starts, buckets)
-        numbers, new = self._cells.number(keys)
-        table = {
-            "cell": numbers,
-            "step_start_ns": starts,
-            "bucket": buckets,
-            "lines": counts[:made],
-        }
-        self._engine.append("cell_counts", pa.table(table))
-        held = {
-            "cell": np.arange(self._known_cells, self._known_cells + len(new), dtype=np.int32),
-            "outline_id": (new >> OUTLINE_BIT).astype(np.int32),
-            "line_kind": (new & ((1 << OUTLINE_BIT) - 1)).astype(np.int32),
-        }
-        self._engine.append("cells", pa.table(held))
-        self._known_cells += len(new)
-        self._keep_kinds()
 
     def _keep_kinds(self) -> None:
         new = self.pairs.kinds[self._kinds :]

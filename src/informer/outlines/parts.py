@@ -18,7 +18,8 @@ from informer.outlines import state
 from informer.outlines.folding import Folding
 from informer.outlines.slices import sliced
 
-COUNTS = "part_counts"  # there are as many as lines, nearly: they are added part by part
+COUNTS = "part_counts"  # there are nearly as many as lines: they are added part by part
+PLACES = "select there, cell from cell_places where part = $part"
 # What is kept of a part, by the table that it goes into where parts meet.
 FORMS = {
     "part_links": "select * from links",
@@ -92,9 +93,20 @@ class Parts:
 
     def count(self, part: int, counts: pa.Table) -> None:
         """Add COUNTS of a part."""
-        self._engine.append(COUNTS, counts, passing=True)
-        self._make("merged_counts", part=part)
-        self._engine.run(f"drop table {COUNTS}")
+        places = self._engine.query(PLACES, part=part)
+        there = [counts[name].combine_chunks() for name in ("cell", "bucket", "lines")]
+        cell = there[0].flatten().to_numpy()
+        cells = np.full(int(cell.max(initial=0)) + 1, -1, np.int32)
+        known = places["there"].to_numpy()
+        cells[known[known < len(cells)]] = places["cell"].to_numpy()[known < len(cells)]
+        kept = cells[cell] >= 0  # others are of outlines that are counted together
+        rows = np.repeat(np.arange(counts.num_rows), there[0].value_lengths().to_numpy())[kept]
+        sizes = np.bincount(rows, minlength=counts.num_rows)
+        offsets = pa.array(np.append(0, np.cumsum(sizes)), pa.int32())
+        kept_of = [cells[cell[kept]], *(some.flatten().to_numpy()[kept] for some in there[1:])]
+        lists = (pa.ListArray.from_arrays(offsets, pa.array(told)) for told in kept_of)
+        names = counts.column_names
+        self._engine.append("cell_counts", pa.table([counts["step_start_ns"], *lists], names))
 
     def keep(self) -> None:
         """Keep the traces that are wanted whole, when KEPT of them is there. It ends it."""

@@ -15,9 +15,9 @@ from informer.outlines.slots import Small, place, placed
 from informer.outlines.traces import (
     Grouped,
     by_trace,
-    count_lines,
     number_traces,
     open_lines,
+    places_of,
     said_by,
 )
 
@@ -94,16 +94,9 @@ def sliced(parts: Sequence[Lines], close_ns: int) -> Slice:
     n = int(bounds[-1])
     number = np.empty(n, np.int32)
     shared = in_shares(lambda share: _traces(parts, ranges, share, number), range(SHARES), n)
-    before = [0, *np.cumsum([len(traces) for traces in shared]).tolist()]
-    traces = np.concatenate(shared)
-    counts, closed = np.zeros(len(traces), np.int64), np.ones(len(traces), bool)
-
-    def count(share: int) -> None:
-        for part, (a, b) in zip(parts, ranges, strict=True):
-            count_lines(part.trace, share, before[share], number[a:b], counts)
-
-    in_shares(count, range(SHARES), n)
-    begins = np.append(0, np.cumsum(counts))
+    before = [0, *np.cumsum([len(traces) for _, traces, _ in shared]).tolist()]
+    traces, lines = (np.concatenate(told) for told in list(zip(*shared, strict=True))[1:])
+    begins, closed = np.append(0, np.cumsum(lines)), np.ones(len(traces), bool)
     grouped: Grouped = (
         np.empty(n, np.int32),
         np.empty(n, np.int64),
@@ -115,11 +108,14 @@ def sliced(parts: Sequence[Lines], close_ns: int) -> Slice:
     )
     at = begins[:-1].copy()
 
-    def group(share: tuple[int, int]) -> None:
-        for part, (begin, _) in zip(parts, ranges, strict=True):
+    def group(share: int) -> None:
+        places, _, _ = shared[share]
+        for part, here, (a, b) in zip(parts, places, ranges, strict=True):
             by_trace(
-                number,
-                begin,
+                here,
+                number[a:b],
+                before[share],
+                a,
                 at,
                 part.span,
                 part.up,
@@ -129,31 +125,34 @@ def sliced(parts: Sequence[Lines], close_ns: int) -> Slice:
                 part.column("duration_ns"),
                 close_ns,
                 EDGES,
-                *share,
                 grouped,
                 closed,
             )
 
-    shares = list(pairwise(before))
-    in_shares(group, shares, n)
-    return Slice(tuple(parts), number, traces, shares, begins, closed, *grouped)
+    in_shares(group, range(SHARES), n)
+    return Slice(tuple(parts), number, traces, list(pairwise(before)), begins, closed, *grouped)
 
 
 def _traces(
     parts: Sequence[Lines], ranges: Sequence[tuple[int, int]], share: int, number: Small
-) -> Ints:
-    """The traces of a share, and the number of each of its lines among them."""
+) -> tuple[list[Small], Ints, Ints]:
+    """Where the lines of a share are in each part, their traces and how many lines each has.
+
+    Gives each line the `number` of its trace among them.
+    """
     bits = max(8, (ROOM * len(number) // (SHARES * FEW)).bit_length())
-    traces = np.empty(1 << (bits - 1), np.int64)
-    slots, known = placed(traces[:0], bits), 0
+    traces, lines = np.empty((2, 1 << (bits - 1)), np.int64)
+    slots, known, places = placed(traces[:0], bits), 0, []
     for part, (a, b) in zip(parts, ranges, strict=True):
-        into, done = number[a:b], 0
+        here, done = places_of(part.trace, share), 0
+        places.append(here)
         while True:
-            done, known = number_traces(part.trace, done, share, traces, known, slots, bits, into)
-            if done == len(part):
+            table = traces, lines, known, slots, bits
+            done, known = number_traces(here, part.trace, done, *table, number[a:b])
+            if done == len(here):
                 break
             bits += 1
-            traces = np.append(traces, np.empty_like(traces))
+            traces, lines = (np.append(told, np.empty_like(told)) for told in (traces, lines))
             slots = np.full(1 << bits, -1, np.int32)
             place(traces, known, slots, bits)
-    return traces[:known]
+    return places, traces[:known], lines[:known]

@@ -36,7 +36,7 @@ def unfold(engine: Engine) -> None:
 
 
 def count_called(engine: Engine, *, key: bytes) -> None:
-    """Make `called_counts`, `call_kinds` and `chain_steps`.
+    """Make `cell_shares`, `call_kinds` and `chain_steps`.
 
     Reads what was folded, and the `calls` of the kept traces.
     """

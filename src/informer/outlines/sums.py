@@ -4,11 +4,7 @@ import numpy as np
 
 from informer.core.compiled import compiled
 from informer.core.types import Bools, Floats, Ints
-from informer.outlines.buckets import Buckets
 from informer.outlines.slots import Small
-
-BUCKET_BITS = 9  # there are fewer than 512
-OUTLINE_BIT = 31  # above the kind of a cell
 
 
 @compiled
@@ -66,71 +62,3 @@ def add_up_groups(
         if failed[t]:
             failed_e6[g] += weight
         first_ns[g], last_ns[g] = min(first_ns[g], start), max(last_ns[g], start)
-
-
-@compiled
-def cells_of(
-    begins: Ints, group: Ints, pair: Small, kind: Small, bucket: Buckets, bits: int, cells: Ints
-) -> int:
-    """Group, kind and bucket of every line of a trace that has a group, as one number.
-
-    A kind has so many bits, a bucket BUCKET_BITS. Gives how many lines these are.
-    """
-    made = 0
-    for t in range(len(begins) - 1):
-        if group[t] < 0:
-            continue
-        of = group[t] << bits
-        for n in range(begins[t], begins[t + 1]):
-            cells[made] = ((of | kind[pair[n]]) << BUCKET_BITS) | bucket[n]
-            made += 1
-    return made
-
-
-@compiled
-def counted(cells: Ints, counts: Ints) -> int:
-    """Each of some sorted numbers once, in place, and how often it comes; how many those are."""
-    made, last = -1, np.int64(-1)
-    for n in range(len(cells)):  # whether it is a new one, nobody can foresee: so no branch
-        cell = cells[n]
-        new = cell != last
-        made += new
-        counts[made] = 1 if new else counts[made] + 1
-        cells[made] = last = cell
-    return made + 1
-
-
-@compiled
-def merged(one: Ints, of_one: Ints, two: Ints, of_two: Ints, into: Ints, counts: Ints) -> int:
-    """Two rows of sorted numbers, each once, as one; and how often they come, added up."""
-    a, b, made = 0, 0, 0
-    while a < len(one) or b < len(two):
-        takes_one = b == len(two) or (a < len(one) and one[a] <= two[b])
-        takes_two = a == len(one) or (b < len(two) and two[b] <= one[a])
-        into[made] = one[a] if takes_one else two[b]
-        counts[made] = (of_one[a] if takes_one else 0) + (of_two[b] if takes_two else 0)
-        a, b = a + takes_one, b + takes_two
-        made += 1
-    return made
-
-
-@compiled
-def tell_cells(
-    cells: Ints,
-    bits: int,
-    outline: Ints,
-    step_start_ns: Ints,
-    keys: Ints,
-    starts_ns: Ints,
-    buckets: Buckets,
-) -> None:
-    """What `cells_of` made one number of: outline and kind, as one; the start of the step; bucket.
-
-    `outline` and `step_start_ns` are by group; [g].
-    """
-    for n in range(len(cells)):
-        group = cells[n] >> (bits + BUCKET_BITS)
-        kind = (cells[n] >> BUCKET_BITS) & ((1 << bits) - 1)
-        keys[n] = (outline[group] << OUTLINE_BIT) | kind
-        starts_ns[n] = step_start_ns[group]
-        buckets[n] = cells[n] & ((1 << BUCKET_BITS) - 1)

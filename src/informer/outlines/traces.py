@@ -14,46 +14,50 @@ Grouped: TypeAlias = tuple[Small, Ints, Ints, Bools, Small, Ints, Buckets]
 
 
 @compiled
+def places_of(trace: Ints, share: int) -> Small:
+    """Where the lines are whose traces are of a share: their last bit says which."""
+    places, found = np.empty(len(trace), np.int32), 0
+    for n in range(len(trace)):  # which are, nobody can foresee: so no branch
+        places[found] = n
+        found += trace[n] & 1 == share
+    return places[:found].copy()
+
+
+@compiled
 def number_traces(
+    places: Small,
     trace: Ints,
     begin: int,
-    share: int,
     traces: Ints,
+    lines: Ints,
     known: int,
     slots: Slots,
     bits: int,
     numbers: Small,
 ) -> tuple[int, int]:
-    """The number of each line's trace, from zero on; [n], and the traces; [t], all of one share.
+    """The number of each line's trace, from zero on; [n], the traces and how many lines they have.
 
-    Begins at some line, and gives how far it came until half of the slots were full, and how many
-    traces are known then.
+    Begins at some of the places, and gives how far it came until half of the slots were full, and
+    how many traces are known then.
     """
-    for n in range(begin, len(trace)):
-        if trace[n] & 1 != share:
-            continue
+    for at in range(begin, len(places)):
+        n = places[at]
         slot = find(trace[n], traces, slots, 64 - bits)
         if slots[slot] < 0:
             if 2 * known >= len(slots):
-                return n, known
-            slots[slot], traces[known] = known, trace[n]
+                return at, known
+            slots[slot], traces[known], lines[known] = known, trace[n], 0
             known += 1
         numbers[n] = slots[slot]
-    return len(trace), known
-
-
-@compiled
-def count_lines(trace: Ints, share: int, before: int, numbers: Small, lines: Ints) -> None:
-    """Count the lines of the traces of a share; [t]. So many traces are before its own."""
-    for n in range(len(trace)):
-        if trace[n] & 1 == share:
-            numbers[n] += before
-            lines[numbers[n]] += 1
+        lines[slots[slot]] += 1
+    return len(places), known
 
 
 @compiled
 def by_trace(
+    places: Small,
     numbers: Small,
+    before: int,
     begin: int,
     begins: Ints,
     span: Ints,
@@ -64,22 +68,19 @@ def by_trace(
     duration_ns: Ints,
     close_ns: int,
     edges: Edges,
-    low: int,
-    high: int,
     into: Grouped,
     closed: Bools,
 ) -> None:
-    """Put the lines of a part, from some line of the slice on, to those of their traces, of which
-    only some are looked at: [low, high).
+    """Put the lines at some places of a part to those of their traces.
 
+    The part begins at a line of the slice, and so many traces are before those of the share.
     `begins` has the next free place of each trace, and moves on; a trace with a line that began at
     `close_ns` or later is not closed.
     """
     order, spans, ups, softs, sayings, starts, buckets = into
-    for n in range(len(span)):
-        t = numbers[begin + n]
-        if t < low or t >= high:
-            continue
+    for n in places:
+        t = numbers[n] + before
+        numbers[n] = t
         at = begins[t]
         begins[t] += 1
         order[at] = begin + n

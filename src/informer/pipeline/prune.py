@@ -8,6 +8,9 @@ from informer.detections.calibrate import SECONDS_A_DAY
 from informer.pipeline.workspace import Workspace
 
 DAY_NS = SECONDS_A_DAY * NS_PER_S
+# After the last step, at most, the clock of the machine is believed: one that leaps by years must
+# not take incidents and the audit log with it.
+BELIEVED_NS = 7 * DAY_NS
 BY_STEP = "delete from {table} where step_start_ns < $before_ns"
 # An accept names the incidents that reverting it would open again. What was rejected, or not
 # decided on, keeps its steps from teaching for as long as they are there.
@@ -49,7 +52,8 @@ def prune(
     """Delete what is too old; how many rows of each table, where there were any.
 
     Steps are as old as they are before the last one that was looked at: nothing goes while nothing
-    comes. `sinks` are the names of those that notices are for.
+    comes. All else is as old as it is before `now_ns`, no later than a while after that step.
+    `sinks` are the names of those that notices are for.
     """
     engine = home.engine
     tables = ("traffic", "workloads", "steps", "irregular_steps", "forecasts", "detections")
@@ -61,6 +65,8 @@ def prune(
     with engine.transaction():  # in which the rows that others write meanwhile are not counted
         before = {table: _rows(home, table) for table in kept}
         last_ns = engine.query("select max(step_start_ns) as t from steps")["t"][0].as_py()
+        if last_ns is not None:
+            now_ns = min(now_ns, last_ns + BELIEVED_NS)
         if settings.traffic_days and last_ns is not None:
             before_ns = last_ns - settings.traffic_days * DAY_NS
             for table in tables[:4]:

@@ -94,9 +94,9 @@ def read_outlines(
 ) -> Read:
     """Learn the forms of chains of sources of any size, and count their calls by step.
 
-    Makes `called_counts`, `call_kinds`, `chain_steps`, `rpcs` and `shapes`, which are of all
-    chains; `spans`, `calls` and `chains` hold those that were kept whole, and `counts_as` how many
-    each stands for.
+    Makes `cell_counts`, `cell_shares`, `call_kinds`, `chain_steps`, `rpcs` and `shapes`, which are
+    of all chains; `spans`, `calls` and `chains` hold those that were kept whole, and `counts_as`
+    how many each stands for.
     """
     mark, templates, sources = read_in_slices(
         engine,

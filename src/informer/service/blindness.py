@@ -22,7 +22,8 @@ WINDOW_S = 60.0  # in which what comes is held against what of it is of use
 NOT_USELESS = "before_watching"  # spans of the half step with which listening begins
 USELESS = 0.5  # share of what comes
 FEWEST_SPANS, FEWEST_MESSAGES = 100, 20  # in the window, to say anything of shares
-UNREADABLE = ("malformed", "too_large", "other_type", "other_packing")  # why messages are refused
+# Why messages are refused.
+UNREADABLE = ("malformed", "too_large", "no_message", "other_type", "other_packing")
 log = logging.getLogger(__name__)
 
 

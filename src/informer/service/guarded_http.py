@@ -1,22 +1,28 @@
-"""HTTP with deadlines: a request that comes drop by drop, or never ends, is cut off.
+"""HTTP with deadlines, for requests that come drop by drop and for answers that nobody reads.
 
-The web server closes idle connections by itself, but waits for ever for the rest of a request.
+The web server closes idle connections by itself, but waits for ever for the rest of a request, and
+for whoever does not read what was asked for.
 """
 
 import asyncio
+from collections import Counter
 from typing import Any
 
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from informer.service.limits import BODY_S, HEADER_BYTES, HEADERS_S, Gate
+from informer.service.limits import ANSWER_S, BODY_S, HEADER_BYTES, HEADERS_S, MOST_WAITING
 
 
 def guarded(
-    gate: Gate, *, headers_s: float = HEADERS_S, body_s: float = BODY_S
+    refused: Counter[str],
+    *,
+    headers_s: float = HEADERS_S,
+    body_s: float = BODY_S,
+    answer_s: float = ANSWER_S,
 ) -> type[asyncio.Protocol]:
-    """The protocol of a server whose connections go through a gate."""
+    """The protocol of a server; `refused` counts whom it cuts off."""
 
     class Guarded(_Guarded):
         def __init__(
@@ -27,7 +33,8 @@ def guarded(
             _loop: asyncio.AbstractEventLoop | None = None,
         ) -> None:
             super().__init__(config, server_state, app_state, _loop)
-            self.gate, self.headers_s, self.body_s = gate, headers_s, body_s
+            self.refused, self.headers_s = refused, headers_s
+            self.body_s, self.answer_s = body_s, answer_s
 
     return Guarded
 
@@ -35,28 +42,24 @@ def guarded(
 class _Guarded(HttpToolsProtocol):
     """One connection."""
 
-    gate: Gate
+    refused: Counter[str]
     headers_s: float
     body_s: float
-    _deadline: asyncio.TimerHandle | None = None
-    _address: str | None = None  # while it is inside
+    answer_s: float
+    _deadline: asyncio.TimerHandle | None = None  # for what comes
+    _read_by: asyncio.TimerHandle | None = None  # for what goes
     _header_bytes = 0
     _in_headers = True
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn calls it
         super().connection_made(transport)
-        address = self.client[0] if self.client else ""
-        if not self.gate.enter(address):
-            transport.abort()
-            return
-        self._address = address
+        # So we hear of all that waits to be read. By TLS 0 would be reached by nothing at all.
+        transport.set_write_buffer_limits(high=1)
         self._within(self.headers_s, "slow_headers")
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._in_time()
-        if self._address is not None:
-            self.gate.leave(self._address)
-            self._address = None
+        self._is_read()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -66,7 +69,22 @@ class _Guarded(HttpToolsProtocol):
         if self._in_headers and self._header_bytes > HEADER_BYTES:
             self._cut_off("large_headers")
 
+    def send_400_response(self, msg: str) -> None:
+        self.refused["bad_http"] += 1
+        super().send_400_response(msg)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._is_read()
+        self._read_by = self.loop.call_later(self.answer_s, self._abort, "slow_reader")
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._is_read()
+
     def on_message_begin(self) -> None:
+        if len(self.pipeline) >= MOST_WAITING:
+            raise ValueError("too many requests wait for answers")  # of the parser: bad HTTP
         super().on_message_begin()
         self._within(self.headers_s, "slow_headers")
 
@@ -89,8 +107,17 @@ class _Guarded(HttpToolsProtocol):
             self._deadline.cancel()
             self._deadline = None
 
+    def _is_read(self) -> None:
+        if self._read_by is not None:
+            self._read_by.cancel()
+            self._read_by = None
+
     def _cut_off(self, reason: str) -> None:
         self._in_time()
         if not self.transport.is_closing():
-            self.gate.refused[reason] += 1
-            self.transport.abort()
+            self._abort(reason)
+
+    def _abort(self, reason: str) -> None:
+        """What is closed waits for its last bytes to be read: here it does not."""
+        self.refused[reason] += 1
+        self.transport.abort()

@@ -1,7 +1,8 @@
 """Frames of the spool that hold no spans of OTLP: how far a source came, and lines of a log.
 
 Both are protobuf messages of fields that OTLP does not have. Whoever reads a segment as OTLP finds
-no spans in them.
+no spans in them. Only messages that begin as requests do are kept of senders (`reception.py`), so
+that nobody else writes such frames.
 """
 
 from dataclasses import dataclass
@@ -43,8 +44,10 @@ def mark_message(mark: Mark) -> bytes:
 
 def mark_of(message: bytes) -> Mark:
     """The mark in a message that begins with MARK. Errors: ValueError for one that is damaged."""
-    told = orjson.loads(_inner(message)[0])
-    return Mark(told["places"], told["size"])
+    match orjson.loads(_inner(message)[0]):
+        case {"places": dict() as places, "size": int() as size} if size >= 0:
+            return Mark(places, size)
+    raise ValueError("a mark of the spool is damaged")
 
 
 def lines_message(lines: Lines) -> bytes:
@@ -56,8 +59,10 @@ def lines_message(lines: Lines) -> bytes:
 def lines_of(message: bytes) -> Lines:
     """The lines in a message that begins with LINES. Errors: ValueError for damaged ones."""
     about, rest = _inner(message)
-    told = orjson.loads(about)
-    return Lines(told["format"], told["name"], told["head"].encode("latin-1"), _inner(rest)[0])
+    match orjson.loads(about):
+        case {"format": str() as format, "name": str() as name, "head": str() as head}:
+            return Lines(format, name, head.encode("latin-1"), _inner(rest)[0])
+    raise ValueError("lines of the spool are damaged")
 
 
 def moved(places: Places, more: Places) -> Places:

@@ -1,5 +1,9 @@
 """OTLP over gRPC: TraceService/Export."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from typing import TypeAlias
+
 import grpc
 from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
@@ -7,21 +11,32 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from informer.core.errors import InformerError
 from informer.service.access import Tokens
-from informer.service.limits import RETRY_S
+from informer.service.limits import (
+    BODY_S,
+    MOST_CALLS_FROM_ONE,
+    MOST_GRPC_CONNECTIONS,
+    RETRY_S,
+    calls,
+)
 from informer.service.reception import Reception, RefusedError
 
 SERVICE, METHOD = "opentelemetry.proto.collector.trace.v1.TraceService", "Export"
 ROOM_FOR_HEADERS = 64 << 10
-MOST_CALLS = 64  # at a time; more are refused, and come again
+IDLE_MS = 60_000  # then an idle one is closed, and its client connects again when it has something
 # As OTLP has it: who is to come again later is told UNAVAILABLE, and when. After RESOURCE_EXHAUSTED
 # without that nobody comes again.
 STATUS = {
     "too_large": grpc.StatusCode.RESOURCE_EXHAUSTED,
     "too_many_spans": grpc.StatusCode.INVALID_ARGUMENT,
     "malformed": grpc.StatusCode.INVALID_ARGUMENT,
+    "no_message": grpc.StatusCode.INVALID_ARGUMENT,
+    "slow_body": grpc.StatusCode.DEADLINE_EXCEEDED,
+    "too_many_calls": grpc.StatusCode.UNAVAILABLE,
     "no_room": grpc.StatusCode.UNAVAILABLE,
     "behind": grpc.StatusCode.UNAVAILABLE,
 }
+
+Context: TypeAlias = "grpc.aio.ServicerContext[bytes, ExportTraceServiceResponse]"
 
 
 class Exporting:
@@ -29,22 +44,50 @@ class Exporting:
 
     def __init__(self, reception: Reception, tokens: Tokens) -> None:
         self._reception, self._tokens = reception, tokens
+        self._refused = reception.received.refused
+        self._calls = calls(self._refused)
 
-    async def export(
-        self, message: bytes, context: "grpc.aio.ServicerContext[bytes, ExportTraceServiceResponse]"
-    ) -> ExportTraceServiceResponse:
-        """Keep a message, or say why not."""
+    async def export(self, _: AsyncIterator[bytes], context: Context) -> ExportTraceServiceResponse:
+        """Keep a message, or say why not.
+
+        To gRPC it is a call with a stream: so it is ours before its message has come, and we can
+        say for how long we wait for it.
+        """
         metadata = dict(context.invocation_metadata() or ())
         if not self._tokens.admit(str(metadata.get("authorization", ""))):
-            self._reception.received.refused["no_token"] += 1
+            self._refused["no_token"] += 1
             await context.abort(grpc.StatusCode.UNAUTHENTICATED, "a bearer token is needed")
         try:
-            return self._reception.take(message)
+            return self._reception.take(await self._message(context))
         except RefusedError as refused:
             await context.abort(
                 STATUS[refused.reason], str(refused), _later(refused) if refused.again else ()
             )
         raise AssertionError("abort raises")
+
+    async def _message(self, context: Context) -> bytes:
+        """The message of a call. Errors: RefusedError for one that does not come, or too many."""
+        address = _address(context.peer())
+        if not self._calls.enter(address):
+            words = "too many messages come at once, try again later"
+            raise RefusedError("too_many_calls", words)
+        try:
+            async with asyncio.timeout(BODY_S):
+                message: object = await context.read()
+        except TimeoutError:
+            self._refused["slow_body"] += 1
+            raise RefusedError("slow_body", "the message took too long") from None
+        finally:
+            self._calls.leave(address)
+        if not isinstance(message, bytes):  # gRPC tells of what is too large by itself
+            self._refused["no_message"] += 1
+            raise RefusedError("no_message", "a message that is not too large is needed")
+        return message
+
+
+def _address(peer: str) -> str:
+    """Of a peer as gRPC tells it: `ipv4:127.0.0.1:4711`, `ipv6:[::1]:4711`."""
+    return peer.rpartition(":")[0]
 
 
 def _later(refused: RefusedError) -> tuple[tuple[str, bytes], ...]:
@@ -70,20 +113,21 @@ async def serve_grpc(
     Errors: InformerError when the address cannot be listened on.
     """
     server = grpc.aio.server(
-        maximum_concurrent_rpcs=MOST_CALLS,
         options=[
             ("grpc.max_receive_message_length", reception.most_message_bytes),
             ("grpc.max_metadata_size", ROOM_FOR_HEADERS),
             ("grpc.so_reuseport", 0),
             ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
             ("grpc.http2.max_ping_strikes", 3),
-            ("grpc.max_connection_idle_ms", 600_000),
+            ("grpc.max_concurrent_streams", MOST_CALLS_FROM_ONE),  # of a connection: others wait
+            ("grpc.max_allowed_incoming_connections", MOST_GRPC_CONNECTIONS),
+            ("grpc.max_connection_idle_ms", IDLE_MS),
             ("grpc.server_handshake_timeout_ms", 10_000),
         ],
     )
     exporting = Exporting(reception, tokens)
     handler: grpc.RpcMethodHandler[bytes, ExportTraceServiceResponse] = (
-        grpc.unary_unary_rpc_method_handler(
+        grpc.stream_unary_rpc_method_handler(
             exporting.export, response_serializer=ExportTraceServiceResponse.SerializeToString
         )
     )

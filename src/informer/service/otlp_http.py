@@ -9,7 +9,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from informer.service.access import Tokens
-from informer.service.limits import RETRY_S
+from informer.service.limits import RETRY_S, bodies
 from informer.service.reception import Reception, RefusedError
 
 PROTOBUF, JSON = "application/x-protobuf", "application/json"
@@ -18,6 +18,7 @@ STATUS = {
     "too_large": 413,
     "too_many_spans": 413,
     "malformed": 400,
+    "too_much_at_once": 503,
     "no_room": 503,
     "behind": 503,
 }
@@ -29,42 +30,57 @@ class TracesEndpoint:
 
     def __init__(self, reception: Reception, tokens: Tokens) -> None:
         self._reception, self._tokens = reception, tokens
+        self._refused = reception.received.refused
+        self._bodies = bodies(self._refused, reception.most_message_bytes)
 
     async def __call__(self, request: Request) -> Response:
         """Keep a message, or say why not."""
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if not self._tokens.admit(request.headers.get("authorization", "")):
-            self._reception.received.refused["no_token"] += 1
+            self._refused["no_token"] += 1
             return _said(kind, 401, "a bearer token is needed", **{"WWW-Authenticate": "Bearer"})
         if kind not in (PROTOBUF, JSON):
-            self._reception.received.refused["other_type"] += 1
+            self._refused["other_type"] += 1
             return _said(kind, 415, f"Content-Type must be {PROTOBUF} or {JSON}")
         packing = request.headers.get("content-encoding", "identity").strip().lower()
         if packing not in ("identity", "", "gzip"):
-            self._reception.received.refused["other_packing"] += 1
+            self._refused["other_packing"] += 1
             return _said(kind, 415, "Content-Encoding must be gzip or none")
         try:
-            body = await _body(request, self._reception.most_message_bytes)
-            if packing == "gzip":
-                body = gunzipped(body, self._reception.most_message_bytes)
+            body = await self._body(request, is_packed=packing == "gzip")
             answer = self._reception.take(body, is_json=kind == JSON)
         except ClientDisconnect:
-            self._reception.received.refused["broken_off"] += 1
+            self._refused["broken_off"] += 1
             return _said(kind, 400, "the connection broke off")
         except RefusedError as refused:
             headers = {"Retry-After": str(RETRY_S)} if refused.again else {}
             return _said(kind, STATUS[refused.reason], str(refused), **headers)
         return _answered(answer, kind)
 
-
-async def _body(request: Request, most: int) -> bytes:
-    """The body. Errors: RefusedError as soon as it is too large, whatever its header says."""
-    held = bytearray()
-    async for chunk in request.stream():
-        held += chunk
-        if len(held) > most:
-            raise RefusedError("too_large", f"a message may have {most} bytes")
-    return bytes(held)
+    async def _body(self, request: Request, *, is_packed: bool) -> bytes:
+        """The body, unpacked. Errors: RefusedError as soon as it is too large, whatever its header
+        says, or all that come at once are; it is counted.
+        """
+        most, held = self._reception.most_message_bytes, bytearray()
+        address = request.client.host if request.client else ""
+        try:
+            async for chunk in request.stream():
+                if not self._bodies.enter(address, len(chunk)):
+                    words = "too much comes at once, try again later"
+                    raise RefusedError("too_much_at_once", words)
+                held += chunk
+                if len(held) > most:
+                    self._refused["too_large"] += 1
+                    raise RefusedError("too_large", f"a message may have {most} bytes")
+        finally:
+            self._bodies.leave(address, len(held))
+        if not is_packed:
+            return bytes(held)
+        try:
+            return gunzipped(bytes(held), most)
+        except RefusedError as refused:
+            self._refused[refused.reason] += 1
+            raise
 
 
 def gunzipped(body: bytes, most: int) -> bytes:

@@ -20,15 +20,22 @@ from informer.spans.request_walk import spans_in
 from informer.spans.span_walk import SPAN_BYTES, TRACE_BYTES
 
 SMALLEST = b"\x0a\x00"
+# The one field that a request has. In the spool other beginnings mean something else: JSON, packed
+# messages, lines of a log, or how far a source came, and no sender is to say that.
+FIRST_FIELD = b"\x0a"
 NO_TRACE, NO_SPAN = bytes(TRACE_BYTES), bytes(SPAN_BYTES)
+
+
+CROWDED = ("too_many_calls", "too_much_at_once")
+COME_AGAIN = ("no_room", "behind", *CROWDED)  # the same message, later
 
 
 class RefusedError(Exception):
     """A message that is not taken: why, in one of few words, and whether it may come again."""
 
-    def __init__(self, reason: str, words: str, *, again: bool = False) -> None:
+    def __init__(self, reason: str, words: str) -> None:
         super().__init__(words)
-        self.reason, self.again = reason, again
+        self.reason, self.again = reason, reason in COME_AGAIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +118,7 @@ class Reception:
         self.received.sent_away[reason] += checked.spans
         if self._gaps is not None:
             self._gaps.add(self._clock_ns())
-        return RefusedError(reason, words, again=True)
+        return RefusedError(reason, words)
 
 
 def check_message(message: bytes, is_json: bool, most_bytes: int) -> Checked:
@@ -122,6 +129,8 @@ def check_message(message: bytes, is_json: bool, most_bytes: int) -> Checked:
     if is_json:
         message = message.lstrip()  # in the spool, JSON is told by its first byte
     spans, malformed = counted_json(message) if is_json else counted(message)
+    if spans and not is_json and not message.startswith(FIRST_FIELD):
+        raise RefusedError("malformed", "the body must begin with the resourceSpans of a request")
     return Checked(message, spans, malformed)
 
 

@@ -2,27 +2,40 @@
 
 import asyncio
 import logging
+import time
 
-from informer.core.errors import InformerError
 from informer.pipeline.memory import recall_pool
 from informer.pipeline.refresh import Refresh, ask_of_drift, due_patterns, fit_one, take_up
 from informer.pipeline.workspace import Workspace
 from informer.service.loop import Loop, asked
 
 LOOK_S = 60.0  # between two looks for patterns that are due
+AGAIN_S = 3_600.0  # after one that failed
 log = logging.getLogger(__name__)
 
 
 async def learn_again(loop: Loop, hours: int) -> None:
     """Pattern by pattern, for ever; one that fails keeps its model, and is tried again later."""
+    not_before_s: dict[str, float] = {}
     while True:
         await asyncio.sleep(LOOK_S)
         try:
             due = await asked(loop, lambda home: _due(home, hours))
-            for one in due:
+        except Exception as error:  # noqa: BLE001 (it is looked up again)
+            log.error("which patterns are to learn again cannot be looked up: %s", error)
+            continue
+        for one in due:
+            if time.monotonic() < not_before_s.get(one.pattern_id, 0.0):
+                continue
+            try:
                 await _one_again(loop, one)
-        except (InformerError, RuntimeError) as error:
-            log.error("learning again failed, the old models stay in force: %s", error)
+            except Exception as error:  # noqa: BLE001 (a full disk ends no learning for good)
+                not_before_s[one.pattern_id] = time.monotonic() + AGAIN_S
+                log.error(
+                    "%s could not learn again, its old model stays in force: %s",
+                    one.pattern_id,
+                    error,
+                )
 
 
 def _due(home: Workspace, hours: int) -> list[Refresh]:

@@ -40,7 +40,7 @@ def sources_of(
         return
     with TemporaryDirectory(prefix="informer-lines-") as folder:
         found = [frames]
-        files = _files(segment.path, Path(folder))
+        files = _files(segment.path, Path(folder), frames)
         for format in sorted({format for format, _, _ in files}):
             paths = [path for key, path in files.items() if key[0] == format]
             try:
@@ -68,13 +68,20 @@ def _opened(format: str, paths: list[Path], settings: SourceSettings) -> list[So
     return opened()
 
 
-def _files(segment: Path, folder: Path) -> dict[tuple[str, str, bytes], Path]:
-    """Each log's lines as a file of its name again: formats are read by one set of readers."""
+def _files(segment: Path, folder: Path, frames: Source) -> dict[tuple[str, str, bytes], Path]:
+    """Each log's lines as a file of its name again: formats are read by one set of readers.
+
+    What is damaged is counted in the `rejected` of `frames`.
+    """
     files: dict[tuple[str, str, bytes], Path] = {}
     for message in Content(segment).frames():
         if not message.startswith(LINES):
             continue
-        lines = lines_of(message)
+        try:
+            lines = lines_of(message)
+        except ValueError:
+            frames.rejected["unreadable_lines"] += 1
+            continue
         key = (lines.format, lines.name, lines.head)
         path = files.get(key)
         if path is None:

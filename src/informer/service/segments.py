@@ -73,7 +73,7 @@ def _whole(file: BinaryIO, size: int) -> Held:
         if begins == MARK:
             try:
                 mark = mark_of(begins + file.read(length - PREFIX_BYTES))
-            except (ValueError, KeyError, TypeError):
+            except ValueError:
                 break
             if end + mark.size > size:
                 break

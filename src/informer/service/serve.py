@@ -31,6 +31,7 @@ from informer.service.gathering import Gathering, forget_gathered, gather, prepa
 from informer.service.keeping import keep_small, roll_up_hours
 from informer.service.loop import Loop
 from informer.service.notices import keep_notices
+from informer.service.open_files import allow_files
 from informer.service.outbox import Outbox
 from informer.service.parts import Parts
 from informer.service.reception import Reception
@@ -54,6 +55,7 @@ def serve(
 
     Errors: InformerError for what the user can mend before it starts.
     """
+    allow_files()
     if not _has_learned(workspace):
         settings = prepared(workspace)
         learned = asyncio.run(_gather(workspace, settings, insecure, ready))

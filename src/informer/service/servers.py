@@ -9,17 +9,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import grpc
 import uvicorn
 from starlette.types import ASGIApp
 
 from informer.core.errors import InformerError
 from informer.service.access import Certificates, Tokens, check_address
+from informer.service.gated_socket import gated_sockets
 from informer.service.guarded_http import guarded
-from informer.service.limits import MOST_CONNECTIONS, Gate
+from informer.service.limits import MOST_CONNECTIONS, connections
 from informer.service.local_socket import LocalProtocol, LocalSocket
 from informer.service.otlp_grpc import serve_grpc
 from informer.service.reception import Reception
+from informer.service.renewal import grpc_credentials, renew
 
 GRACE_S = 5.0  # for messages under way when the service ends
 
@@ -41,12 +42,15 @@ class Servers:
     ) -> None:
         """`refused` counts what the web servers send away before anybody else hears of it."""
         self._stack, self._files, self._refused = stack, files, refused
+        self._contexts: list[ssl.SSLContext] = []
+        if files.given:
+            stack.callback(asyncio.create_task(renew(self._contexts, files)).cancel)
 
     async def begin_grpc(self, reception: Reception, tokens: Tokens, address: str) -> int | None:
         """Take OTLP over gRPC; the port. Errors: InformerError when it cannot listen there."""
         if not address:
             return None
-        credentials = _grpc_credentials(self._files)
+        credentials = grpc_credentials(self._files) if self._files.given else None
         server, port = await serve_grpc(reception, tokens, address, credentials)
         self._stack.push_async_callback(server.stop, GRACE_S)
         return port
@@ -59,21 +63,25 @@ class Servers:
         if not address:
             return None
         host, port = check_address(name, address, safe=True)
-        files = self._files
+        files, failed = self._files, f"{name} cannot listen on {address}: is it in use?"
+        try:
+            sockets = gated_sockets(host, port, connections(self._refused))
+        except OSError as error:
+            raise InformerError(failed) from error
         server = _Server(
             _config(
                 app,
-                http=guarded(Gate(self._refused)),
-                host=host,
-                port=port,
+                http=guarded(self._refused),
                 ssl_certfile=files.certificate or None,
                 ssl_keyfile=files.key or None,
                 ssl_ca_certs=files.clients or None,
                 ssl_cert_reqs=ssl.CERT_REQUIRED if files.clients else ssl.CERT_NONE,
             )
         )
-        await self._begin(server, f"{name} cannot listen on {address}: is it in use?")
-        bound: int = server.servers[0].sockets[0].getsockname()[1]
+        bound: int = sockets[0].getsockname()[1]
+        await self._begin(server, failed, sockets)
+        if server.config.ssl is not None:
+            self._contexts.append(server.config.ssl)
         return bound
 
     async def begin_socket(self, app: ASGIApp, workspace: Path) -> None:
@@ -83,9 +91,7 @@ class Servers:
         server = _Server(_config(app, http=LocalProtocol, limit_concurrency=MOST_CONNECTIONS))
         await self._begin(server, f"{place.path} cannot be listened on", [place.socket])
 
-    async def _begin(
-        self, server: "_Server", failed: str, sockets: list[socket.socket] | None = None
-    ) -> None:
+    async def _begin(self, server: "_Server", failed: str, sockets: list[socket.socket]) -> None:
         task = asyncio.create_task(_run(server, sockets))
         while not server.started:
             if task.done():
@@ -110,7 +116,7 @@ class _Server(uvicorn.Server):
 
 def _config(app: ASGIApp, **other: object) -> uvicorn.Config:
     given: dict[str, object] = {
-        "log_level": "warning",
+        "log_level": "error",  # strangers who send no HTTP are counted, and fill no log
         "access_log": False,
         "lifespan": "off",
         "server_header": False,
@@ -122,17 +128,6 @@ def _config(app: ASGIApp, **other: object) -> uvicorn.Config:
     return uvicorn.Config(app, **(given | other))  # type: ignore[arg-type]  # settings of many types
 
 
-async def _run(server: _Server, sockets: list[socket.socket] | None) -> None:
+async def _run(server: _Server, sockets: list[socket.socket]) -> None:
     with contextlib.suppress(SystemExit):  # what uvicorn says when it cannot listen
         await server.serve(sockets)
-
-
-def _grpc_credentials(files: Certificates) -> grpc.ServerCredentials | None:
-    if not files.given:
-        return None
-    clients = Path(files.clients).read_bytes() if files.clients else None
-    return grpc.ssl_server_credentials(
-        [(Path(files.key).read_bytes(), Path(files.certificate).read_bytes())],
-        root_certificates=clients,
-        require_client_auth=clients is not None,
-    )

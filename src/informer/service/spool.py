@@ -18,12 +18,11 @@ from pathlib import Path
 from shutil import disk_usage
 from typing import BinaryIO
 
-import orjson
-
 from informer.core.errors import InformerError
 from informer.service.backlog import Backlog
 from informer.service.marks import LINES, PREFIX_BYTES, Mark, Places, mark_message, moved
 from informer.service.segments import SUFFIX, Held, Segment, framed, mended
+from informer.service.spool_note import SpoolNote, read_note, write_note
 
 log = logging.getLogger(__name__)
 SEGMENT_BYTES, SEGMENTS = 16 << 20, 64  # at most so large, at least so many in a full spool
@@ -75,10 +74,11 @@ class Spool:
         except OSError as error:
             raise InformerError(f"{folder} cannot be written: {error.strerror}") from error
         self._sealed = [segment for segment in self._sealed if segment.size]
-        last, upto, self._places = self._note()
-        self._number = max([last, *(s.number for s in self._sealed)])
+        note = read_note(folder)
+        self._places = note.places
+        self._number = max([note.last, *(s.number for s in self._sealed)])
         for segment in self._sealed:
-            if segment.number > upto:
+            if segment.number > note.upto:
                 self._places = moved(self._places, segment.places)
         self._settled: Places = {}
         self._unsettled = [(s.number, s.places) for s in self._sealed if s.places]
@@ -253,18 +253,6 @@ class Spool:
     def _path(self, number: int) -> Path:
         return self._folder / f"{number:012d}{SUFFIX}"
 
-    def _note(self) -> tuple[int, int, Places]:
-        """The last number that was used and forgotten, and places up to which segment.
-
-        Numbers are never used again: what was closed says up to which one it came.
-        """
-        note = self._folder / "last"
-        if not note.exists():
-            return 0, 0, {}
-        last, _, places = note.read_text("utf-8").partition("\n")
-        told = orjson.loads(places) if places else {}
-        return int(last), int(told.get("upto", 0)), dict(told.get("places", {}))
-
     def _reserve(self) -> None:
         reserve = self._folder / RESERVE
         if not reserve.exists():
@@ -281,16 +269,9 @@ class Spool:
             self._keep_note(number)
 
     def _keep_note(self, number: int) -> None:
-        note = self._folder / "last"
-        unfinished = note.with_suffix(".part")
-        last, upto, places = self._note()
+        note = read_note(self._folder)
+        upto, places = note.upto, note.places
         for segment in self._sealed:
             if segment.number > upto:
                 upto, places = segment.number, moved(places, segment.places)
-        told = orjson.dumps({"upto": upto, "places": places}).decode()
-        with unfinished.open("w", encoding="utf-8") as file:
-            file.write(f"{max(number, last)}\n{told}")
-            if places:  # a place that went with the power would bring back what was judged
-                file.flush()
-                os.fsync(file.fileno())
-        unfinished.rename(note)
+        write_note(self._folder, SpoolNote(max(number, note.last), upto, places))

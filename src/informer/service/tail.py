@@ -177,10 +177,13 @@ class TailStream:
 
     def _open(self, path: Path, place: dict[str, Any] | None, now_s: float, moved: Places) -> None:
         try:
+            str(path).encode()
             file = LogFile.open(path, has_header=self._settings.format == "table")
         except OSError as error:
-            if not self.errors["unreadable"]:
-                log.error("%s cannot be read: %s", path, error.strerror)
+            self._tell_unreadable(path, error.strerror)
+            return
+        except UnicodeEncodeError:
+            self._tell_unreadable(repr(path), "its name must be UTF-8")
             return
         if place is not None:
             file.go_on(place)
@@ -195,8 +198,13 @@ class TailStream:
         for key, place in places.items():
             if not key.startswith(KEYS) or key in self._files:
                 continue
-            path = _renamed(key, Path(place["path"]).parent)
-            file = path and LogFile.open(path, has_header=self._settings.format == "table")
+            try:
+                path = _renamed(key, Path(place["path"]).parent)
+                file = path and LogFile.open(path, has_header=self._settings.format == "table")
+            except OSError as error:  # its place stays; other files must not wait for it
+                self._tell_unreadable(place["path"], error.strerror)
+                self.errors["unreadable"] += 1
+                continue
             if not file:
                 moved[key] = None
             elif file.go_on(place):
@@ -206,6 +214,10 @@ class TailStream:
             else:
                 file.file.close()
                 moved[key] = None
+
+    def _tell_unreadable(self, path: object, why: str | None) -> None:
+        if not self.errors["unreadable"]:
+            log.error("%s cannot be read: %s", path, why)
 
     def _end(self, file: LogFile) -> None:
         file.file.close()

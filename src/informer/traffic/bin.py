@@ -14,7 +14,7 @@ MAX_STEPS = 2_000_000
 
 
 def count_calls(engine: Engine, *, step_s: int) -> None:
-    """Make `called_counts`, `call_kinds` and `chain_steps` from `calls` and `chains`."""
+    """Make `cell_counts`, `cell_shares`, `call_kinds` and `chain_steps` of `calls` and `chains`."""
     engine.run(read_sql("informer.traffic", "called"), step_ns=step_s * NS_PER_S)
 
 
