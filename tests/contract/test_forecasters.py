@@ -172,15 +172,6 @@ def test_a_pattern_without_any_call_is_forecast(forecaster: Forecaster) -> None:
     assert made.expected.max() < 0.05
 
 
-def test_two_hundred_rpcs_are_one_pattern_like_any_other(forecaster: Forecaster) -> None:
-    calls = np.random.default_rng(0).poisson(5.0, (2 * DAY, 200))
-    series = series_of(calls)
-    made = forecaster.forecast(forecaster.fit(series, seed=0), series)
-    assert made.expected[DAY:] == pytest.approx(5.0, rel=0.5)
-    assert (made.expected > 0).all()
-    assert np.isfinite(made.spread).all()
-
-
 @pytest.mark.parametrize("level", [7.0, 1e6])
 def test_a_constant_series_is_forecast_as_that_constant(
     forecaster: Forecaster, level: float

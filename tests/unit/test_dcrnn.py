@@ -1,4 +1,4 @@
-"""What the published network knows of the calendar: the time of day, as far as it was learned."""
+"""The published network as it learns: what it knows of the calendar, and how many rpcs it takes."""
 
 from dataclasses import replace
 
@@ -17,7 +17,7 @@ QUICK = DcrnnSettings(
 )
 
 
-def wandering(days: int) -> Series:
+def wandering(days: int, rpcs: int = 2) -> Series:
     """A day whose level wanders for hours; every day of the week is like every other."""
     rng = np.random.default_rng(0)
     steps = days * DAY
@@ -25,8 +25,10 @@ def wandering(days: int) -> Series:
     for t in range(1, steps):
         level[t] = 0.9 * level[t - 1] + 0.12 * rng.normal()
     day = 0.5 * np.sin(2 * np.pi * np.arange(steps) / DAY)
-    calls = rng.poisson(40.0 * np.exp(day + level)[:, None] * np.ones(2)).astype(float)
-    graph = PatternGraph("p", ("a", "b"), np.array([[0], [1]]), np.ones(1))
+    calls = rng.poisson(40.0 * np.exp(day + level)[:, None] * np.ones(rpcs)).astype(float)
+    line = np.arange(rpcs - 1)
+    names = tuple(f"r{i}" for i in range(rpcs))
+    graph = PatternGraph("p", names, np.stack([line, line + 1]), np.ones(rpcs - 1))
     return Series(graph, MONDAY_NS, 1_800, calls, np.ones(steps, bool))
 
 
@@ -50,3 +52,13 @@ def test_the_time_of_day_that_was_seen_twice_changes_forecasts() -> None:
     later = replace(series, start_ns=series.start_ns + 7 * HOUR_NS)
     told, again = (Dcrnn(QUICK).forecast(model, s).expected for s in (series, later))
     assert np.abs(told / again - 1).max() > 0.05
+
+
+def test_two_hundred_rpcs_are_one_pattern_like_any_other() -> None:
+    series = wandering(2, rpcs=200)
+    brief = Dcrnn(replace(QUICK, schedule=Schedule(batch=8, batches=8, epochs=2)))
+    made = brief.forecast(brief.fit(series, seed=0), series)
+    assert np.isfinite(made.expected).all()
+    assert np.isfinite(made.spread).all()
+    off = np.abs(made.expected - series.calls)[QUICK.past :].sum(axis=0)
+    assert (off < 0.4 * series.calls[QUICK.past :].sum(axis=0)).all()

@@ -192,6 +192,14 @@ def test_the_seed_alone_decides() -> None:
     assert not np.array_equal(one["network.gates"], other["network.gates"])
 
 
+def test_two_hundred_rpcs_are_one_pattern_like_any_other() -> None:
+    series = wandering(2, rpcs=200, rate=5.0).slice(0, 70)
+    made = DiffusionGru().forecast(DiffusionGru().fit(series, seed=0), series)
+    assert made.expected.shape == series.calls.shape
+    assert np.isfinite(made.expected).all()
+    assert np.isfinite(made.spread).all()
+
+
 def test_memory_grows_with_steps_and_rpcs_and_not_with_their_square() -> None:
     """A fortnight of 200 rpcs in steps of five minutes stays below half a gigabyte."""
     series = wandering(5, rpcs=200, rate=5.0)
