@@ -86,6 +86,13 @@ def test_text_that_is_no_unicode_is_refused() -> None:
     [
         ("[trafic]\n", "section [trafic] is unknown, there are source, traffic"),
         ("[traffic]\nstep = 60\n", "traffic.step is unknown, [traffic] has step_s"),
+        (f"[traffic]\nstep_s = {'9' * 5_000}\n", "must be TOML: Exceeds the limit"),
+        ('[serve]\ngrpc = "a:\N{SUPERSCRIPT TWO}"\n', "serve.grpc must be empty or host:port"),
+        (f'[serve]\nweb = "a:{"9" * 5_000}"\n', "serve.web must be empty or host:port"),
+        (f'[serve]\nspool = "{"9" * 400}GB"\n', "serve.spool must be a size such as 4GB"),
+        ('[kafka]\nbrokers = ["a:\N{SUPERSCRIPT TWO}"]\n', "kafka.brokers must be host:port"),
+        ("[serve]\nfirst_hours = 1e15\n", "serve.first_hours must be 0 to 8760"),
+        ("[serve]\ngive_up_hours = 1e307\n", "serve.give_up_hours must be > 0 and at most"),
         ("traffic = 5\n", "traffic must be a section, got 5"),
         ("[traffic]\nstep_s = 0\n", "traffic.step_s must be 1 to 86400, got 0"),
         ("[traffic]\nstep_s = 86401\n", "traffic.step_s must be 1 to 86400, got 86401"),

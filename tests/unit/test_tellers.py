@@ -44,6 +44,14 @@ def test_an_address_without_a_scheme_or_with_a_query_is_refused(url: str) -> Non
 
 
 @pytest.mark.parametrize("section", ["alertmanager", "webhook"])
+@pytest.mark.parametrize("url", ["http://host/?token=s3cret", "host/s3cret", 7, ["s3cret"]])
+def test_what_may_be_secret_of_an_address_is_not_said(section: str, url: object) -> None:
+    with pytest.raises(InformerError, match=rf"{section}\.url must be .*is not shown") as error:
+        names(**{section: {"url": url}})
+    assert "s3cret" not in str(error.value)
+
+
+@pytest.mark.parametrize("section", ["alertmanager", "webhook"])
 def test_an_address_with_a_password_is_refused_and_not_said(section: str) -> None:
     with pytest.raises(InformerError, match=rf"{section}\.url must be http") as error:
         names(**{section: {"url": "http://me:s3cret@host"}})

@@ -26,10 +26,10 @@ def read_settings(path: Path) -> Settings:
     """
     try:
         given = tomllib.loads(path.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
-        raise InformerError(f"{path} must be TOML: {error}") from error
     except (OSError, UnicodeDecodeError) as error:
         raise InformerError(f"{path} cannot be read: {error}") from error
+    except ValueError as error:  # a number of thousands of digits is none, too
+        raise InformerError(f"{path} must be TOML: {error}") from error
     return settings_of(given, str(path))
 
 

@@ -7,14 +7,24 @@ from typing import Any
 
 from informer.core.errors import InformerError
 
-SIZE = re.compile(r"(?=.*[1-9])(\d+(?:\.\d+)?)\s*([KMGT])(i?)B")
+SIZE = re.compile(r"(?=.*[1-9])(\d{1,12}(?:\.\d{1,12})?)\s*([KMGT])(i?)B", re.ASCII)
+PORT = re.compile(r"\d{1,5}", re.ASCII)
 
 
 def setting(
-    default: Any, means: str, rule: str = "", holds: Callable[[Any], bool] | None = None
+    default: Any,
+    means: str,
+    rule: str = "",
+    holds: Callable[[Any], bool] | None = None,
+    *,
+    is_secret: bool = False,
 ) -> Any:
-    """A field with its documentation and the rule that its value must keep."""
+    """A field with its documentation and the rule that its value must keep.
+
+    What may be secret is not said where it is wrong.
+    """
     metadata = {"means": means, "rule": rule, "holds": holds, "default": default}
+    metadata["is_secret"] = is_secret
     if isinstance(default, dict):
         return field(default_factory=default.copy, metadata=metadata)
     return field(default=default, metadata=metadata)
@@ -23,17 +33,18 @@ def setting(
 def check(section: str, values: Any) -> None:
     """Hold every value of a section against its type and rule.
 
-    Errors: InformerError that names the key, the rule and the value.
+    Errors: InformerError that names the key, the rule and, unless it may be secret, the value.
     """
     for known in fields(values):
         value = getattr(values, known.name)
+        got = "what is there is not shown" if known.metadata["is_secret"] else f"got {value!r}"
         rule, holds = known.metadata["rule"], known.metadata["holds"]
         wrong_type = not _fits(value, known.metadata["default"])
         if wrong_type or (holds is not None and not holds(value)):
             needed = rule or f"must be a {type(known.metadata['default']).__name__}"
-            raise InformerError(f"{section}.{known.name} {needed}, got {value!r}")
+            raise InformerError(f"{section}.{known.name} {needed}, {got}")
         if not _is_unicode(value):
-            raise InformerError(f"{section}.{known.name} must be Unicode text, got {value!r}")
+            raise InformerError(f"{section}.{known.name} must be Unicode text, {got}")
 
 
 def _fits(value: Any, default: Any) -> bool:
@@ -42,6 +53,11 @@ def _fits(value: Any, default: Any) -> bool:
     if isinstance(default, float):
         return isinstance(value, int | float)
     return isinstance(value, type(default))
+
+
+def is_port(text: str) -> bool:
+    """Whether it is the number of a port."""
+    return PORT.fullmatch(text) is not None and int(text) <= 65_535
 
 
 def bytes_of(size: str) -> int:

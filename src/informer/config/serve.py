@@ -3,12 +3,14 @@
 import math
 from dataclasses import dataclass
 
-from informer.config.rules import SIZE, setting
+from informer.config.rules import SIZE, is_port, setting
+
+HOURS_A_YEAR = 8_760
 
 
 def _is_address(value: str) -> bool:
     host, _, port = value.rpartition(":")
-    return value == "" or (bool(host) and port.isdigit() and int(port) <= 65_535)
+    return value == "" or (bool(host) and is_port(port))
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,15 +84,15 @@ class ServeSettings:
     give_up_hours: float = setting(
         24.0,
         "What a sink did not take for so long is given up, and counted.",
-        "must be > 0 and finite",
-        lambda v: 0 < v < math.inf,
+        "must be > 0 and at most 8760",
+        lambda v: 0 < v <= HOURS_A_YEAR,
     )
     first_hours: float = setting(
         24.0,
         "Where nothing was learned yet, spans are gathered for so long and then learned; sooner "
         "when they fill the room of `spool`, packed. 0 = learn yourself.",
-        "must be >= 0 and finite",
-        lambda v: 0 <= v < math.inf,
+        "must be 0 to 8760",
+        lambda v: 0 <= v <= HOURS_A_YEAR,
     )
     relearn_hours: int = setting(
         24,

@@ -24,6 +24,7 @@ class AlertmanagerSettings:
         "Where Alertmanager is, without /api/v2/alerts; empty = nobody is told.",
         "must be empty or http:// or https:// with a host, without a query",
         _is_url,
+        is_secret=True,
     )
     token_file: str = setting("", "A file with the bearer token to show; empty = none.")
     timeout_s: float = setting(
@@ -46,6 +47,7 @@ class WebhookSettings:
         "Where they are posted; empty = nowhere, unless `url_file` says where.",
         "must be empty or http:// or https:// with a host, without a query",
         _is_url,
+        is_secret=True,
     )
     url_file: str = setting(
         "", "A file with the address, for addresses that are secret as those of chats are."

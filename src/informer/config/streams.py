@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from informer.config.rules import setting
+from informer.config.rules import is_port, setting
 
 TAILED = ("envoy", "istio", "otlp", "table")
 
@@ -20,7 +20,7 @@ class KafkaSettings:
         (),
         "Some of the brokers, host:port; none = Kafka is not read.",
         "must be host:port each",
-        lambda v: all(isinstance(x, str) and x.rpartition(":")[2].isdigit() for x in v),
+        lambda v: all(isinstance(x, str) and is_port(x.rpartition(":")[2]) for x in v),
     )
     topics: tuple[str, ...] = setting(
         ("otlp_spans",),

@@ -7,6 +7,7 @@ import ssl
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from informer.config.rules import is_port
 from informer.core.errors import InformerError
 
 BEARER = "bearer "
@@ -89,7 +90,7 @@ def check_address(name: str, address: str, *, safe: bool) -> tuple[str, int]:
     """
     host, _, port = address.rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
-    if not host or not port.isdigit() or int(port) > 65_535:
+    if not host or not is_port(port):
         raise InformerError(f"{name} must be host:port, got {address!r}")
     if not safe and not is_loopback(host):
         raise InformerError(

@@ -43,10 +43,10 @@ def read_scenario(named: str) -> Scenario:
         )
     try:
         given = tomllib.loads(own.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
-        raise InformerError(f"{named} must be TOML: {error}") from error
     except (OSError, UnicodeDecodeError) as error:
         raise InformerError(f"{named} cannot be read: {error}") from error
+    except ValueError as error:  # a number of thousands of digits is none, too
+        raise InformerError(f"{named} must be TOML: {error}") from error
     return scenario_of(given, own.stem)
 
 
