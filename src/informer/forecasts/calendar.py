@@ -9,6 +9,7 @@ DAY_S = 86_400
 WEEK_S = 7 * DAY_S
 DAYS = 7
 SATURDAY = 5
+DAY_WAVES = 6  # columns of `day_waves`
 WAVES = 9  # columns of `waves`
 
 
@@ -38,21 +39,27 @@ def weekdays(starts: Ints) -> Ints:
     return np.asarray((starts // DAY_S + 3) % DAYS, np.int64)
 
 
-def waves(starts: Ints, step_s: int, covered_s: int) -> Floats:
-    """Calendar features of every step, [t, 9]: sine and cosine of hour, day, half day and week.
+def day_waves(starts: Ints, step_s: int, covered_s: int) -> Floats:
+    """Where a step lies in the day, [t, 6]: sine and cosine of hour, day and half day.
 
-    The last one marks the weekend. A season that the training range (`covered_s` long) did not
-    see twice is all zeros: what it does was never learned.
+    A season that the training range (`covered_s` long) did not see twice is all zeros: what it does
+    was never learned.
     """
-    columns = []
-    for period_s, season_s in (
-        (HOUR_S, HOUR_S),
-        (DAY_S, DAY_S),
-        (DAY_S // 2, DAY_S),
-        (WEEK_S, WEEK_S),
-    ):
-        known = covered_s >= 2 * season_s and step_s * 4 <= period_s
-        phase = 2.0 * np.pi * (starts % period_s) / period_s
-        columns += [np.sin(phase) * known, np.cos(phase) * known]
-    columns.append((weekdays(starts) >= SATURDAY) * float(covered_s >= WEEK_S))
-    return np.stack(columns, axis=1)
+    seasons = ((HOUR_S, HOUR_S), (DAY_S, DAY_S), (DAY_S // 2, DAY_S))
+    return np.concatenate([_wave(starts, *s, step_s, covered_s) for s in seasons], axis=1)
+
+
+def waves(starts: Ints, step_s: int, covered_s: int) -> Floats:
+    """Calendar features of every step, [t, 9]: `day_waves`, and sine and cosine of the week.
+
+    The last one marks the weekend, from a week of training on.
+    """
+    weekend = (weekdays(starts) >= SATURDAY) * float(covered_s >= WEEK_S)
+    week = _wave(starts, WEEK_S, WEEK_S, step_s, covered_s)
+    return np.column_stack([day_waves(starts, step_s, covered_s), week, weekend])
+
+
+def _wave(starts: Ints, period_s: int, season_s: int, step_s: int, covered_s: int) -> Floats:
+    known = covered_s >= 2 * season_s and step_s * 4 <= period_s
+    phase = 2.0 * np.pi * (starts % period_s) / period_s
+    return np.stack([np.sin(phase) * known, np.cos(phase) * known], axis=1)

@@ -9,7 +9,7 @@ import numpy as np
 
 from informer.core.errors import InformerError
 from informer.core.types import Forecast, Json, Model, Series
-from informer.forecasts.calendar import WAVES, starts_s, waves
+from informer.forecasts.calendar import DAY_WAVES, day_waves, starts_s
 from informer.forecasts.counts import REACH_SD, fit_spread
 from informer.forecasts.dcrnn_network import DcrnnNetwork
 from informer.forecasts.jax_cpu import padded_nodes
@@ -64,8 +64,8 @@ class Dcrnn:
         series = _at_one_level(series)
         n = series.calls.shape[1]
         nodes = padded_nodes(n)
-        covered_s = series.steps * series.step_s
         cut = series.steps - max(int(series.steps * TAIL_SHARE), s.horizon)
+        covered_s = cut * series.step_s  # the tail teaches no season
         windows = Windows.of(series, nodes, s.past, s.horizon, covered_s)
         training, tail = windows.split(cut)
         if len(training.starts) < FEWEST_WINDOWS or len(tail.starts) == 0:
@@ -112,7 +112,7 @@ class Dcrnn:
         seen = np.pad(series.seen, (0, chunks * CHUNK - t))
         first = starts_s(series)[0] if t else 0
         starts = first + np.arange(-s.past, chunks * CHUNK) * series.step_s
-        calendar = waves(starts, series.step_s, model.settings["covered_s"])
+        calendar = day_waves(starts, series.step_s, model.settings["covered_s"])
         window = np.tile(np.expm1(around.mean), (s.past, 1))
         parts = []
         for begin in range(0, t, CHUNK):
@@ -182,8 +182,8 @@ def _shape(s: DcrnnSettings) -> Json:
 
 def _network(s: DcrnnSettings, seed: int) -> DcrnnNetwork:
     return DcrnnNetwork.random(
-        past=1 + WAVES,
-        future=1 + WAVES,
+        past=1 + DAY_WAVES,
+        future=1 + DAY_WAVES,
         hidden=s.hidden,
         layers=s.layers,
         walks=1 + 2 * s.diffusion_steps,

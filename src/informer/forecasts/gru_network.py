@@ -1,8 +1,8 @@
 """The network of `diffusion_gru`: a GRU for each rpc, what it reads and what it says diffused.
 
 The state of an rpc has no neighbours: the graph acts on all steps at once, before the recurrence
-and after it, so that a step of the recurrence is one small product. This file is the forward pass
-in NumPy, which forecasts need; `gru_training.py` has the same in JAX.
+and after it, so that a step of the recurrence is one small product. This file is the forward pass,
+which forecasts need; `gru_gradient.py` has it once more, with the way back, for many stretches.
 
 Axes: t step, n rpc, c channel, m walk, h hidden.
 """

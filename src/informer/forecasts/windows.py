@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from informer.core.types import Floats, Ints, Series
-from informer.forecasts.calendar import starts_s, waves
+from informer.forecasts.calendar import day_waves, starts_s
 
 LEAST_SEEN = 0.5  # share of the past of a window that must have been seen
 SPREAD_LIMITS = (1e-3, 1.0)
@@ -66,7 +66,7 @@ class Windows:
         return cls(
             np.pad(filled, ((0, 0), (0, nodes - n))),
             np.pad(np.repeat(series.seen[:, None], n, axis=1) * 1.0, ((0, 0), (0, nodes - n))),
-            waves(starts_s(series), series.step_s, covered_s),
+            day_waves(starts_s(series), series.step_s, covered_s),
             past,
             horizon,
             first[enough & series.seen[first]],
