@@ -7,11 +7,11 @@ counted calls: with DuckDB, on a standalone Spark (a master and two workers with
 this machine), and out of a ClickHouse table as the OpenTelemetry Collector's exporter makes it
 (chDB, in this process). Every engine runs in a process of its own. Beside the time that passed it
 tells the processor time of all processes that had a part in it, for where the machine has other
-work to do. Goes into results/engine_seconds.json unless --no-keep.
+work to do, and how many rows of the tables are not those of DuckDB. Goes into
+results/engine_seconds.json unless --no-keep.
 """
 
 import argparse
-import hashlib
 import json
 import multiprocessing as mp
 import os
@@ -29,6 +29,7 @@ from elsewhere.otel_table import fill
 from elsewhere.spark_cluster import cluster
 from informer.config.settings import Settings, SourceSettings
 from informer.core.types import Json
+from informer.engines.duckdb import DuckDBEngine
 from informer.pipeline.progress import silent
 from informer.pipeline.read import read_outlines, sources_of
 from informer.pipeline.workspace import Workspace
@@ -65,14 +66,15 @@ COMPARED = {
 
 @dataclass(frozen=True, slots=True)
 class Took:
-    """From lines to counted calls, with the start of a session; and a digest of the tables."""
+    """From lines to counted calls, with the start of a session; and what was counted."""
 
     seconds: float
     processor_s: float
-    digest: str
+    chains: str
+    tables: Path  # a folder with COMPARED
 
 
-SAID = "select count(*) as rows, bit_xor(hash(r)) as mixed from ({sql}) as r"
+EITHER = "(from '{one}/{name}.parquet' except from '{other}/{name}.parquet')"
 
 
 def main() -> None:
@@ -97,22 +99,41 @@ def main() -> None:
 def measured(path: Path, engines: list[str]) -> Json:
     """The row of one size: seconds, lines a second, and whether tables equal DuckDB's."""
     lines = pq.read_metadata(path).num_rows
-    found = {name: _alone(ENGINES[name], path) for name in dict.fromkeys(engines)}
     row: Json = {"lines": lines}
+    with tempfile.TemporaryDirectory() as folder:
+        found = {
+            name: _alone(ENGINES[name], path, Path(folder, name)) for name in dict.fromkeys(engines)
+        }
+        told = {name: _differing(took, found["duckdb"]) for name, took in found.items()}
     for name, took in found.items():
         row[f"{name}_seconds"] = round(took.seconds, 1)
         row[f"{name}_lines_per_s"] = round(lines / took.seconds)
         row[f"{name}_processor_s"] = round(took.processor_s, 1)
         row[f"{name}_processor_us_a_line"] = round(1e6 * took.processor_s / lines, 2)
-        row[f"{name}_equal"] = took.digest == found["duckdb"].digest
+        row[f"{name}_equal"] = took.chains == found["duckdb"].chains and not any(
+            told[name].values()
+        )
+        row[f"{name}_rows_that_differ"] = told[name]
     return row
 
 
-def _on_duckdb(path: Path) -> Took:
-    return _read("duckdb", str(path))
+def _differing(one: Took, other: Took) -> dict[str, int]:
+    """How many rows of the tables are in one of the two alone."""
+    found = {}
+    with DuckDBEngine() as engine:
+        for name in COMPARED:
+            sides = ((one, other), (other, one))
+            froms = [EITHER.format(one=a.tables, other=b.tables, name=name) for a, b in sides]
+            sql = f"select count(*) as n from ({' union all '.join(froms)})"
+            found[name] = int(engine.query(sql)["n"][0].as_py())
+    return found
 
 
-def _on_spark(path: Path) -> Took:
+def _on_duckdb(path: Path, tables: Path) -> Took:
+    return _read("duckdb", str(path), tables)
+
+
+def _on_spark(path: Path, tables: Path) -> Took:
     os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
     os.environ["PYSPARK_SUBMIT_ARGS"] = (
         f"--conf spark.executor.memory={EXECUTOR_MEMORY} pyspark-shell"
@@ -121,10 +142,10 @@ def _on_spark(path: Path) -> Took:
         tempfile.TemporaryDirectory() as folder,
         cluster(Path(folder), memory=WORKER_MEMORY) as url,
     ):
-        return _read(url, str(path))
+        return _read(url, str(path), tables)
 
 
-def _on_clickhouse(path: Path) -> Took:
+def _on_clickhouse(path: Path, tables: Path) -> Took:
     from informer.engines.clickhouse_embedded import EmbeddedClickHouse
 
     with tempfile.TemporaryDirectory() as folder:
@@ -132,10 +153,10 @@ def _on_clickhouse(path: Path) -> Took:
         server.tell("create database otel", {})
         fill(server, TABLE, pq.read_table(path))
         server.close()
-        return _read(f"chdb:{folder}", f"table:{TABLE}")
+        return _read(f"chdb:{folder}", f"table:{TABLE}", tables)
 
 
-def _read(engine: str, location: str) -> Took:
+def _read(engine: str, location: str, tables: Path) -> Took:
     settings = replace(Settings(), source=SourceSettings(engine=engine))
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -147,10 +168,10 @@ def _read(engine: str, location: str) -> Took:
             scratch, home, lambda: sources_of([location], settings), silent, asked={}
         )
         seconds, processor_s = time.perf_counter() - began, _processor_s() - busy_s
-        said = [str(asdict(read.chains))]
-        for sql in COMPARED.values():
-            said.append(str(scratch.query(SAID.format(sql=sql)).to_pylist()))
-    return Took(seconds, processor_s, hashlib.sha256("\n".join(said).encode()).hexdigest())
+        tables.mkdir()
+        for name, sql in COMPARED.items():
+            pq.write_table(scratch.query(sql), tables / f"{name}.parquet")
+    return Took(seconds, processor_s, str(asdict(read.chains)), tables)
 
 
 def _processor_s() -> float:
@@ -167,16 +188,16 @@ def _processor_s() -> float:
     return sum(ticks.get(process, 0) for process in ours) / os.sysconf("SC_CLK_TCK")
 
 
-ENGINES: dict[str, Callable[[Path], Took]] = {
+ENGINES: dict[str, Callable[[Path, Path], Took]] = {
     "duckdb": _on_duckdb,
     "spark": _on_spark,
     "clickhouse": _on_clickhouse,
 }
 
 
-def _alone(job: Callable[[Path], Took], path: Path) -> Took:
+def _alone(job: Callable[[Path, Path], Took], path: Path, tables: Path) -> Took:
     with ProcessPoolExecutor(1, mp_context=mp.get_context("spawn")) as process:
-        return process.submit(job, path).result()
+        return process.submit(job, path, tables).result()
 
 
 def _keep(row: Json) -> None:
