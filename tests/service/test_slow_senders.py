@@ -233,6 +233,7 @@ def received(one: socket.socket) -> bytes:
         (gzip.compress(b"x")[:-1], 400, "malformed"),
         (b"no gzip", 400, "malformed"),
     ],
+    ids=["bomb", "cut", "other"],  # what is packed holds the time
 )
 def test_what_cannot_be_unpacked_is_counted(
     tmp_path: Path, body: bytes, code: int, reason: str
