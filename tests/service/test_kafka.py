@@ -12,6 +12,7 @@ from informer.config.streams import KafkaSettings
 from informer.core.errors import InformerError
 from informer.service.kafka import KafkaStream
 from informer.service.marks import Mark, mark_message
+from informer.service.segments import Segment
 from informer.service.spool import Spool
 from informer.spans.unpack import Content
 from otlp_messages import json_message, message
@@ -65,8 +66,12 @@ def spool_in(folder: Path, *, most_bytes: int = 1 << 24) -> Spool:
 
 def names(spool: Spool) -> list[str]:
     """The names of all spans in the spool, in order."""
+    return names_in(spool.sealed())
+
+
+def names_in(segments: Sequence[Segment]) -> list[str]:
     found = []
-    for segment in spool.sealed():
+    for segment in segments:
         for frame in Content(segment.path).frames():
             if frame.startswith(b"{"):
                 found.append("json")
@@ -167,8 +172,9 @@ def test_a_full_spool_holds_the_topic_up_and_loses_nothing(brokers: str, tmp_pat
         eventually(lambda: stream.is_waiting)
         while len(found) < 1_000:
             eventually(lambda: bool(spool.sealed()))
-            found += names(spool)
-            for segment in spool.sealed():
+            segments = spool.sealed()  # more may be sealed while these are read
+            found += names_in(segments)
+            for segment in segments:
                 spool.forget(segment.number)
         assert not stream.received.refused
     assert found == [f"{i}" for i in range(1_000)]
