@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from informer.config.load import read_settings
+from informer.config.settings import MachineSettings
 from informer.service.access import check_address
 from informer.service.reception import COME_AGAIN, CROWDED
 
@@ -147,8 +148,8 @@ def test_memory_of_the_pod_holds_tables_and_the_process() -> None:
     memory = read_settings(KUBERNETES / "informer.toml").machine.memory
     pod = documents()["StatefulSet"]["spec"]["template"]["spec"]
     limit = pod["containers"][0]["resources"]["limits"]["memory"]
-    assert memory == "1500MB"
-    assert limit == "3Gi"  # 1.5 GB of tables, half a GB more, and a fit beside them
+    assert memory == MachineSettings().memory == "1GB"
+    assert limit == "3Gi"  # a GB of tables, up to a GB more, and a fit beside them
 
 
 def test_the_service_takes_spans_while_the_pod_is_not_ready() -> None:

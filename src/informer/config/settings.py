@@ -117,9 +117,9 @@ class MachineSettings:
     """`[machine]`: what this machine may be asked for."""
 
     memory: str = setting(
-        "1500MB",
+        "1GB",
         "Memory for tables; beyond it work spills into the workspace. The whole process takes up "
-        "to half a gigabyte more.",
+        "to a gigabyte more.",
         "must be a size such as 4GB",
         lambda v: SIZE.fullmatch(v) is not None,
     )
