@@ -43,7 +43,7 @@ from informer.pipeline.workspace import Workspace
 from informer.spans.open import READERS
 from informer.spans.received import Tally
 from informer.spans.recognise import found_in
-from informer.spans.scans import scan_sql
+from informer.spans.scans import TableFile, scan_sql
 from informer.spans.unpack import Content
 from load.written import WRITERS
 from quality.kept import commit_here, write_whole
@@ -51,6 +51,7 @@ from quality.kept import commit_here, write_whole
 KEY = bytes(32)
 LOADED_LATE = (  # by those who need compiled loops, a second before the first line
     "informer.outlines.folding",
+    "informer.spans.csv_pieces",
     "informer.spans.parquet_lines",
     "informer.spans.reader_lines",
     "informer.spans.scanned_lines",
@@ -128,7 +129,7 @@ def _floor(path: Path) -> int:
     found = found_in(path)
     content = Content(path)
     if found.table is not None:
-        scan = scan_sql([found.table], [path], found.table.columns)
+        scan = _scan(found.table)
         touched = ", ".join(f'max("{column}")' for column in found.table.columns)
         with DuckDBEngine() as engine:
             engine.query(f"select {touched} from {scan}")
@@ -140,6 +141,13 @@ def _floor(path: Path) -> int:
         for line in content.lines():
             parse(line)
     return 0
+
+
+def _scan(table: TableFile) -> str:
+    if table.container != "csv":
+        return scan_sql([table], table.columns)
+    columns = ", ".join(f"'{column}': 'VARCHAR'" for column in table.columns)
+    return f"read_csv('{table.path}', columns = {{{columns}}}, auto_detect = false, header = true)"
 
 
 def _reader(path: Path) -> int:

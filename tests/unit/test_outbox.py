@@ -11,7 +11,15 @@ from informer.core.errors import Undelivered
 from informer.core.tables import NOTICES
 from informer.core.types import Json, Notice
 from informer.engines.duckdb import DuckDBEngine
-from informer.service.outbox import AT_ONCE, LISTED, LOOK_LASTS_S, MOST_AGAIN_S, REST_S, Outbox
+from informer.service.outbox import (
+    AT_ONCE,
+    LISTED,
+    LOOK_LASTS_S,
+    MOST_AGAIN_S,
+    PAUSE_S,
+    REST_S,
+    Outbox,
+)
 
 S = 10**9
 
@@ -284,6 +292,21 @@ def test_it_runs_until_it_is_stopped_and_lets_the_sinks_go(engine: DuckDBEngine)
     assert last.heard == ["a-1"]
     assert ear.closed
     assert last.closed
+
+
+def test_a_table_that_cannot_be_read_is_told_now_and_then(
+    engine: DuckDBEngine, caplog: pytest.LogCaptureFixture
+) -> None:
+    box = outbox(engine, Ear())
+    engine.run("drop table notices")
+
+    async def for_a_while() -> None:
+        stop = asyncio.Event()
+        asyncio.get_running_loop().call_later(3 * PAUSE_S, stop.set)
+        await box.run(stop)
+
+    asyncio.run(for_a_while())
+    assert [record.getMessage()[:7] for record in caplog.records] == ["notices"]
 
 
 def test_it_works_beside_a_transaction_of_the_loop(engine: DuckDBEngine) -> None:

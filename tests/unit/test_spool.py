@@ -126,8 +126,13 @@ def test_what_waits_for_too_long_lets_no_more_in_until_it_is_taken_in(tmp_path: 
     assert spool.waited_s() == 10.5
     with pytest.raises(BehindError):
         spool.add(b"d")
-    spool.taken_in(1)  # the next one waits for six and a half seconds
+    spool.taken_in(1)  # the next one waits for six and a half seconds: not caught up yet
+    with pytest.raises(BehindError):
+        spool.add(b"d")
+    spool.taken_in(2)  # now the next one came half a second ago
     spool.add(b"d")
+    clock.now = 19.0
+    assert not spool.is_behind
     spool.close()
     assert messages(spool) == [b"a" * 60, b"b" * 60, b"c", b"d"]
 

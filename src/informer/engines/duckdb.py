@@ -15,7 +15,7 @@ from informer.core.errors import InformerError
 
 BATCH_ROWS = 100_000
 # What errors of classes that are for mistakes of ours say of a damaged file.
-DAMAGE = ("Malformed JSON in file", "The CSV Parser state machine reached an invalid state")
+DAMAGE = "Malformed JSON in file"
 
 
 class DuckDBEngine:
@@ -173,7 +173,7 @@ def _told_plainly() -> Iterator[None]:
         raise InformerError(f"cannot read or write: {_first_line(error)}") from error
     except duckdb.Error as error:
         # What a damaged file gives, which has no class of its own.
-        if type(error) is duckdb.Error or any(damage in str(error) for damage in DAMAGE):
+        if type(error) is duckdb.Error or DAMAGE in str(error):
             raise InformerError(f"cannot read on: {_first_line(error)}") from error
         raise
 

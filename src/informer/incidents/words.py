@@ -19,7 +19,7 @@ def title(kind: str, rpc: Json, changes: list[str]) -> str:
     if kind == "volume":
         return f"{_times(observed, expected)} calls: {what}"
     if kind == "silence":
-        return f"Fewer calls than expected ({observed:.0f} of {expected:.0f}): {what}"
+        return f"Fewer calls than expected ({observed:.0f} of {expected:.1f}): {what}"
     if kind == "mix":
         return f"Calls that do not follow from their callers: {what}"
     if kind == "failure":

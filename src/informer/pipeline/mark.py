@@ -18,6 +18,7 @@ from informer.spans.templates import Templates
 
 # The traces that wait for more lines, and the piece from which on lines of theirs were not folded.
 NO_OPEN = "create table open_traces (trace bigint, source integer, piece integer)"
+CUT = 2  # raised whenever sources are cut into other pieces: places in older ones are of no use
 
 
 @dataclass(slots=True)
@@ -71,7 +72,7 @@ def fingerprint(sources: Sequence[Source], settings: Settings, asked: Json) -> s
     files = []
     for name in (name for source in sources for name in source.names):
         files.append((name, *_state(Path(name))))
-    how = [asdict(settings.source), asdict(settings.methods), settings.traffic.step_s, asked]
+    how = [CUT, asdict(settings.source), asdict(settings.methods), settings.traffic.step_s, asked]
     return hashlib.sha256(orjson.dumps([files, how])).hexdigest()
 
 

@@ -25,7 +25,7 @@ from informer.service.spool import Spool
 from informer.spans.rows import ReaderSource
 from informer.spans.telling import Telling
 
-READ_AHEAD = 1  # segments that wait read; another may be under way
+READ_AHEAD = 4  # segments that wait read while a step is closed; another may be under way
 PAUSE_S = 0.2  # between two looks at the spool
 MOST_STEPS = 60  # closed at once: what was missed in an outage is caught up piece by piece
 AGAIN_S, MOST_AGAIN_S = 1.0, 60.0  # after an error

@@ -29,7 +29,7 @@ KNOWN = ""  # notice_id of the row that says since when a sink is known
 AT_ONCE = 8  # notices of different incidents on their way to one sink
 LISTED = 512  # notices that one look brings into memory
 LOOK_LASTS_S = 5.0  # then what is due is looked up again: signatures and alerts carry the time
-REST_S = 10.0  # for a sink that took none of AT_ONCE notices: it is down, or flooded
+REST_S = 10.0  # for a sink that took none of AT_ONCE notices, as it is down; after an error of ours
 FIRST_AGAIN_S, MOST_AGAIN_S = 1.0, 300.0
 PAUSE_S = 0.5  # between two looks at what is due
 FURTHEST_NS = 7_200 * NS_PER_S  # what is due later than that was put off before the clock went back
@@ -147,14 +147,15 @@ class Outbox:
 
     async def _serve(self, sink: Sink, stop: asyncio.Event) -> None:
         while not stop.is_set():
+            pause_s = PAUSE_S
             try:
                 tried = await self.turn(sink, self._clock_ns(), stop)
             except Exception as error:  # noqa: BLE001 (an outbox that dies of one error is mute)
                 log.error("notices could not be looked through: %s", type(error).__name__)
-                tried = 0
+                tried, pause_s = 0, REST_S  # a disk may be full for hours, and the log beside it
             if not tried:
                 try:
-                    await asyncio.wait_for(stop.wait(), PAUSE_S)
+                    await asyncio.wait_for(stop.wait(), pause_s)
                 except TimeoutError:
                     continue
 

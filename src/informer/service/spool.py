@@ -151,7 +151,8 @@ class Spool:
         group = framed(mark_message(Mark(places, len(group)))) + group
         with self._lock:
             is_full = self._size() + len(group) > self._most_bytes // 2
-            if is_full or self._is_behind(0.5):
+            self._seal_old()
+            if is_full or self._backlog.waits_for(self._sealed, 0.5):
                 raise SpoolFullError
             self._write(group)
             held = self._held
@@ -204,9 +205,9 @@ class Spool:
             raise SpoolFullError from error
         self._held.size += len(frames)
 
-    def _is_behind(self, share: float = 1.0) -> bool:
+    def _is_behind(self) -> bool:
         self._seal_old()
-        return self._backlog.is_too_old(self._sealed, share)
+        return self._backlog.is_too_old(self._sealed)
 
     def _seal_old(self) -> None:
         if self._file is not None and self._clock() - self._began >= self._segment_s:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -72,6 +73,11 @@ class Tally:
             else:
                 self.rejected[fate["reason"]] += fate["rows"]
         return spans
+
+    def count_damage(self, path: Path, damage: str) -> None:
+        """Count a file that is damaged further down."""
+        self.rejected["damaged_file"] += 1
+        self.notes.append(f"{path}: {damage}; what could be read before was used")
 
     def told(self) -> pa.Table:
         """All of it as fates that `add` takes, for a tally of more than this."""

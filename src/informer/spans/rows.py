@@ -213,10 +213,7 @@ class ReaderSource:
 
     def _say_damage(self, path: Path, content: Content) -> None:
         if content.damage is not None:
-            self._found.rejected["damaged_file"] += 1
-            self._found.notes.append(
-                f"{path}: {content.damage}; what could be read before was used"
-            )
+            self._found.count_damage(path, content.damage)
         if content.too_long:
             self._found.rejected["line_too_long"] += content.too_long
 

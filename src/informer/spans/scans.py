@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -16,7 +15,6 @@ from informer.spans.meanings import quoted
 from informer.spans.unpack import BOM, GZIP, ZSTD, Content
 
 DELIMITERS = ",\t;|"
-LONGEST_CSV_LINE = 4 << 20
 LONGEST_JSON_LINE = 64 << 20
 
 
@@ -62,21 +60,15 @@ def json_file(path: Path, objects: Iterable[Any]) -> TableFile | None:
     return TableFile(path, "json", tuple(found)) if found else None
 
 
-def scan_sql(files: Sequence[TableFile], paths: Sequence[Path], used: Iterable[str]) -> str:
-    """A table function over files of one kind, in which the `used` columns can be named."""
-    names = "[" + ", ".join(quoted(str(path)) for path in paths) + "]"
-    kind = files[0]
-    if kind.container == "parquet":
+def scan_sql(files: Sequence[TableFile], used: Iterable[str]) -> str:
+    """A table function over Parquet or JSON files of one kind, in which `used` can be named."""
+    paths = [file.path for file in files]
+    if files[0].container == "parquet":
         return _parquet(paths)
-    if kind.container == "json":
-        return (
-            f"read_json({names}, columns = {_texts(sorted(set(used)))}, format = 'auto', "
-            f"ignore_errors = true, maximum_object_size = {LONGEST_JSON_LINE})"
-        )
+    columns = ", ".join(f"{quoted(c)}: 'VARCHAR'" for c in sorted(set(used)))
     return (
-        f"read_csv({names}, columns = {_texts(kind.columns)}, auto_detect = false, header = true, "
-        f"delim = {quoted(kind.delimiter)}, quote = '\"', escape = '\"', "
-        f"ignore_errors = true, max_line_size = {LONGEST_CSV_LINE})"
+        f"read_json({_listed(paths)}, columns = {{{columns}}}, format = 'auto', "
+        f"ignore_errors = true, maximum_object_size = {LONGEST_JSON_LINE})"
     )
 
 
@@ -101,50 +93,18 @@ def parquet_pieces(paths: Iterable[Path], most: int) -> Iterator[str]:
         yield _parquet(together)
 
 
-def _parquet(paths: Sequence[Path]) -> str:
-    return "read_parquet([" + ", ".join(quoted(str(path)) for path in paths) + "])"
+def _parquet(paths: Iterable[Path]) -> str:
+    return f"read_parquet({_listed(paths)})"
 
 
-def _texts(columns: Iterable[str]) -> str:
-    return "{" + ", ".join(f"{quoted(c)}: 'VARCHAR'" for c in columns) + "}"
+def _listed(paths: Iterable[Path]) -> str:
+    return "[" + ", ".join(quoted(str(path)) for path in paths) + "]"
 
 
 def is_packed(path: Path) -> bool:
     """Whether a file is gzip or zstd, whatever its name says."""
     with path.open("rb") as file:
         return file.read(4).startswith((GZIP, ZSTD))
-
-
-def most_records(chunks: Iterable[bytes]) -> int:
-    """At most so many CSV records are in the bytes: quicker than how many there are."""
-    lines, last = 0, b"\n"
-    for chunk in chunks:
-        lines += chunk.count(b"\n")
-        last = chunk[-1:] or last
-    return lines + (last != b"\n")
-
-
-def records(chunks: Iterable[bytes]) -> int:
-    """How many CSV records the bytes hold: line ends outside quotes, blank lines left out.
-
-    When a quote is never closed, all lines count: nothing behind it can be read.
-    """
-    outside, lines, is_open, last = 0, 0, False, 10
-    for chunk in chunks:
-        data = np.frombuffer(chunk.replace(b"\r", b""), dtype=np.uint8)
-        if data.size == 0:
-            continue
-        ends = (data == 10) & (np.concatenate(([last], data[:-1])) != 10)
-        quotes = data == 34
-        if is_open or quotes.any():
-            inside = (np.cumsum(quotes) + is_open) % 2 == 1
-            outside += int(np.count_nonzero(ends & ~inside))
-            is_open = bool(inside[-1])
-        else:
-            outside += int(np.count_nonzero(ends))
-        lines += int(np.count_nonzero(ends))
-        last = int(data[-1])
-    return (lines if is_open else outside) + (last != 10)
 
 
 def readable_part(content: Content, into: Path) -> None:

@@ -112,7 +112,7 @@ class StoredSource:
         engine.write(ROWS, self._sample)  # not a passing one: those cannot be streamed from
         described = engine.stream(f"describe select * from {ROWS}").read_all().to_pylist()
         types = {row["column_name"]: row["column_type"] for row in described}
-        times = times_of(engine, ROWS, self._columns, types)
+        times = times_of(engine.query, ROWS, self._columns, types)
         engine.run(f"drop table {ROWS}")
         told = unit_of(self._columns, "start")
         if told is not None and times.unit != told:

@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from hashlib import blake2b
 from itertools import groupby, islice
 from operator import itemgetter
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, TypeAlias
+
+import pyarrow as pa
 
 from informer.core.batches import together
 from informer.core.lines import Lines
@@ -23,29 +25,21 @@ from informer.spans.sayings import Received
 from informer.spans.scans import (
     TableFile,
     is_packed,
-    most_records,
     parquet_pieces,
     readable_part,
-    records,
     scan_sql,
 )
-from informer.spans.times import Times, times_of
+from informer.spans.times import SAMPLE_ROWS, Times, times_of
 from informer.spans.unpack import Content
 
 if TYPE_CHECKING:
     from informer.spans.table_lines import TableColumns
 
-WAITING = "waiting_rows"
+WAITING, SAMPLED = "waiting_rows", "sampled_rows"
+SAMPLE_BYTES = 4 << 20
 
 Types: TypeAlias = tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Surveyed:
-    """Files that can be read, and how they are to be read."""
-
-    read: list[tuple[TableFile, Types, Times]]
-    lines: int  # records of CSV that they hold at most
+Surveyed: TypeAlias = list[tuple[TableFile, Types, Times]]  # what can be read, and how it is to be
 
 
 class TableSource:
@@ -59,6 +53,7 @@ class TableSource:
         self.tally = Tally()
         self.rejected = self.tally.rejected
         self.notes = self.tally.notes
+        self._found = Tally()  # what is no row, until the rows after it are counted
         self._files = files
         self._columns = columns
         self._selection = selection
@@ -72,9 +67,9 @@ class TableSource:
         """
         asked, correlate = wanted(engine, self._selection), self._selection.correlate
         with self._surveyed(engine) as files:
-            for received in islice(self._pieces(engine, files.read, most), skip, None):
+            for received in self._received(engine, files, skip, most):
                 yield stage_spans(engine, table, received, correlate, asked, self.tally)
-            self._count_unreadable(engine, files, whole=asked == "true" and not skip)
+        self.tally.merge(self._found.taken())
         self.tally.say_what_was_mended()
 
     def lines(
@@ -83,40 +78,46 @@ class TableSource:
         """All spans apart from what they say; see Source. Errors: those of `stage`."""
         asked, correlate = wanted(engine, self._selection), self._selection.correlate
         with self._surveyed(engine) as files:
-            tables = [self._table(types, times) for _, types, times in files.read]
+            tables = [self._table(types, times) for _, types, times in files]
             if all(table.fit(self._selection) for table in tables):
                 yield from self._said_lines(engine, files, tables, key, skip, most)
             else:
-                for received in islice(self._pieces(engine, files.read, most), skip, None):
+                for received in self._received(engine, files, skip, most):
                     yield lines_apart(engine, received, correlate, asked, self.tally, key)
-            self._count_unreadable(engine, files, whole=asked == "true" and not skip)
+        self.tally.merge(self._found.taken())
         self.tally.say_what_was_mended()
 
     def _said_lines(
         self,
         engine: Engine,
-        files: "Surveyed",
+        files: Surveyed,
         tables: "list[TableColumns]",
         key: bytes,
         skip: int,
         most: int,
     ) -> Iterator[Lines]:
         # Compiled loops take a while to load: who does not learn goes without them.
+        from informer.spans.csv_pieces import csv_pieces
         from informer.spans.parquet_lines import ParquetPieces
         from informer.spans.ready_pieces import lie_ready
         from informer.spans.scanned_lines import scanned_pieces
 
-        paths = [file.path for file, *_ in files.read]
+        paths = [file.path for file, *_ in files]
         lying = ParquetPieces(paths, tables[0])
         if self._is("parquet") and lie_ready(tables[0]) and all(t == tables[0] for t in tables):
             pieces = lying.read(skip, most)
             yield from tables[0].lines(engine, pieces, self._selection, self.tally, key)
             return
-        alike = groupby(zip(tables, paths, strict=True), key=itemgetter(0))
-        scans = [(table, self._scan([path for _, path in group])) for table, group in alike]
-        made = islice(scanned_pieces(engine, scans, most), skip, None)
-        for table, group in groupby(made, key=itemgetter(0)):
-            pieces = (piece for _, piece in group)
+        read = (file for file, *_ in files)
+        groups = groupby(zip(tables, read, strict=True), key=itemgetter(0))
+        alike = [(table, [file for _, file in group]) for table, group in groups]
+        if self._is("csv"):
+            made = csv_pieces(engine, alike, most, self._found)
+        else:
+            scans = [(table, self._scan_of(group)) for table, group in alike]
+            made = scanned_pieces(engine, scans, most)
+        for table, some in groupby(islice(made, skip, None), key=itemgetter(0)):
+            pieces = (piece for _, piece in some)
             yield from table.lines(engine, pieces, self._selection, self.tally, key)
 
     def _table(self, types: Types, times: Times) -> "TableColumns":
@@ -125,20 +126,24 @@ class TableSource:
         return TableColumns(self._columns, dict(types), times, self.format)
 
     @contextmanager
-    def _surveyed(self, engine: Engine) -> "Iterator[Surveyed]":
+    def _surveyed(self, engine: Engine) -> Iterator[Surveyed]:
         """All files, or what is readable of them, looked at before they are read."""
         with TemporaryDirectory(prefix="informer-") as folder:
-            lines = 0
-            read: list[tuple[TableFile, Types, Times]] = []
+            read: Surveyed = []
             for number, file in enumerate(self._files):
-                path, held = self._survey(file, Path(folder, f"{number}.{file.container}"))
-                lines += held
-                read.append((replace(file, path=path), *self._look(engine, file, path)))
-            yield Surveyed(read, lines)
+                whole = self._survey(file, Path(folder, f"{number}.{file.container}"))
+                read.append((whole, *self._look(engine, whole, file.path)))
+            yield read
 
-    def _pieces(
-        self, engine: Engine, read: list[tuple[TableFile, Types, Times]], most: int
-    ) -> Iterator[Received]:
+    def _received(self, engine: Engine, read: Surveyed, skip: int, most: int) -> Iterator[Received]:
+        """The pieces, the first of them left out, and what was no row in them."""
+        for number, received in enumerate(self._pieces(engine, read, most)):
+            found = self._found.taken()
+            if number >= skip:
+                self.tally.merge(found)
+                yield received
+
+    def _pieces(self, engine: Engine, read: Surveyed, most: int) -> Iterator[Received]:
         """SELECTs with the columns of RECEIVED, of a bounded number of rows each."""
         number = 0
         for (types, times), group in groupby(read, key=lambda one: one[1:]):
@@ -149,51 +154,72 @@ class TableSource:
                 )
                 number += 1
 
-    def _survey(self, file: TableFile, spare: Path) -> tuple[Path, int]:
-        """The file, or what is readable of it, and how many records it holds at most."""
+    def _survey(self, file: TableFile, spare: Path) -> TableFile:
+        """The file, or what is readable of it; our own reader of CSV sees by itself."""
         content = Content(file.path)
-        held = 0
-        if file.container == "csv":
-            held = most_records(content.chunks()) - 1
-        elif file.container == "json" and is_packed(file.path):
+        if file.container == "json" and is_packed(file.path):
             for _ in content.chunks():
                 pass
         if content.damage is None:
-            return file.path, held
-        self.rejected["damaged_file"] += 1
-        self.notes.append(f"{file.path}: {content.damage}; what could be read before was used")
+            return file
+        self.tally.count_damage(file.path, content.damage)
         readable_part(content, spare)
-        return spare, most_records(Content(spare).chunks()) - 1 if file.container == "csv" else 0
+        return replace(file, path=spare)
 
-    def _look(self, engine: Engine, file: TableFile, path: Path) -> tuple[Types, Times]:
+    def _look(self, engine: Engine, file: TableFile, shown: Path) -> tuple[Types, Times]:
         """The column types of a Parquet file (elsewhere all is text), and how times are written."""
-        scan = self._scan([path])
         types: Types = ()
-        if file.container == "parquet":
-            described = engine.stream(f"describe select * from {scan}").read_all().to_pylist()
-            types = tuple((row["column_name"], row["column_type"]) for row in described)
-        times = times_of(engine, scan, self._columns, dict(types))
+        if file.container == "csv":
+            engine.append(SAMPLED, self._sample(file), passing=True)
+            times = times_of(engine.query, SAMPLED, self._columns, {})
+            engine.run(f"drop table {SAMPLED}")
+        else:
+            scan = self._scan_of([file])
+            if file.container == "parquet":
+                described = engine.stream(f"describe select * from {scan}").read_all().to_pylist()
+                types = tuple((row["column_name"], row["column_type"]) for row in described)
+            times = times_of(
+                lambda sql: engine.stream(sql).read_all(), scan, self._columns, dict(types)
+            )
         told = unit_of(self._columns, "start")
         if told is not None and times.unit != told:
-            self.notes.append(f"{file.path}: times are {WORDS[times.unit]}, not {WORDS[told]}")
+            self.notes.append(f"{shown}: times are {WORDS[times.unit]}, not {WORDS[told]}")
         return types, times
+
+    def _sample(self, file: TableFile) -> pa.Table:
+        from informer.spans.csv_rows import CsvReader
+
+        used = self._used()
+        rows = next(CsvReader([file], used, Tally()).read(SAMPLE_ROWS, SAMPLE_BYTES), None)
+        return rows.table() if rows else pa.schema([(c, pa.string()) for c in used]).empty_table()
 
     def _scans(self, engine: Engine, files: list[TableFile], most: int) -> Iterator[str]:
         """What to select from, piece by piece; of text, parsed once, a piece waits in a table."""
         if files[0].container == "parquet":
             yield from parquet_pieces([file.path for file in files], most)
             return
-        used = ", ".join(named(column) for column in dict.fromkeys(self._columns.values()))
-        for rows in together(engine.stream(f"select {used} from {self._scan_of(files)}"), most):
+        for rows in self._texts(engine, files, most):
             engine.append(WAITING, rows, passing=True)
             yield WAITING
             engine.run(f"drop table {WAITING}")
 
-    def _scan_of(self, files: list[TableFile]) -> str:
-        return self._scan([file.path for file in files])
+    def _texts(self, engine: Engine, files: list[TableFile], most: int) -> Iterator[pa.Table]:
+        used = self._used()
+        if files[0].container == "csv":
+            from informer.spans.csv_rows import CsvReader
 
-    def _scan(self, paths: list[Path]) -> str:
-        return scan_sql(self._files, paths, self._columns.values())
+            for rows in CsvReader(files, used, self._found).read(most):
+                yield rows.table()
+        else:
+            columns = ", ".join(map(named, used))
+            scan = self._scan_of(files)
+            yield from together(engine.stream(f"select {columns} from {scan}"), most)
+
+    def _scan_of(self, files: list[TableFile]) -> str:
+        return scan_sql(files, self._used())
+
+    def _used(self) -> list[str]:
+        return list(dict.fromkeys(self._columns.values()))
 
     def _key(self) -> str:
         """Sets rows without a trace id apart from those of other sources."""
@@ -201,17 +227,3 @@ class TableSource:
 
     def _is(self, container: str) -> bool:
         return self._files[0].container == container
-
-    def _count_unreadable(self, engine: Engine, files: "Surveyed", *, whole: bool) -> None:
-        """With `whole`, all rows that the engine gave were counted."""
-        if not self._is("csv"):
-            return
-        paths = [file.path for file, *_ in files.read]
-        rows = self.tally.rows
-        if not whole:
-            count = engine.stream(f"select count(*) as rows from {self._scan(paths)}").read_all()
-            rows = count["rows"][0].as_py()
-        if files.lines > rows:  # some are part of others, blank, or lost
-            held = sum(records(Content(path).chunks()) - 1 for path in paths)
-            if held > rows:
-                self.rejected["unreadable_line"] += held - rows

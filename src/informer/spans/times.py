@@ -1,9 +1,11 @@
 """How the times of a table are written, and SQL that makes nanoseconds of them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
-from informer.core.ports import Engine
+import pyarrow as pa
+
 from informer.spans.clock import UNITS_NS, guessed_unit
 from informer.spans.layouts import TIMES, unit_of
 from informer.spans.meanings import named
@@ -18,6 +20,8 @@ TEXT_NS = "try_cast({c} as bigint)"
 MOMENT = "epoch_ns({c})"
 MOMENT_TEXT = "epoch_ns(try_cast({c} as timestamptz))"
 
+Ask: TypeAlias = Callable[[str], pa.Table]  # the rows of one statement
+
 
 @dataclass(frozen=True, slots=True)
 class Times:
@@ -27,17 +31,15 @@ class Times:
     forms: tuple[tuple[str, str], ...]  # our name, one of the forms above
 
 
-def times_of(
-    engine: Engine, scan: str, columns: Mapping[str, str], types: Mapping[str, str]
-) -> Times:
-    """Look at the first rows of a file. `types` are its column types; absent = text."""
+def times_of(ask: Ask, scan: str, columns: Mapping[str, str], types: Mapping[str, str]) -> Times:
+    """Look at the first rows of a scan. `types` are its column types; absent = text."""
     unit = unit_of(columns, "start") or "ns"
     forms = {}
     for name, column in columns.items():
         if name.partition("_")[0] in TIMES:
-            forms[name] = _form(types.get(column, "VARCHAR"), engine, scan, column)
+            forms[name] = _form(types.get(column, "VARCHAR"), ask, scan, column)
     if forms[f"start_{unit}"] not in (MOMENT, MOMENT_TEXT):
-        first, last = _range(engine, scan, columns[f"start_{unit}"])
+        first, last = _range(ask, scan, columns[f"start_{unit}"])
         unit = unit if first is None or last is None else guessed_unit(first, last, unit)
     return Times(unit, tuple(forms.items()))
 
@@ -49,8 +51,7 @@ def times_sql(columns: Mapping[str, str], times: Times) -> dict[str, str]:
     for name, form in times.forms:
         time, unit = name.split("_")
         factor = UNITS_NS[times.unit if unit == told else unit]
-        form = TEXT_NS if (form, factor) == (TEXT, 1) else form
-        made[time] = form.format(c=named(columns[name]), f=factor)
+        made[time] = sql_of(form, columns[name], factor)
     if "duration" in made:
         duration = made["duration"]
     elif "end" in made:
@@ -60,7 +61,13 @@ def times_sql(columns: Mapping[str, str], times: Times) -> dict[str, str]:
     return {"start_ns": made["start"], "duration_ns": duration}
 
 
-def _form(type: str, engine: Engine, scan: str, column: str) -> str:
+def sql_of(form: str, column: str, factor: int) -> str:
+    """SQL that reads a column written in a form."""
+    form = TEXT_NS if (form, factor) == (TEXT, 1) else form
+    return form.format(c=named(column), f=factor)
+
+
+def _form(type: str, ask: Ask, scan: str, column: str) -> str:
     if type.startswith("TIMESTAMP"):
         return MOMENT
     if type in INTEGERS:
@@ -68,15 +75,15 @@ def _form(type: str, engine: Engine, scan: str, column: str) -> str:
     if type != "VARCHAR":
         return FRACTION
     sample = f"(select {named(column)} as t from {scan} limit {SAMPLE_ROWS})"
-    found = engine.stream(
+    found = ask(
         "select count(try_cast(t as double)) as numbers, "
         f"count(try_cast(t as timestamptz)) as moments from {sample}"
-    ).read_all()
+    )
     return MOMENT_TEXT if found["moments"][0].as_py() > found["numbers"][0].as_py() else TEXT
 
 
-def _range(engine: Engine, scan: str, column: str) -> tuple[float | None, float | None]:
+def _range(ask: Ask, scan: str, column: str) -> tuple[float | None, float | None]:
     sample = f"(select try_cast({named(column)} as double) as t from {scan} limit {SAMPLE_ROWS})"
     sql = f"select min(t) as first, max(t) as last from {sample} where t > 0 and not isinf(t)"
-    found = engine.stream(sql).read_all()
+    found = ask(sql)
     return found["first"][0].as_py(), found["last"][0].as_py()
