@@ -55,7 +55,7 @@ FOLDED = {
         group by all
     """,
     "kept_traces": """
-        select t.trace_id, o.code_sum, o.lines, t.place, t.sampled
+        select t.trace_id, o.code_sum, o.lines, t.place, t.sampled, t.start_ns
         from kept_traces as t join outlines as o on o.outline_id = t.outline_id
     """,
     "kept_spans": "select * exclude (trace) from kept_spans",

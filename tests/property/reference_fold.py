@@ -47,7 +47,7 @@ def fold_by_sql(engine: Engine, *, key: bytes, step_s: int) -> None:
     _make(engine, "outlined_traces", step_ns=step_s * NS_PER_S)
     _make(engine, "count_steps")
     _make(engine, "count_calls")
-    _make(engine, "slice_examples", examples=state.EXAMPLES, sample=state.SAMPLE)
+    _make(engine, "slice_examples", examples=state.EXAMPLES, sample=state.SAMPLE, salt=salt)
     _make(engine, "let_go")
     _make(engine, "example_spans", salt=salt)
     _make(engine, "keep_traces", salt=salt)

@@ -52,14 +52,18 @@ def built(spans: list[Row]) -> Tables:
         return engine.query(CALLS).to_pylist(), engine.query(SHAPES).to_pylist(), chains
 
 
-def counted(spans: list[Row], slices: int) -> Tables:
-    """Traces come in slices; one of each outline is built."""
+def counted(spans: list[Row], slices: int, *, key: bytes = KEY, parts: int = 0) -> Tables:
+    """Traces come in slices, or lie in as many places and go to parts; one an outline is built."""
     with DuckDBEngine(threads=1) as engine:
         engine.write("methods", pa.Table.from_pylist(METHODS))
-        fold_by_loops(engine, *apart(spans, slices), key=KEY, step_s=STEP_S)
+        if parts:
+            lying = [SPANS.of(spans[n::slices]) for n in range(slices)]
+            fold_in_parts(engine, *lying, parts=parts, key=key, step_s=STEP_S)
+        else:
+            fold_by_loops(engine, *apart(spans, slices), key=key, step_s=STEP_S)
         unfold(engine)
-        chains = build_chains(engine, key=KEY)
-        count_called(engine, key=KEY)
+        chains = build_chains(engine, key=key)
+        count_called(engine, key=key)
         return engine.query(CALLS).to_pylist(), engine.query(SHAPES).to_pylist(), chains
 
 
@@ -144,11 +148,12 @@ def test_no_chain_is_lost_or_counted_twice(spans: list[Row], slices: int) -> Non
 
 
 @few
-@given(anything)
-def test_the_number_of_slices_is_no_matter_for_what_is_counted(spans: list[Row]) -> None:
-    once, twice = counted(spans, 1), counted(spans, 2)
-    assert once[2].chains == twice[2].chains
-    assert once[2].calls == twice[2].calls
+@given(anything, st.integers(2, 3), st.integers(1, 4))
+def test_slices_parts_and_the_key_are_no_matter(spans: list[Row], slices: int, parts: int) -> None:
+    spans = sampled_alike(spans)
+    once = counted(spans, 1)
+    assert counted(spans[::-1], slices, key=b"another key") == once
+    assert counted(spans, slices, key=b"that of executors", parts=parts) == once
 
 
 @few

@@ -16,6 +16,7 @@ FOUND = """
 select caller, callee, method, kind, min(coalesce(f.first_ns, c.start_ns)) as first_seen_ns
 from named_calls as c
 left join counts_as as f on f.trace_id = c.trace_id
+where coalesce(f.place, 1) > 0
 group by caller, callee, method, kind
 order by caller, callee, method, kind
 """

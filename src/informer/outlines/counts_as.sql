@@ -7,7 +7,8 @@ select
     case when k.place = 1 then o.failed_e6 else 0 end as failed_e6,
     o.first_ns,
     o.last_ns,
-    k.sampled
+    k.sampled,
+    k.place
 from kept_traces as k
 inner join (
     select

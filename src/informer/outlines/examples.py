@@ -1,4 +1,4 @@
-"""Traces that are kept whole: the first of every outline, and a sample of all."""
+"""Traces that are kept whole: the first few of every outline, and a sample of all."""
 
 from dataclasses import dataclass
 
@@ -9,9 +9,10 @@ from informer.core.batches import apart
 from informer.core.ports import Engine
 from informer.core.sql import read_sql
 from informer.core.types import Bools, Ints
+from informer.outlines.firsts import Firsts
 from informer.outlines.pairs import Linked
 from informer.outlines.slices import Slice
-from informer.outlines.state import EXAMPLES, SAMPLE, salt_of
+from informer.outlines.state import SAMPLE, salt_of
 
 KEPT_LINES = pa.schema(
     [
@@ -23,9 +24,10 @@ KEPT_LINES = pa.schema(
     ]
 )
 KEPT_TRACES = "select trace, outline_id, place, sampled from kept_traces"
-KEEP = (
-    "insert into kept_traces select trace, trace_id, outline_id, place, sampled from example_traces"
-)
+KEEP = """
+insert into kept_traces
+select trace, trace_id, outline_id, place, sampled, start_ns from example_traces
+"""
 KEEP_SPANS = """
 insert into kept_spans
 select t.trace, s.* from ({whole}) as s join example_traces as t on t.trace_id = s.trace_id
@@ -60,15 +62,15 @@ class Examples:
         sampled, place = told["sampled"].to_numpy(), told["place"].to_numpy()
         self._sample = told["trace"].to_numpy()[sampled]
         self._lonely = set(told["trace"].to_numpy()[sampled & (place == 0)].tolist())
-        self._stands = set(told["outline_id"].to_numpy()[place == 1].tolist())
+        self._firsts = Firsts(engine)
 
-    def keep(self, lines: Slice, outline: Ints, link: Linked) -> Ints:
-        """Keep what is new in a slice, and let go what fell out of the sample.
+    def keep(self, lines: Slice, outline: Ints, starts: Ints, link: Linked) -> Ints:
+        """Keep what is new in a slice, and let go what is neither a first nor of the sample now.
 
-        `outline` is that of the traces, `link` that of the lines. Gives the links
+        `outline` and `starts` are those of the traces, `link` that of the lines. Gives the links
         of traces that stand for their outlines.
         """
-        chosen = self._chosen(lines, outline)
+        chosen = self._chosen(lines, outline, starts)
         if not len(chosen.traces):
             return np.empty(0, np.int64)
         places = lines.lines_of(chosen.traces)
@@ -81,6 +83,7 @@ class Examples:
             "outline_id": chosen.outline,
             "place": chosen.place.astype(np.int32),
             "sampled": chosen.sampled,
+            "start_ns": starts[chosen.traces],
         }
         self._engine.append("example_traces", pa.table(traces), passing=True)
         for piece in apart(rows, "all_attributes"):
@@ -99,33 +102,22 @@ class Examples:
             self._engine.run(f"drop table {table}")
         return links
 
-    def _chosen(self, lines: Slice, outline: Ints) -> Chosen:
-        firsts, ranks = self._firsts(lines, outline)
+    def _chosen(self, lines: Slice, outline: Ints, starts: Ints) -> Chosen:
+        taken = self._firsts.take(lines, outline, starts, self._kept)
+        here = np.isin(taken.passed, self._sample)
+        self._lonely.update(taken.passed[here].tolist())
+        self._let_go(taken.passed[~here].tolist())
         drawn = self._drawn(lines, outline)
-        traces = np.union1d(firsts, drawn)
+        traces = np.union1d(taken.traces, drawn)
         place = np.zeros(len(traces), np.int64)
-        place[np.searchsorted(traces, firsts)] = ranks
+        place[np.searchsorted(traces, taken.traces)] = taken.place
         sampled = np.isin(traces, drawn)
         new = np.array([t not in self._kept for t in lines.traces[traces].tolist()], bool)
         chosen = Chosen(traces[new], outline[traces[new]], place[new], sampled[new])
         numbers = lines.traces[chosen.traces]
         self._kept.update(numbers.tolist())
         self._lonely.update(numbers[chosen.sampled & (chosen.place == 0)].tolist())
-        self._stands.update(chosen.outline[chosen.place == 1].tolist())
         return chosen
-
-    def _firsts(self, lines: Slice, outline: Ints) -> tuple[Ints, Ints]:
-        """The first few traces of outlines that no trace stands for yet, and their ranks."""
-        stands = np.zeros(int(outline.max(initial=0)) + 1, bool)
-        known = [o for o in self._stands if o < len(stands)]
-        stands[[0, *known]] = True
-        new = np.flatnonzero(~stands[outline])
-        new = new[np.lexsort((lines.traces[new], outline[new]))]
-        of = outline[new]
-        begins = np.flatnonzero(np.append(True, of[1:] != of[:-1])) if len(of) else of
-        counts = np.diff(np.append(begins, len(of)))
-        ranks = np.arange(len(of)) - np.repeat(begins, counts) + 1
-        return new[ranks <= EXAMPLES], ranks[ranks <= EXAMPLES]
 
     def _drawn(self, lines: Slice, outline: Ints) -> Ints:
         """Traces with the smallest numbers so far; others fall out of the sample."""
@@ -138,9 +130,12 @@ class Examples:
         dropped = np.setdiff1d(self._sample, both)
         self._sample = both
         gone = [t for t in dropped.tolist() if t in self._lonely]
-        if gone:
-            self._lonely.difference_update(gone)
-            self._kept.difference_update(gone)
-            self._engine.append("dropped_traces", pa.table({"trace": gone}), passing=True)
-            self._engine.run(LET_GO)
+        self._lonely.difference_update(gone)
+        self._let_go(gone)
         return near[np.isin(lines.traces[near], both)]
+
+    def _let_go(self, traces: list[int]) -> None:
+        if traces:
+            self._kept.difference_update(traces)
+            self._engine.append("dropped_traces", pa.table({"trace": traces}), passing=True)
+            self._engine.run(LET_GO)

@@ -17,7 +17,7 @@ from informer.outlines.keys import Keys
 from informer.outlines.pairs import Kind, Linked, Pairs, said_in
 from informer.outlines.shares import in_shares
 from informer.outlines.slices import Slice
-from informer.outlines.state import begin, salt_of
+from informer.outlines.state import begin
 from informer.outlines.sums import add_up_groups, sums_of
 
 KINDS = "select link_id, version, failed, refused, weight_e6 from line_kinds order by line_kind"
@@ -33,7 +33,6 @@ class Folding:
     def __init__(self, engine: Engine, *, key: bytes, step_s: int, whole: str) -> None:
         begin(engine)
         self._engine = engine
-        self._salt = salt_of(key)
         self._step_ns = step_s * NS_PER_S
         self.pairs = Pairs(engine, key)
         self._forms = Forms(engine)
@@ -50,7 +49,7 @@ class Folding:
         `present` in closed traces; [s].
         """
         engine, pairs = self._engine, self.pairs
-        engine.run(read_sql("informer.outlines", "slice_sayings_apart"), salt=self._salt)
+        engine.run(read_sql("informer.outlines", "slice_sayings_apart"))
         numbers = pairs.number(lines, said_in(engine, present))
         engine.run("drop table slice_sayings")
 
@@ -73,7 +72,9 @@ class Folding:
         group = self._count_steps(lines, outline, starts, failed, weights)
         self._cells.count(lines, group, numbers, self.pairs.kind)
         self._keep_kinds()
-        self._forms.keep_links(self._examples.keep(lines, outline, Linked(pairs.link, numbers)))
+        self._forms.keep_links(
+            self._examples.keep(lines, outline, starts, Linked(pairs.link, numbers))
+        )
 
     def _count_steps(
         self, lines: Slice, outline: Ints, starts: Ints, failed: Bools, weights: Ints

@@ -1,4 +1,4 @@
--- One row is an outline that some part has met, in the order of the least of its traces.
+-- One row is an outline that some part has met, in the order of the traces that stand for them in parts.
 create or replace temp table met_outlines as
 select
     row_number() over (order by min(t.trace)) as outline_id,

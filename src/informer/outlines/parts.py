@@ -27,7 +27,7 @@ FORMS = {
     "part_steps": "select * from outline_steps",
     "part_kinds": "select * from line_kinds",
     "part_cells": "select * from cells",
-    "part_traces": "select trace, outline_id, place, sampled from kept_traces",
+    "part_traces": "select * from kept_traces",
 }
 SPANS, LINES = "part_spans", "part_lines"  # of traces that may be kept whole
 KEPT = (SPANS, LINES)
@@ -38,10 +38,7 @@ PASSING = (
 ALL = 2**62  # no line begins so late: all traces are closed
 KEEP = """
 insert into kept_spans by name select * exclude (part) from part_spans;
-insert into kept_traces
-select c.trace, k.trace_id, c.outline_id, c.place, c.sampled
-from chosen_traces as c
-inner join (select distinct trace, trace_id from part_spans) as k on k.trace = c.trace
+insert into kept_traces select * from chosen_traces
 """
 
 

@@ -1,8 +1,8 @@
--- One row is what spans of the slice say; `name` is a hash of its names.
+-- One row is what spans of the slice say; `name` is the rank of its names.
 create or replace temp table slice_sayings as
 select
     s.saying,
-    cast(hash(s.service, s.operation, s.kind, s.peer, $salt) >> 1 as bigint) as name,
+    dense_rank() over (order by s.service, s.operation, s.kind, s.peer nulls first) as name,
     s.service,
     coalesce(m.method, s.operation) as method,
     s.kind,

@@ -15,6 +15,6 @@ create table if not exists line_kinds (
 create table if not exists cells (cell integer, outline_id integer, line_kind integer);
 create table if not exists cell_counts (step_start_ns bigint, cell integer[], bucket smallint[], lines integer[]);
 create table if not exists kept_traces (
-    trace bigint, trace_id varchar, outline_id bigint, place integer, sampled boolean
+    trace bigint, trace_id varchar, outline_id bigint, place integer, sampled boolean, start_ns bigint
 );
 create table if not exists kept_lines (outline_id bigint, line bigint, link_id bigint, start_ns bigint);

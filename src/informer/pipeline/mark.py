@@ -16,6 +16,7 @@ from informer.outlines.state import begin
 from informer.spans.sayings import NO_SAYINGS
 from informer.spans.templates import Templates
 
+FORMAT = 2  # of what is kept: of another, reading begins anew
 # The traces that wait for more lines, and the piece from which on lines of theirs were not folded.
 NO_OPEN = "create table open_traces (trace bigint, source integer, piece integer)"
 CUT = 2  # raised whenever sources are cut into other pieces: places in older ones are of no use
@@ -73,7 +74,7 @@ def fingerprint(sources: Sequence[Source], settings: Settings, asked: Json) -> s
     for name in (name for source in sources for name in source.names):
         files.append((name, *_state(Path(name))))
     how = [CUT, asdict(settings.source), asdict(settings.methods), settings.traffic.step_s, asked]
-    return hashlib.sha256(orjson.dumps([files, how])).hexdigest()
+    return hashlib.sha256(orjson.dumps([FORMAT, files, how])).hexdigest()
 
 
 def _state(path: Path) -> tuple[int, int]:

@@ -2,7 +2,7 @@
 insert into kept_spans
 select cast(hash(s.trace_id, $salt) >> 1 as bigint) as trace, s.* from example_spans as s;
 insert into kept_traces
-select e.trace, k.trace_id, e.outline_id, e.place, e.sampled
+select e.trace, k.trace_id, e.outline_id, e.place, e.sampled, e.start_ns
 from slice_examples as e
 inner join (select distinct trace, trace_id from kept_spans) as k on k.trace = e.trace;
 insert into kept_lines
