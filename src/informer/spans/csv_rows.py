@@ -14,6 +14,7 @@ from informer.spans.csv_columns import texts, told
 from informer.spans.csv_walk import AT_FIELD, LF, OVER, Fields, pass_by, slots_of, walk
 from informer.spans.received import Tally
 from informer.spans.scans import TableFile
+from informer.spans.texts import SPARE
 from informer.spans.unpack import BOM, CHUNK, Content
 
 PIECE_BYTES = 32 << 20  # of which some are in memory at once
@@ -22,7 +23,10 @@ LONGEST_RECORD = 4 << 20
 
 @dataclass(frozen=True, slots=True)
 class CsvRows:
-    """Records of CSV, and where in its bytes their fields lie; see `walk`."""
+    """Records of CSV, and where in its bytes their fields lie; see `walk`.
+
+    A reader's are good until its next ones are asked for.
+    """
 
     data: Bytes
     starts: Fields
@@ -65,7 +69,9 @@ class CsvReader:
         self._files, self._used, self._found = files, list(used), found
         self._delimiter = np.uint8(ord(files[0].delimiter))
         self._slots = slots_of(files[0].columns, self._used)
+        # Used for one piece after another: memory that is touched anew costs more than to fill it.
         self._data: Bytes = np.empty(0, np.uint8)
+        self._starts, self._ends = np.empty((2, len(self._used), 0), np.int32)
         self._walked = self._filled = self._known = 0
         self._state = OVER
 
@@ -74,22 +80,23 @@ class CsvReader:
 
         They are cut at the same places whenever the files are the same.
         """
-        self._begin(most, size)
+        self._starts, self._ends = np.empty((2, len(self._used), most), np.int32)
+        self._begin(size)
         for file in self._files:
             content = Content(file.path)
             for chunk in _told_plainly(content):
-                if self._filled + len(chunk) > len(self._data):
+                if self._filled + len(chunk) + SPARE > len(self._data):
                     yield from self._given()
-                    self._begin(most, size)
+                    self._begin(size)
                 end = self._filled + len(chunk)
                 self._data[self._filled : end] = np.frombuffer(chunk, np.uint8)
                 self._filled = end
                 while self._walk(is_last=False):
                     yield from self._given()
-                    self._begin(most, size)
+                    self._begin(size)
             while self._walk(is_last=content.damage is None):
                 yield from self._given()
-                self._begin(most, size)
+                self._begin(size)
             if self._state != OVER and self._filled and self._data[self._filled - 1] != LF:
                 self._found.rejected["unreadable_line"] += 1
             self._walked, self._state = self._filled, OVER
@@ -102,13 +109,14 @@ class CsvReader:
             starts, ends = self._starts[:, : self._known], self._ends[:, : self._known]
             yield CsvRows(self._data, starts, ends, self._used)
 
-    def _begin(self, most: int, size: int) -> None:
+    def _begin(self, size: int) -> None:
         """A new piece, with what is left of the bytes of the last one."""
         left = self._data[self._walked : self._filled]
-        self._data = np.empty(max(size, LONGEST_RECORD + 2 * CHUNK, len(left) + CHUNK), np.uint8)
-        self._data[: len(left)] = left
+        size = max(size, LONGEST_RECORD + 2 * CHUNK, len(left) + CHUNK) + SPARE
+        data = self._data if len(self._data) == size else np.empty(size, np.uint8)
+        data[: len(left)] = left
+        self._data = data
         self._walked, self._filled, self._known = 0, len(left), 0
-        self._starts, self._ends = np.empty((2, len(self._used), most), np.int32)
 
     def _walk(self, *, is_last: bool) -> bool:
         """Read on in the bytes that are there; whether there is no room for more records."""
