@@ -16,6 +16,7 @@ Names = tuple[tuple[str, str], ...]
 SERVING = ("server", "consumer")
 CALLING = ("client", "producer")
 EXAMPLES = 5
+SIGNATURE = ("code_sum", "lost_sum", "calls", "entry_rpc_id", "partial")
 
 
 @dataclass(eq=False, slots=True)
@@ -309,6 +310,7 @@ def _chain(trace_id: str, tree: list[Span], rpcs: dict[tuple[str, ...], Row]) ->
     return {
         "trace_id": trace_id,
         "code_sum": sum(codes[c["rpc_id"]] for c in calls),
+        "lost_sum": sum(codes[rpc_id] for lost, rpc_id, _ in tops if lost),
         "calls": len(calls),
         "entry_rpc_id": entry,
         "partial": any(s.orphan for s in tree),  # 12
@@ -322,7 +324,7 @@ def _shapes(chains: list[Row], trees: dict[str, list[Span]]) -> list[Row]:
     """Shapes; also writes the shape's id into every chain."""
     by_signature: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
     for c in chains:
-        signature = tuple(c[n] for n in ("code_sum", "calls", "entry_rpc_id", "partial"))
+        signature = tuple(c[n] for n in SIGNATURE)
         by_signature[signature].append(c)
     by_shape: dict[str, list[tuple[list[Row], Counter[str], dict[str, int], list[str]]]]
     by_shape = defaultdict(list)

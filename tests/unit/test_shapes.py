@@ -120,6 +120,20 @@ def test_a_broken_chain_is_no_whole_one(engine: DuckDBEngine) -> None:
     assert partial["edges"] == whole["edges"]
 
 
+def test_chains_that_lost_other_spans_are_no_one_shape(engine: DuckDBEngine) -> None:
+    """The same calls: of a client whose parent was lost, its own service tells who called."""
+    steps = ("1 a", "1/2 b", "1/3 c", "2/4 b", "3/5 c")
+    first, second = trace("t1", *steps), trace("t2", *steps)
+    for rows, lost in ((first, 3), (second, 4)):
+        for leaf in rows[3:]:
+            leaf |= {"kind": "client", "peer": "db"}
+        rows[lost] |= {"parent_span_id": "lost"}
+    both = shapes(engine, first, second)
+    assert {s["rpc_ids"] == both[0]["rpc_ids"] for s in both} == {True}
+    assert sorted(len(s["edges"]) for s in both) == [3, 3]
+    assert both[0]["edges"] != both[1]["edges"]
+
+
 def test_a_chain_that_lost_everything_else_has_a_shape_without_rpcs(engine: DuckDBEngine) -> None:
     (shape,) = shapes(engine, trace("t", "lost/1 a"))
     assert (shape["rpc_ids"], shape["edges"], shape["depths"]) == ([], [], [])

@@ -13,6 +13,7 @@ from trace_signatures as t
 inner join signature_shapes as s
     on
         s.code_sum = t.code_sum
+        and s.lost_sum = t.lost_sum
         and s.calls = t.calls
         and s.entry_rpc_id = t.entry_rpc_id
         and s.partial = t.partial

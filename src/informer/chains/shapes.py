@@ -15,7 +15,7 @@ from informer.core.types import Json
 ID_DIGITS = 12
 EXAMPLES = 5
 WEIGHT_UNIT = 1_000_000  # `..._e6` counts millionths of a chain
-SIGNATURE = ["code_sum", "calls", "entry_rpc_id", "partial"]
+SIGNATURE = ["code_sum", "lost_sum", "calls", "entry_rpc_id", "partial"]
 
 
 @dataclass(slots=True)

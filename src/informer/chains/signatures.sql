@@ -3,6 +3,7 @@
 create or replace table signatures as
 select
     t.code_sum,
+    t.lost_sum,
     t.calls,
     t.entry_rpc_id,
     t.partial,
@@ -20,4 +21,4 @@ select
 from trace_signatures as t
 left join counts_as as f on f.trace_id = t.trace_id
 where coalesce(f.chains, 1) > 0
-group by t.code_sum, t.calls, t.entry_rpc_id, t.partial
+group by t.code_sum, t.lost_sum, t.calls, t.entry_rpc_id, t.partial
