@@ -152,7 +152,7 @@ class CsvReader:
 
 def _told_plainly(content: Content) -> Iterator[bytes]:
     try:
-        yield from _without_header(content.chunks())
+        yield from _without_header(content.chunks_ahead())
     except OSError as error:
         raise InformerError(f"cannot read on: {content.path}: {error.strerror}") from error
 

@@ -24,7 +24,6 @@ from informer.spans.received import Selection, Tally, lines_apart, stage_spans
 from informer.spans.sayings import Received
 from informer.spans.scans import (
     TableFile,
-    is_packed,
     parquet_pieces,
     readable_part,
     scan_sql,
@@ -157,7 +156,7 @@ class TableSource:
     def _survey(self, file: TableFile, spare: Path) -> TableFile:
         """The file, or what is readable of it; our own reader of CSV sees by itself."""
         content = Content(file.path)
-        if file.container == "json" and is_packed(file.path):
+        if file.container == "json" and content.is_packed():
             for _ in content.chunks():
                 pass
         if content.damage is None:
