@@ -189,7 +189,7 @@ class TableSource:
         from informer.spans.csv_rows import CsvReader
 
         used = self._used()
-        rows = next(CsvReader([file], used, Tally()).read(SAMPLE_ROWS, SAMPLE_BYTES), None)
+        rows = next(CsvReader([file], used).read(SAMPLE_ROWS, SAMPLE_BYTES), None)
         return rows.table() if rows else pa.schema([(c, pa.string()) for c in used]).empty_table()
 
     def _scans(self, engine: Engine, files: list[TableFile], most: int) -> Iterator[str]:
@@ -207,8 +207,11 @@ class TableSource:
         if files[0].container == "csv":
             from informer.spans.csv_rows import CsvReader
 
-            for rows in CsvReader(files, used, self._found).read(most):
+            reader = CsvReader(files, used)
+            for rows in reader.read(most):
+                self._found.merge(rows.found)
                 yield rows.table()
+            self._found.merge(reader.found)
         else:
             columns = ", ".join(map(named, used))
             scan = self._scan_of(files)
