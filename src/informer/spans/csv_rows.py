@@ -17,7 +17,8 @@ from informer.spans.scans import TableFile
 from informer.spans.texts import SPARE
 from informer.spans.unpack import BOM, CHUNK, Content
 
-PIECE_BYTES = 16 << 20  # of which some are in memory at once
+PIECE_BYTES = 8 << 20  # of which some are in memory at once
+LEAST_RECORD = 64  # bytes: pieces of shorter records end by their number
 ROOMS = 3  # pieces: one that is read, one that waits, one that somebody is at work on
 LONGEST_RECORD = 4 << 20
 
@@ -123,6 +124,8 @@ class CsvReader:
     def _new_room(self, most: int, size: int) -> tuple[Bytes, Fields, Fields]:
         # What is left of a piece is at most a record and a chunk, and one chunk more must fit.
         data = np.empty(max(size, LONGEST_RECORD + 2 * CHUNK) + SPARE, np.uint8)
+        # Fields of a column lie side by side; far apart, every column would take pages of its own.
+        most = min(most, len(data) // LEAST_RECORD)
         starts, ends = np.empty((2, len(self._used), most), np.int32)
         return data, starts, ends
 
