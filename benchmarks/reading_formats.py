@@ -13,8 +13,8 @@ their own, N rounds (3), the median of each:
 - learned: all of `learn` before patterns are looked for, the fold of traces included.
 
 Rates are spans per second of processor time over all threads, and for `staged` and `learned` also
-by the clock. Prints a row for every format and keeps it in results/reading_formats.json; --profile
-prints where the reader spends its time instead.
+by the clock. Prints a row for every format and keeps it, by format and size, in
+results/reading_formats.json; --profile prints where the reader spends its time instead.
 """
 
 import argparse
@@ -84,10 +84,13 @@ def main() -> None:
 
 
 def _keep(row: Json) -> None:
-    """In place of an earlier row of this format."""
+    """In place of an earlier row of this format and size."""
+
+    def key(row: Json) -> tuple[int, int]:
+        return list(WRITERS).index(row["format"]), row["spans"]
+
     rows: list[Json] = json.loads(RESULTS.read_text())["results"] if RESULTS.exists() else []
-    rows = [*(r for r in rows if r["format"] != row["format"]), row]
-    rows.sort(key=lambda r: list(WRITERS).index(r["format"]))
+    rows = sorted([*(r for r in rows if key(r) != key(row)), row], key=key)
     write_whole(RESULTS, json.dumps({"results": rows}, indent=1) + "\n")
 
 

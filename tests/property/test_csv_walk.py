@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from informer.spans import csv_rows, unpack
 from informer.spans.csv_rows import CsvReader
-from informer.spans.received import Tally
 from informer.spans.scans import TableFile
 
 COLUMNS = ("a", "b", "c")
@@ -39,18 +38,18 @@ def read(
     content: bytes, delimiter: str, most: int, chunk: int, longest: int = 200
 ) -> tuple[list[tuple[str | None, ...]], int]:
     """All records, and how many lines were counted that are none."""
-    found, rows = Tally(), []
+    rows, bad = [], 0
     with TemporaryDirectory() as folder, small(chunk, longest):
         path = Path(folder, "a.csv")
         path.write_bytes(content)
-        for piece in CsvReader([TableFile(path, "csv", COLUMNS, delimiter)], "ca", found).read(
-            most, 1
-        ):
+        reader = CsvReader([TableFile(path, "csv", COLUMNS, delimiter)], "ca")
+        for piece in reader.read(most, 1):
             assert 0 < len(piece) <= most
             told = [piece.told(c).to_pylist() for c in "ca"]
             assert told == [column.to_pylist() for column in piece.table().columns]
             rows += list(zip(*told, strict=True))
-    return rows, found.rejected["unreadable_line"]
+            bad += piece.found.rejected["unreadable_line"]
+    return rows, bad + reader.found.rejected["unreadable_line"]
 
 
 def line(row: tuple[str, ...] | str, delimiter: str, quoting: int) -> str:
@@ -104,3 +103,19 @@ def test_a_record_that_is_too_long_is_passed_by(size: int, quoted: bool, chunk: 
     rows, bad = read(content, ",", 10, chunk, longest=50)
     assert rows == [("3", "1"), ("9", "7")]
     assert bad == 1 + (size // 6 if quoted else 0)
+
+
+def test_records_are_good_while_two_more_pieces_are_read(tmp_path: Path) -> None:
+    bad = b"one,two\n" * 60
+    content = b"a,b,c\n" + b"".join(b"%d,x,y\n" % n + bad * (n % 3) for n in range(60))
+    path = tmp_path / "a.csv"
+    path.write_bytes(content)
+    with small(chunk=10, longest=40):
+        read = CsvReader([TableFile(path, "csv", COLUMNS, ",")], "a").read(1_000, 1)
+        pieces, told = [], []
+        for piece in read:
+            pieces = [*pieces[-2:], piece]
+            if len(pieces) == 3:
+                told += pieces[0].texts("a").to_pylist()
+        told += [text for piece in pieces[-2:] for text in piece.texts("a").to_pylist()]
+    assert told == [str(n) for n in range(60)]

@@ -179,3 +179,16 @@ def test_sayings_that_were_forgotten_are_told_again(tmp_path: Path) -> None:
         assert engine.query("select operation from sayings").to_pylist() == [
             {"operation": "GET /cart"}
         ]
+
+
+def test_lines_that_cannot_be_read_are_counted_with_the_piece_behind_them(tmp_path: Path) -> None:
+    path = tmp_path / "spans.csv"
+    good = [f"t,{n},shop,{FIRST_NS + n}\n" for n in range(10)]
+    junk = ["too,few\n", 't,"1"x,shop,1\n']
+    made = ["trace_id,span_id,service,start_ns\n", *good[:5], *junk, *good[5:], *junk, *junk]
+    path.write_text("".join(made))
+    for skip, lines, unreadable in ((0, 10, 6), (1, 5, 6), (2, 0, 4)):
+        with DuckDBEngine(threads=1) as engine:
+            (source,) = open_sources([str(path)])
+            assert sum(map(len, source.lines(engine, KEY, skip=skip, most=5))) == lines
+            assert source.rejected == {"unreadable_line": unreadable}

@@ -9,13 +9,12 @@ import pyarrow as pa
 from informer.core.compiled import compiled
 from informer.core.types import Ints
 from informer.spans.buffers import Bytes, Offsets
-from informer.spans.csv_walk import ONE, QUOTE, Fields
+from informer.spans.csv_walk import QUOTE, Fields
 from informer.spans.texts import SECRET, offsets_of
+from informer.spans.words import EIGHT, ONE, word_before
 
-Words: TypeAlias = npt.NDArray[np.uint64]
 Small: TypeAlias = npt.NDArray[np.int32]
 
-WORD = np.uint64(8)
 ZERO, NINE, TEN = np.uint8(ord("0")), np.uint8(ord("9")), np.uint64(10)
 MOST_DIGITS = 19  # they fit 64 bits without a sign
 NONE, IS_WHOLE, OTHER = range(3)  # what a field is: empty, digits alone, anything else
@@ -89,28 +88,6 @@ def _copied(data: Bytes, starts: Fields, ends: Fields, offsets: Offsets) -> Byte
 
 
 @compiled
-def _word(data: Bytes, at: np.uint64, end: np.uint64) -> np.uint64:
-    """Eight bytes, or what is left up to the end."""
-    if end - at >= WORD:
-        return (
-            np.uint64(data[at])
-            | np.uint64(data[at + np.uint64(1)]) << np.uint64(8)
-            | np.uint64(data[at + np.uint64(2)]) << np.uint64(16)
-            | np.uint64(data[at + np.uint64(3)]) << np.uint64(24)
-            | np.uint64(data[at + np.uint64(4)]) << np.uint64(32)
-            | np.uint64(data[at + np.uint64(5)]) << np.uint64(40)
-            | np.uint64(data[at + np.uint64(6)]) << np.uint64(48)
-            | np.uint64(data[at + np.uint64(7)]) << np.uint64(56)
-        )
-    word, shift = np.uint64(0), np.uint64(0)
-    while at < end:
-        word |= np.uint64(data[at]) << shift
-        shift += WORD
-        at += ONE
-    return word
-
-
-@compiled
 def _told_apart(data: Bytes, starts: Fields, ends: Fields, secret: np.uint64) -> tuple[Small, Ints]:
     """The number of each field, -1 = it is empty, and the first field of each number.
 
@@ -128,9 +105,9 @@ def _told_apart(data: Bytes, starts: Fields, ends: Fields, secret: np.uint64) ->
             continue
         mixed, at = np.uint64(end - start) + np.uint64(doubled), start
         while at < end:
-            mixed = (mixed ^ _word(data, at, end)) * secret
+            mixed = (mixed ^ word_before(data, at, end)) * secret
             mixed ^= mixed >> np.uint64(32)
-            at += WORD
+            at += EIGHT
         mixed *= secret
         slot = np.int64(mixed >> np.uint64(64 - bits))
         while slots[slot] >= 0:
@@ -140,9 +117,11 @@ def _told_apart(data: Bytes, starts: Fields, ends: Fields, secret: np.uint64) ->
                 same = np.uint64(~ends[other] if doubled else ends[other]) - there == end - start
                 at = start
                 while same and at < end:
-                    same = _word(data, at, end) == _word(data, there, there + (end - at))
-                    at += WORD
-                    there += WORD
+                    same = word_before(data, at, end) == word_before(
+                        data, there, there + (end - at)
+                    )
+                    at += EIGHT
+                    there += EIGHT
                 if same:
                     break
             slot = (slot + 1) & (len(slots) - 1)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from informer.core.ahead import ahead
 from informer.core.ports import Engine
 from informer.core.types import Bools, Ints
 from informer.spans.clock import UNITS_NS
@@ -19,6 +20,8 @@ from informer.spans.scans import TableFile
 from informer.spans.table_lines import IDS, TableColumns
 from informer.spans.times import MOMENT_TEXT, sql_of
 
+READ_AHEAD = 1  # piece: with it ROOMS are in use
+
 
 def csv_pieces(
     engine: Engine,
@@ -28,13 +31,15 @@ def csv_pieces(
 ) -> Iterator[tuple[TableColumns, Piece]]:
     """Pieces of CSV files, those together whose columns and times are alike.
 
-    In `found` is left what was no row behind the last one.
+    Another thread walks the next one. In `found` is left what was no row behind the last one.
     """
     for table, files in alike:
         made = CsvColumns(engine, table)
         used = list(dict.fromkeys(table.columns.values()))
-        for rows in CsvReader(files, used, found).read(most):
-            yield table, made.piece(rows, found.taken())
+        reader = CsvReader(files, used)
+        for rows in ahead(reader.read(most), READ_AHEAD):
+            yield table, made.piece(rows)
+        found.merge(reader.found.taken())
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +49,8 @@ class CsvColumns:
     engine: Engine
     table: TableColumns
 
-    def piece(self, rows: CsvRows, found: Tally) -> Piece:
-        """Records as a piece; `found` is what was no row among them."""
+    def piece(self, rows: CsvRows) -> Piece:
+        """Records as a piece."""
         columns = self.table.columns
         said = {column: rows.told(column) for column in self.table.said()}
         start_ns, has_start = self._time(rows, "start")
@@ -56,7 +61,7 @@ class CsvColumns:
             start_ns,
             self._duration(rows, start_ns, has_start),
             [said[columns["service"]], pa.array(start_ns, mask=~has_start)],
-            found,
+            rows.found,
         )
 
     def _attributes(self, rows: CsvRows, said: dict[str, pa.DictionaryArray]) -> pa.Array:

@@ -14,20 +14,27 @@ from informer.spans.csv_columns import texts, told
 from informer.spans.csv_walk import AT_FIELD, LF, OVER, Fields, pass_by, slots_of, walk
 from informer.spans.received import Tally
 from informer.spans.scans import TableFile
+from informer.spans.texts import SPARE
 from informer.spans.unpack import BOM, CHUNK, Content
 
-PIECE_BYTES = 32 << 20  # of which some are in memory at once
+PIECE_BYTES = 8 << 20  # of which some are in memory at once
+LEAST_RECORD = 64  # bytes: pieces of shorter records end by their number
+ROOMS = 3  # pieces: one that is read, one that waits, one that somebody is at work on
 LONGEST_RECORD = 4 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class CsvRows:
-    """Records of CSV, and where in its bytes their fields lie; see `walk`."""
+    """Records of CSV, and where in its bytes their fields lie; see `walk`.
+
+    A reader's are good until it was asked ROOMS times for its next ones.
+    """
 
     data: Bytes
     starts: Fields
     ends: Fields
     used: Sequence[str]  # the columns
+    found: Tally  # lines up to here that are no records, and damage
 
     def __len__(self) -> int:
         return int(self.starts.shape[1])
@@ -57,14 +64,16 @@ class CsvRows:
 class CsvReader:
     """Files of the same columns on their way into records.
 
-    In `found` lines are counted that are no records, and damage, before the records after them are
-    given.
+    What is no record behind the last one is left in `found`.
     """
 
-    def __init__(self, files: Sequence[TableFile], used: Sequence[str], found: Tally) -> None:
-        self._files, self._used, self._found = files, list(used), found
+    def __init__(self, files: Sequence[TableFile], used: Sequence[str]) -> None:
+        self.found = Tally()
+        self._files, self._used = files, list(used)
         self._delimiter = np.uint8(ord(files[0].delimiter))
         self._slots = slots_of(files[0].columns, self._used)
+        # Used in turn: memory that is touched anew costs more than to fill it.
+        self._rooms: list[tuple[Bytes, Fields, Fields]] = []
         self._data: Bytes = np.empty(0, np.uint8)
         self._walked = self._filled = self._known = 0
         self._state = OVER
@@ -78,7 +87,7 @@ class CsvReader:
         for file in self._files:
             content = Content(file.path)
             for chunk in _told_plainly(content):
-                if self._filled + len(chunk) > len(self._data):
+                if self._filled + len(chunk) + SPARE > len(self._data):
                     yield from self._given()
                     self._begin(most, size)
                 end = self._filled + len(chunk)
@@ -91,24 +100,34 @@ class CsvReader:
                 yield from self._given()
                 self._begin(most, size)
             if self._state != OVER and self._filled and self._data[self._filled - 1] != LF:
-                self._found.rejected["unreadable_line"] += 1
+                self.found.rejected["unreadable_line"] += 1
             self._walked, self._state = self._filled, OVER
             if content.damage is not None:
-                self._found.count_damage(file.path, content.damage)
+                self.found.count_damage(file.path, content.damage)
         yield from self._given()
 
     def _given(self) -> Iterator[CsvRows]:
         if self._known:
             starts, ends = self._starts[:, : self._known], self._ends[:, : self._known]
-            yield CsvRows(self._data, starts, ends, self._used)
+            yield CsvRows(self._data, starts, ends, self._used, self.found.taken())
 
     def _begin(self, most: int, size: int) -> None:
         """A new piece, with what is left of the bytes of the last one."""
         left = self._data[self._walked : self._filled]
-        self._data = np.empty(max(size, LONGEST_RECORD + 2 * CHUNK, len(left) + CHUNK), np.uint8)
+        if self._known or not self._rooms:  # else the last room is still ours
+            room = self._rooms[0] if len(self._rooms) == ROOMS else self._new_room(most, size)
+            self._rooms = [*self._rooms, room][-ROOMS:]
+        self._data, self._starts, self._ends = self._rooms[-1]
         self._data[: len(left)] = left
         self._walked, self._filled, self._known = 0, len(left), 0
-        self._starts, self._ends = np.empty((2, len(self._used), most), np.int32)
+
+    def _new_room(self, most: int, size: int) -> tuple[Bytes, Fields, Fields]:
+        # What is left of a piece is at most a record and a chunk, and one chunk more must fit.
+        data = np.empty(max(size, LONGEST_RECORD + 2 * CHUNK) + SPARE, np.uint8)
+        # Fields of a column lie side by side; far apart, every column would take pages of its own.
+        most = min(most, len(data) // LEAST_RECORD)
+        starts, ends = np.empty((2, len(self._used), most), np.int32)
+        return data, starts, ends
 
     def _walk(self, *, is_last: bool) -> bool:
         """Read on in the bytes that are there; whether there is no room for more records."""
@@ -118,7 +137,7 @@ class CsvReader:
                 at, self._state, lines = pass_by(self._data, *bounds, self._state, self._delimiter)
                 self._walked = int(at)
                 if lines:
-                    self._found.rejected["unreadable_line"] += lines
+                    self.found.rejected["unreadable_line"] += lines
                 if self._state != OVER:
                     return False
                 continue
@@ -134,7 +153,7 @@ class CsvReader:
             )
             self._walked = int(at)
             if bad:
-                self._found.rejected["unreadable_line"] += bad
+                self.found.rejected["unreadable_line"] += bad
             if self._known == self._starts.shape[1]:
                 return True
             if self._filled - self._walked <= LONGEST_RECORD:
@@ -144,7 +163,7 @@ class CsvReader:
 
 def _told_plainly(content: Content) -> Iterator[bytes]:
     try:
-        yield from _without_header(content.chunks())
+        yield from _without_header(content.chunks_ahead())
     except OSError as error:
         raise InformerError(f"cannot read on: {content.path}: {error.strerror}") from error
 

@@ -13,12 +13,12 @@ import numpy.typing as npt
 from informer.core.compiled import compiled
 from informer.spans.buffers import Bytes
 from informer.spans.texts import is_text
+from informer.spans.words import EIGHT, HIGHS, LOWS, ONE, first_of, whole_word, zeros_in
 
 Small: TypeAlias = npt.NDArray[np.int32]
 Fields: TypeAlias = npt.NDArray[np.int32]  # [used column, record]
 
 LF, CR, BLANK, QUOTE = (np.uint8(ord(c)) for c in '\n\r "')
-ONE = np.uint64(1)
 # Where in a record that is too long the next byte stands.
 AT_FIELD, IN_FIELD, IN_QUOTES, AT_QUOTE, OVER = range(5)
 
@@ -44,12 +44,15 @@ def walk(
     many lines were left out.
     """
     bad, at, columns = 0, begin, len(slots)
+    last = end - EIGHT if end > EIGHT else np.uint64(0)  # where a whole word is there
+    quotes, delimiters = np.uint64(QUOTE) * LOWS, np.uint64(delimiter) * LOWS
+    lfs, crs = np.uint64(LF) * LOWS, np.uint64(CR) * LOWS
     while at < end and known < starts.shape[1]:
         if data[at] == LF or data[at] == CR:  # blank, or the rest of a line end
             at += ONE
             continue
         first, column, good, sound, whole = at, 0, True, True, True
-        every = np.uint8(0)
+        every = np.uint64(0)  # of its bytes, and maybe of some behind it
         while True:
             start, stop, doubled = at, at, False
             if at < end and (data[at] == BLANK or data[at] == QUOTE):
@@ -61,8 +64,16 @@ def walk(
                 at += ONE
                 start = at
                 while True:
+                    while at < last:
+                        word = whole_word(data, at)
+                        every |= word
+                        told = zeros_in(word ^ quotes)
+                        if told:
+                            at += first_of(told)
+                            break
+                        at += EIGHT
                     while at < end and data[at] != QUOTE:
-                        every |= data[at]
+                        every |= np.uint64(data[at])
                         at += ONE
                     if at + ONE < end and data[at + ONE] == QUOTE:
                         doubled = True
@@ -81,8 +92,16 @@ def walk(
                     while at < end and data[at] != LF and data[at] != CR:
                         at += ONE
             else:
+                while at < last:
+                    word = whole_word(data, at)
+                    every |= word
+                    told = zeros_in(word ^ delimiters) | zeros_in(word ^ lfs) | zeros_in(word ^ crs)
+                    if told:
+                        at += first_of(told)
+                        break
+                    at += EIGHT
                 while at < end and data[at] != delimiter and data[at] != LF and data[at] != CR:
-                    every |= data[at]
+                    every |= np.uint64(data[at])
                     at += ONE
                 stop = at
             if at == end and not is_last:
@@ -102,7 +121,7 @@ def walk(
         if not whole:
             return known, np.int64(first), bad
         good &= sound and column >= columns
-        if good and (every < 0x80 or is_text(data, np.int64(first), np.int64(at))):
+        if good and (not every & HIGHS or is_text(data, np.int64(first), np.int64(at))):
             known += 1
         else:
             bad += data[at - ONE] != LF

@@ -18,8 +18,9 @@ NUMBER = "^(?:[0-9]{1,18}|[0-8][0-9]{18})$"  # below 9 * 10 ** 18, which fits in
 def columns_of(spans: list[JsonSpan]) -> tuple[Columns, Bools]:
     """See Reading."""
     ids = [
-        pa.array([getattr(span, name) for span in spans], pa.string())
-        for name in ("traceId", "spanId", "parentSpanId")
+        pa.array([span.traceId for span in spans], pa.string()),
+        pa.array([span.spanId for span in spans], pa.string()),
+        pa.array([span.parentSpanId for span in spans], pa.string()),
     ]
     in_base64 = pc.fill_null(pc.ends_with(ids[1], BASE64), False)
     if pc.any(in_base64).as_py():

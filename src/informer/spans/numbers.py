@@ -12,8 +12,8 @@ from informer.core.compiled import compiled
 from informer.core.lines import ROWS, Lines
 from informer.core.types import Bools, Ints
 from informer.spans.buffers import Bytes, Offsets, bytes_in, numbers_in, there_in
+from informer.spans.words import Words, last_word, whole_word
 
-Words: TypeAlias = npt.NDArray[np.uint64]
 Small: TypeAlias = npt.NDArray[np.int32]
 
 WORD = 8
@@ -62,30 +62,6 @@ def _numbers(texts: pa.Array, secrets: Words, *, parents: bool = False) -> tuple
 
 
 @compiled
-def _whole_word(data: Bytes, at: np.uint64) -> np.uint64:
-    """Eight bytes, written so that they are loaded as one."""
-    return (
-        np.uint64(data[at])
-        | np.uint64(data[at + np.uint64(1)]) << np.uint64(8)
-        | np.uint64(data[at + np.uint64(2)]) << np.uint64(16)
-        | np.uint64(data[at + np.uint64(3)]) << np.uint64(24)
-        | np.uint64(data[at + np.uint64(4)]) << np.uint64(32)
-        | np.uint64(data[at + np.uint64(5)]) << np.uint64(40)
-        | np.uint64(data[at + np.uint64(6)]) << np.uint64(48)
-        | np.uint64(data[at + np.uint64(7)]) << np.uint64(56)
-    )
-
-
-@compiled
-def _last_word(data: Bytes, at: np.uint64, end: np.uint64) -> np.uint64:
-    word, shift = np.uint64(0), np.uint64(0)
-    for byte in range(at, end):
-        word |= np.uint64(data[byte]) << shift
-        shift += np.uint64(8)
-    return word
-
-
-@compiled
 def _number_texts(
     offsets: Offsets, data: Bytes, secrets: Words, parents: bool
 ) -> tuple[Ints, Bools]:
@@ -101,10 +77,10 @@ def _number_texts(
         number, place = end - at, 0
         while at < end:
             if end - at >= np.uint64(WORD):
-                word = _whole_word(data, at)
+                word = whole_word(data, at)
                 at += np.uint64(WORD)
             else:
-                word = _last_word(data, at, end)
+                word = last_word(data, at, end)
                 at = end
             number = (number + word) * secrets[place]
             number ^= number >> np.uint64(32)

@@ -24,7 +24,6 @@ from informer.spans.received import Selection, Tally, lines_apart, stage_spans
 from informer.spans.sayings import Received
 from informer.spans.scans import (
     TableFile,
-    is_packed,
     parquet_pieces,
     readable_part,
     scan_sql,
@@ -157,7 +156,7 @@ class TableSource:
     def _survey(self, file: TableFile, spare: Path) -> TableFile:
         """The file, or what is readable of it; our own reader of CSV sees by itself."""
         content = Content(file.path)
-        if file.container == "json" and is_packed(file.path):
+        if file.container == "json" and content.is_packed():
             for _ in content.chunks():
                 pass
         if content.damage is None:
@@ -190,7 +189,7 @@ class TableSource:
         from informer.spans.csv_rows import CsvReader
 
         used = self._used()
-        rows = next(CsvReader([file], used, Tally()).read(SAMPLE_ROWS, SAMPLE_BYTES), None)
+        rows = next(CsvReader([file], used).read(SAMPLE_ROWS, SAMPLE_BYTES), None)
         return rows.table() if rows else pa.schema([(c, pa.string()) for c in used]).empty_table()
 
     def _scans(self, engine: Engine, files: list[TableFile], most: int) -> Iterator[str]:
@@ -208,8 +207,11 @@ class TableSource:
         if files[0].container == "csv":
             from informer.spans.csv_rows import CsvReader
 
-            for rows in CsvReader(files, used, self._found).read(most):
+            reader = CsvReader(files, used)
+            for rows in reader.read(most):
+                self._found.merge(rows.found)
                 yield rows.table()
+            self._found.merge(reader.found)
         else:
             columns = ", ".join(map(named, used))
             scan = self._scan_of(files)

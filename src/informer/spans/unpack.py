@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from informer.core.ahead import ahead
 from informer.core.errors import InformerError
 
 CHUNK = 1 << 20
+CHUNKS_AHEAD = 4
 ZSTD_CHUNK = 1 << 14  # what is lost before the place where zstd data is cut
 LARGEST = 512 << 20  # bytes of one JSON document, line or message: it has to fit in memory
 GZIP = b"\x1f\x8b"
@@ -27,8 +29,7 @@ class Content:
 
     def chunks(self) -> Iterator[bytes]:
         """All bytes, unpacked, about a MiB at a time."""
-        with self.path.open("rb") as file:
-            magic = file.read(4)
+        magic = self._magic()
         if magic.startswith(GZIP):
             yield from self._gzip()
         elif magic == ZSTD:
@@ -37,6 +38,14 @@ class Content:
             with self.path.open("rb") as file:
                 while chunk := file.read(CHUNK):
                     yield chunk
+
+    def chunks_ahead(self) -> Iterator[bytes]:
+        """The same; of a packed file another thread unpacks the next few meanwhile."""
+        return ahead(self.chunks(), CHUNKS_AHEAD) if self.is_packed() else self.chunks()
+
+    def is_packed(self) -> bool:
+        """Whether it is gzip or zstd, whatever its name says."""
+        return self._magic().startswith((GZIP, ZSTD))
 
     def head(self, size: int) -> bytes:
         """The first bytes, `size` of them when there are so many."""
@@ -64,7 +73,7 @@ class Content:
         self.damage, self.too_long = None, 0
         rest, mark = b"", BOM
         skipping = False
-        for chunk in self.chunks():
+        for chunk in self.chunks_ahead():
             chunk, mark = chunk.removeprefix(mark), b""
             *whole, rest = (rest + chunk).split(b"\n")
             if skipping and whole:
@@ -80,7 +89,7 @@ class Content:
     def frames(self) -> Iterator[bytes]:
         """Messages that each follow their length: 4 bytes, big-endian, as collectors write."""
         held = bytearray()
-        for chunk in self.chunks():
+        for chunk in self.chunks_ahead():
             held += chunk
             start = 0
             while len(held) - start >= 4:
@@ -95,6 +104,10 @@ class Content:
             del held[:start]
         if held and self.damage is None:
             self.damage = "the last message is cut off"
+
+    def _magic(self) -> bytes:
+        with self.path.open("rb") as file:
+            return file.read(4)
 
     def _gzip(self) -> Iterator[bytes]:
         with self.path.open("rb") as file:
