@@ -2,13 +2,14 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
 from informer.core.errors import InformerError
-from informer.engines.duckdb import DuckDBEngine
+from informer.engines.duckdb import DuckDBEngine, plainly
 
 HOLD = """
 import sys
@@ -65,6 +66,19 @@ def test_work_that_needs_more_memory_than_allowed_says_so() -> None:
     ):
         engine.query("select list(range) as l, sum(range) as s from range(20_000_000)")
     assert "\n" not in str(error.value)
+
+
+def test_memory_that_runs_out_in_the_middle_of_a_stream_is_told_as_well() -> None:
+    def batches() -> Iterator[pa.RecordBatch]:
+        yield pa.record_batch({"n": [1]})
+        raise OSError("Out of Memory Error: failed to allocate 4 MiB\n\nPossible solutions:")
+
+    told = plainly(batches())
+    assert next(told)["n"].to_pylist() == [1]
+    with pytest.raises(
+        InformerError, match=r"^not enough memory or disk: failed to allocate 4 MiB$"
+    ):
+        next(told)
 
 
 def test_what_does_not_fit_spills(tmp_path: Path) -> None:

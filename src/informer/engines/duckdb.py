@@ -2,7 +2,7 @@
 
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -94,7 +94,7 @@ class DuckDBEngine:
                     reader = relation.to_arrow_reader(BATCH_ROWS)
                 finally:
                     settings.execute("set preserve_insertion_order = false")
-        return pa.RecordBatchReader.from_batches(reader.schema, _plainly(reader))
+        return pa.RecordBatchReader.from_batches(reader.schema, plainly(reader))
 
     def write(self, table: str, rows: pa.Table | pa.RecordBatchReader) -> None:
         """Replace a table by these rows."""
@@ -186,9 +186,22 @@ def _noting(reader: pa.RecordBatchReader, failed: list[Exception]) -> Iterator[p
         raise
 
 
-def _plainly(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+def plainly(reader: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The same batches; what the user can mend is told in one clear line."""
     with _told_plainly():
-        yield from reader
+        try:
+            yield from reader
+        except OSError as error:  # in a stream Arrow stands before DuckDB, whose class is lost
+            raise _of_its_class(error) from error
+
+
+def _of_its_class(error: OSError) -> Exception:
+    kinds = {
+        "Out of Memory Error": duckdb.OutOfMemoryException,
+        "IO Error": duckdb.IOException,
+    }
+    kind, _, text = str(error).partition(": ")
+    return kinds[kind](text) if kind in kinds else error
 
 
 def _first_line(error: Exception) -> str:
