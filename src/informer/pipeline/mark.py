@@ -16,10 +16,11 @@ from informer.outlines.state import begin
 from informer.spans.sayings import NO_SAYINGS
 from informer.spans.templates import Templates
 
-FORMAT = 2  # of what is kept: of another, reading begins anew
+# Raised whenever what is kept has another form, or sources are cut into other pieces: reading that
+# another left unfinished begins anew.
+FORMAT = 3
 # The traces that wait for more lines, and the piece from which on lines of theirs were not folded.
 NO_OPEN = "create table open_traces (trace bigint, source integer, piece integer)"
-CUT = 2  # raised whenever sources are cut into other pieces: places in older ones are of no use
 
 
 @dataclass(slots=True)
@@ -73,7 +74,7 @@ def fingerprint(sources: Sequence[Source], settings: Settings, asked: Json) -> s
     files = []
     for name in (name for source in sources for name in source.names):
         files.append((name, *_state(Path(name))))
-    how = [CUT, asdict(settings.source), asdict(settings.methods), settings.traffic.step_s, asked]
+    how = [asdict(settings.source), asdict(settings.methods), settings.traffic.step_s, asked]
     return hashlib.sha256(orjson.dumps([FORMAT, files, how])).hexdigest()
 
 

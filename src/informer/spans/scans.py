@@ -1,4 +1,4 @@
-"""CSV, Parquet and JSON tables: their columns, and the SQL with which the engine reads them."""
+"""CSV, Parquet and JSON tables: their columns, and the SQL that reads the last two."""
 
 import csv
 from collections.abc import Iterable, Iterator, Sequence

@@ -1,4 +1,4 @@
-"""Tables of spans or RPC log lines: the engine reads and normalises them in one SELECT."""
+"""Tables of spans or RPC log lines, in CSV, Parquet and JSON."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
