@@ -17,7 +17,7 @@ from pyspark.sql.pandas.types import from_arrow_schema
 from informer.core.batches import together
 from informer.engines.dialects import Statement, statements
 from informer.engines.spark_luggage import PACKED, Batches, Change, pack_up, unpacking
-from informer.engines.spark_rows import carried_out, in_arrow, streamed, told_plainly
+from informer.engines.spark_rows import brought_here, carried_out, in_arrow, streamed, told_plainly
 
 PIECE_ROWS = 1_000_000  # of a reader that go to the cluster at a time
 SETTINGS = {
@@ -153,7 +153,7 @@ class SparkEngine:
     def rows(self, sql: str) -> Iterator[tuple[Any, ...]]:
         """The rows of one statement, which are few and large, a partition after the other."""
         with told_plainly():
-            yield from self._selected(sql, {}).toLocalIterator(prefetchPartitions=True)
+            yield from brought_here(self._selected(sql, {}))
 
     def each(self, tasks: Sequence[bytes], do: Callable[[bytes], bytes]) -> list[bytes]:
         """What `do` makes of every task, one at a time on each executor core; in any order."""

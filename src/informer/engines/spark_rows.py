@@ -7,13 +7,14 @@ from contextlib import contextmanager
 import pyarrow as pa
 from pyspark import StorageLevel
 from pyspark.errors import PySparkException
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, Row
 from pyspark.sql.types import StructType
 
 from informer.core.errors import InformerError
 from informer.engines.spark_luggage import Batches
 
 BATCH_ROWS = 100_000
+AT_ONCE = 2  # partitions that come here at a time
 MENDABLE = {"TABLE_OR_VIEW_NOT_FOUND", "PATH_NOT_FOUND", "UNRESOLVED_COLUMN", "FAILED_READ_FILE"}
 
 
@@ -31,6 +32,18 @@ def in_arrow(
         return rows.mapInArrow(change, schema)
 
 
+def brought_here(rows: DataFrame) -> Iterator[Row]:
+    """The rows, a few partitions after the other, in order.
+
+    Not by `toLocalIterator`: the driver holds on to all that came by it (Spark 4.3), and is full
+    after half a gigabyte.
+    """
+    there = rows.rdd
+    parts = range(there.getNumPartitions())
+    for first in parts[::AT_ONCE]:
+        yield from there.context.runJob(there, iter, list(parts[first : first + AT_ONCE]))
+
+
 def streamed(rows: DataFrame) -> pa.RecordBatchReader:
     """The rows here, a batch at a time, from one partition after the other."""
     schema = rows.limit(0).toArrow().schema
@@ -38,7 +51,7 @@ def streamed(rows: DataFrame) -> pa.RecordBatchReader:
 
     def batches() -> Batches:
         with told_plainly():
-            for row in packed.toLocalIterator(prefetchPartitions=True):
+            for row in brought_here(packed):
                 for batch in pa.ipc.open_stream(row[0]):
                     for start in range(0, batch.num_rows, BATCH_ROWS):
                         yield batch.slice(start, BATCH_ROWS)
