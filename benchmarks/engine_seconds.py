@@ -17,6 +17,7 @@ import multiprocessing as mp
 import os
 import tempfile
 import time
+import traceback
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
@@ -197,7 +198,15 @@ ENGINES: dict[str, Callable[[Path, Path], Took]] = {
 
 def _alone(job: Callable[[Path, Path], Took], path: Path, tables: Path) -> Took:
     with ProcessPoolExecutor(1, mp_context=mp.get_context("spawn")) as process:
-        return process.submit(job, path, tables).result()
+        return process.submit(_said, job, path, tables).result()
+
+
+def _said(job: Callable[[Path, Path], Took], path: Path, tables: Path) -> Took:
+    """What a job gives; its error in words, for one of Java's does not travel between processes."""
+    try:
+        return job(path, tables)
+    except Exception as error:  # noqa: BLE001 (it is raised again, in words)
+        raise RuntimeError("".join(traceback.format_exception(error))) from None
 
 
 def _keep(row: Json) -> None:

@@ -9,8 +9,9 @@ import pyarrow.compute as pc
 import pytest
 
 from informer.engines.duckdb import DuckDBEngine
-from informer.outlines.parts import COUNTS, SPANS
+from informer.outlines.parts import COUNTS, FORMS, KEPT, SPANS
 from informer.pipeline.on_executors import FATES, LINES, PARCELS, SAID, fold, give, tell
+from informer.spans import parcels
 from informer.spans.parcels import coded, packed, unpacked
 from informer.spans.received import Selection, Tally
 from informer.spans.stored import StoredSource, Telling
@@ -120,8 +121,8 @@ def test_a_part_counts_whole_traces_and_gives_those_that_are_asked_for(
     said = packed(said.append_column("method", said["operation"]).drop_columns("lines"))
     chains = lines = 0
     for number in range(PARTS):
-        parcels = [t for place in everywhere for part, t in place[LINES] if part == number]
-        given = [batch(number, LINES, table) for table in parcels]
+        arriving = [t for place in everywhere for part, t in place[LINES] if part == number]
+        given = [batch(number, LINES, table) for table in arriving]
         made = held(fold(said, KEY, 60, number, given))
         if not given:
             assert not made
@@ -149,11 +150,37 @@ def test_a_part_that_is_folded_anew_has_the_same_numbers(everywhere: list[Held])
         said = coded(engine, (s for place in everywhere for _, s in place[SAID]))
     said = packed(said.append_column("method", said["operation"]).drop_columns("lines"))
     for number in range(PARTS):
-        parcels = [t for place in everywhere for part, t in place[LINES] if part == number]
-        given = [batch(number, LINES, table) for table in parcels]
+        arriving = [t for place in everywhere for part, t in place[LINES] if part == number]
+        given = [batch(number, LINES, table) for table in arriving]
         once, again = (fold(said, KEY, 60, number, g) for g in (given, given[::-1]))
         assert len(given) > 1
         assert held_rows(held(once)) == held_rows(held(again))
+
+
+def test_no_parcel_is_large_whatever_it_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    spans = rows(0, 400, operation=[f"GET /{n}" for n in range(400)])
+
+    def all_held(one: Held) -> Held:
+        with DuckDBEngine() as engine:
+            said = coded(engine, (s for _, s in one[SAID]))
+        said = packed(said.append_column("method", said["operation"]).drop_columns("lines"))
+        folded = held(fold(said, KEY, 60, 0, [batch(0, LINES, t) for _, t in one[LINES]]))
+        wanted = pa.concat_tables(t for _, t in folded[SPANS])["trace"].to_numpy()
+        kept = [batch(part, SPANS, table) for part, table in folded[SPANS]]
+        return {**folded, "given": held(give(wanted.tobytes(), 0, kept))[SPANS]}
+
+    def all_told() -> Held:
+        return held(tell(telling(spans), KEY, 1, spans.num_rows, 0, spans.to_batches()))
+
+    lines = all_told()
+    whole = lines | all_held(lines)
+    monkeypatch.setattr(parcels, "PARCEL_BYTES", 300)
+    cut = all_told() | all_held(lines)
+    assert whole.keys() == cut.keys() > {LINES, SAID, *FORMS, COUNTS, *KEPT}
+    for holds, tables in cut.items():
+        assert all(t.nbytes <= 300 or t.num_rows == 1 for _, t in tables), holds
+        assert len(tables) > len(whole[holds]) or holds in {FATES, COUNTS, "part_steps"}, holds
+        assert held_rows({holds: tables}) == held_rows({holds: whole[holds]})
 
 
 def batch(part: int, holds: str, table: pa.Table) -> pa.RecordBatch:

@@ -25,6 +25,9 @@ SETTINGS = {
     "spark.sql.execution.arrow.pyspark.enabled": "true",
     "spark.ui.showConsoleProgress": "false",
     "spark.log.level": "ERROR",
+    # Java holds on to all that it writes to a disk or reads from it, until it is told to forget:
+    # else after a hundred batches of parcels, half a gigabyte.
+    "spark.serializer.objectStreamReset": "1",
     # What is known of a table's values trips over a table that is joined to itself (Spark 4.3:
     # `key not found` in LogicalRDD).
     "spark.sql.constraintPropagation.enabled": "false",

@@ -13,7 +13,7 @@ from informer.core.batches import together
 from informer.core.lines import Lines
 from informer.engines.duckdb import DuckDBEngine
 from informer.outlines.parts import fold_part, wanted_of
-from informer.spans.parcels import Parcels, arrived, packed, unpacked
+from informer.spans.parcels import Parcels, arrived, parceled, unpacked
 from informer.spans.ready_pieces import lie_ready, ready_piece
 from informer.spans.received import Tally, lines_apart
 from informer.spans.sayings import NO_SAYINGS, whole_spans
@@ -22,8 +22,8 @@ from informer.spans.table_lines import TableColumns
 
 Batches: TypeAlias = Iterator[pa.RecordBatch]
 
-# Rows that hold whole tables, so that Spark need not look into them: the part they are of, what
-# they hold, and the table.
+# Rows that hold tables in parcels, so that Spark need not look into them: the part they are of,
+# what they hold, and the parcel.
 PARCELS = pa.schema([("part", pa.int32()), ("holds", pa.string()), ("packed", pa.binary())])
 LINES, SAID, FATES = "lines", "said", "fates"
 NO_PART = -1
@@ -47,14 +47,14 @@ def tell(
         for lines in _lines(engine, telling, pieces, f"{partition}-", tally, key):
             for part, parcel in parcels.packed(lines):
                 yield _held(part, LINES, parcel)
-        yield _held(NO_PART, SAID, packed(parcels.said()))
-    yield _held(NO_PART, FATES, packed(tally.told()))
+        yield from _parceled(NO_PART, SAID, parcels.said())
+    yield from _parceled(NO_PART, FATES, tally.told())
 
 
 def fold(
     said: bytes, key: bytes, step_s: int, partition: int, parcels: Iterable[pa.RecordBatch]
 ) -> Batches:
-    """The lines of a part, folded: a table of each kind that `fold_part` gives.
+    """The lines of a part, folded: tables of each kind that `fold_part` gives.
 
     `said` is a table of all that is said anywhere; see `arrived`.
     """
@@ -68,7 +68,7 @@ def fold(
         given.clear()
         made = fold_part(engine, lines, key=key, step_s=step_s, whole=WHOLE)
     for holds, table in made.items():
-        yield _held(partition, holds, packed(table))
+        yield from _parceled(partition, holds, table)
 
 
 def give(traces: bytes, partition: int, kept: Iterable[pa.RecordBatch]) -> Batches:
@@ -76,9 +76,8 @@ def give(traces: bytes, partition: int, kept: Iterable[pa.RecordBatch]) -> Batch
     wanted = np.frombuffer(traces, np.int64)
     for batch in kept:
         for row in batch.to_pylist():
-            yield _held(
-                row["part"], row["holds"], packed(wanted_of(unpacked(row["packed"]), wanted))
-            )
+            table = wanted_of(unpacked(row["packed"]), wanted)
+            yield from _parceled(row["part"], row["holds"], table)
 
 
 def _lines(
@@ -103,6 +102,10 @@ def _lines(
         engine.run(f"drop table {ROWS}")
 
 
-def _held(part: int, holds: str, table: bytes) -> pa.RecordBatch:
-    """A batch for each table: Spark takes in a whole batch at a time."""
-    return pa.RecordBatch.from_arrays([[part], [holds], [table]], schema=PARCELS)
+def _parceled(part: int, holds: str, table: pa.Table) -> Batches:
+    return (_held(part, holds, parcel) for parcel in parceled(table))
+
+
+def _held(part: int, holds: str, parcel: bytes) -> pa.RecordBatch:
+    """A batch for each parcel: Spark takes in a whole batch at a time."""
+    return pa.RecordBatch.from_arrays([[part], [holds], [parcel]], schema=PARCELS)

@@ -65,6 +65,7 @@ def fold_on_spark(
     _view(spark, "parcels", told, LINES)
     change = partial(fold, packed(all_said.drop_columns("lines")), there, step_s)
     spark.gather("folded", "parcels", parts, change, PARCELS)
+    spark.run("; ".join(f"drop table {table}" for table in told))
     return operations
 
 

@@ -15,6 +15,7 @@ from informer.spans.sayings import TOLD
 from informer.spans.templates import MAPPING
 
 MOST_PARTS = 2**15 - 1  # numbers of 16 bits are sorted quickest
+PARCEL_BYTES = 4 << 20
 CODE_BYTES = 8
 NEW = f"select {', '.join(TOLD)} from sayings where saying > $known order by saying"
 SAYING = ROWS.names.index("saying")
@@ -46,7 +47,8 @@ class Parcels:
         cuts = np.searchsorted(part[order], np.arange(self._parts + 1))
         for number, (low, high) in enumerate(pairwise(cuts.tolist())):
             if high > low:
-                yield number, packed(rows.slice(low, high - low))
+                for parcel in parceled(rows.slice(low, high - low)):
+                    yield number, parcel
 
     def said(self) -> pa.Table:
         """All that was said, and how many lines said it: the columns of SAID."""
@@ -82,6 +84,19 @@ def arrived(
     engine.append("sayings", told.select(TOLD).append_column("saying", pa.array(here + 1)))
     engine.write("methods", told.select(MAPPING.names).group_by(MAPPING.names).aggregate([]))
     return tuple(lines)
+
+
+def parceled(table: pa.Table) -> Iterator[bytes]:
+    """The rows of a table as parcels of about PARCEL_BYTES at most, one at least.
+
+    Spark copies a parcel several times over, wherever it passes. A larger row goes alone.
+    """
+    if table.num_rows < 2 or table.nbytes <= PARCEL_BYTES:
+        yield packed(table)
+        return
+    half = table.num_rows // 2
+    yield from parceled(table.slice(0, half))
+    yield from parceled(table.slice(half))
 
 
 def packed(table: pa.Table) -> bytes:
