@@ -21,7 +21,8 @@ DAMAGE = "Malformed JSON in file"
 class DuckDBEngine:
     """One DuckDB database. A file has one writing process at a time; a second one is told so.
 
-    `memory_limit` is DuckDB's own form, such as `4GB`; beyond it, work spills to `spill`.
+    `memory_limit` is DuckDB's own form, such as `4GB`; beyond it, work spills to `spill`. What
+    transactions wrote is put in its place in the file each time it is `checkpoint_at` bytes.
     """
 
     def __init__(
@@ -31,6 +32,7 @@ class DuckDBEngine:
         spill: Path | None = None,
         memory_limit: str | None = None,
         threads: int | None = None,
+        checkpoint_at: str | None = None,
     ) -> None:
         self._path = path
         self._ordering = threading.Lock()  # held while a stream is planned
@@ -43,6 +45,8 @@ class DuckDBEngine:
             settings["memory_limit"] = memory_limit
         if threads is not None:
             settings["threads"] = threads
+        if checkpoint_at is not None:
+            settings["checkpoint_threshold"] = checkpoint_at
         try:
             self._connection = duckdb.connect(str(path or ":memory:"), config=settings)
         except duckdb.IOException as error:

@@ -170,6 +170,8 @@ class Reading:
         with self.engine.transaction():
             close_ns = 2**62 if last else self._close_ns()
             self._fold_slice(lines, close_ns, late=late, last=last)
+            if _number(self.engine, "select count(*) from sayings") > MOST_SAYINGS:
+                self._forget_sayings()
             keep_mark(self.engine, self.mark, self.templates)
 
     def _fold_slice(self, lines: int, close_ns: int, *, late: int, last: bool) -> None:
@@ -196,7 +198,7 @@ class Reading:
         return operations
 
     def _keep_open(self, here: "Slice") -> None:
-        """Lines of open traces wait; of sayings, when there are too many, theirs alone."""
+        """Lines of open traces wait."""
         parts, first = here.still_open()
         places = np.array([*self.places, (0, 0)], np.int64)
         kept = [(part, place) for part, place in zip(parts, self.places, strict=True) if len(part)]
@@ -205,11 +207,14 @@ class Reading:
         since = places[first[is_open]]
         table = {"trace": here.traces[is_open], "source": since[:, 0], "piece": since[:, 1]}
         self.engine.write("open_traces", pa.table(table))
-        if _number(self.engine, "select count(*) from sayings") > MOST_SAYINGS and self.folding:
-            sayings = [np.unique(part.column("saying")) for part in self.parts]
-            waiting = pa.table({"saying": np.concatenate([*sayings, np.empty(0, np.int64)])})
-            self.engine.append("waiting_sayings", waiting, passing=True)
-            self.engine.run(FORGET_SAYINGS)
+
+    def _forget_sayings(self) -> None:
+        """Only those of lines that wait are kept."""
+        sayings = [np.unique(part.column("saying")) for part in self.parts]
+        waiting = pa.table({"saying": np.concatenate([*sayings, np.empty(0, np.int64)])})
+        self.engine.append("waiting_sayings", waiting, passing=True)
+        self.engine.run(FORGET_SAYINGS)
+        if self.folding is not None:
             self.folding.pairs.forget()
 
     def _close_ns(self) -> int:

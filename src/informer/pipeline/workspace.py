@@ -23,6 +23,7 @@ FORMAT = 5
 TABLES_FILE = "workspace.duckdb"
 READING_FILE = "reading.duckdb"
 READING_SHARE = 0.4  # of the memory for tables: the lines of a slice, in arrays, take the rest
+READING_CHECKPOINT = "128MB"  # some slices: to put each in its place alone takes twice as long
 SPILL = "tmp"
 SPOOL = "spool"  # messages that came, until their steps are closed
 FIRST = "first"  # spans to learn from for the first time
@@ -140,6 +141,7 @@ class Workspace:
             self.path / READING_FILE,
             spill=self.spill,
             memory_limit=f"{round(bytes_of(self.settings.machine.memory) * READING_SHARE)}B",
+            checkpoint_at=READING_CHECKPOINT,
         )
 
     @property

@@ -17,6 +17,7 @@ from typing import NamedTuple
 import orjson
 
 from informer.spans.files import PACKED
+from informer.spans.meanings import meant_of
 from informer.spans.rows import Row
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -59,6 +60,7 @@ def row_of(line: Line, workload: str) -> Row:
     else:
         span_id = here
         parent = _id("out", line.key, line.local_address or "", *called)
+    attributes = _attributes(line)
     return Row(
         line.key,
         span_id,
@@ -74,8 +76,9 @@ def row_of(line: Line, workload: str) -> Row:
         workload,
         "envoy",
         None,
-        orjson.dumps(_attributes(line)),
+        orjson.dumps(attributes),
         None,
+        meant_of(attributes),
     )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import orjson
 
 from informer.spans.json_lines import values
+from informer.spans.meanings import meant_of
 from informer.spans.received import Tally
 from informer.spans.rows import Row
 from informer.spans.unpack import Content
@@ -56,6 +57,7 @@ def _row(span: dict[str, Any], processes: Mapping[str, Any]) -> Row:
         tags.get("w3c.tracestate"),
         orjson.dumps(tags),
         orjson.dumps(_tags(process.get("tags"))),
+        meant_of(tags),
     )
 
 

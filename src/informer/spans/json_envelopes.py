@@ -1,7 +1,7 @@
-"""OTLP/JSON requests opened as far as their spans, whose attributes stay the text they came as.
+"""OTLP/JSON requests opened as far as their spans, which stay the text they came as.
 
-A parser that is told what to expect makes no dictionaries of a million attributes, and skips events
-and links. What it does not expect is left to who takes more time.
+A parser that is told what to expect makes no dictionaries of a million attributes. What it does not
+expect is left to who takes more time.
 """
 
 import msgspec
@@ -13,28 +13,6 @@ from informer.spans.span_batch import Origin, Origins
 # What `JsonEnvelopes.open` raises. The text may be a request for all that.
 UNEXPECTED = (*NO_SPAN, msgspec.DecodeError, RecursionError)
 NOTHING = msgspec.Raw(b"null")
-NO_PAIRS = msgspec.Raw(b"[]")
-
-
-class Status(msgspec.Struct, gc=False):
-    """How a span ended."""
-
-    code: int | str | None = None
-
-
-class JsonSpan(msgspec.Struct, gc=False):
-    """What is read of a span."""
-
-    traceId: str | None = None  # noqa: N815  # as OTLP has it
-    spanId: str | None = None  # noqa: N815
-    parentSpanId: str | None = None  # noqa: N815
-    name: str | None = None
-    kind: int | str | None = None
-    startTimeUnixNano: int | str | None = None  # noqa: N815
-    endTimeUnixNano: int | str | None = None  # noqa: N815
-    traceState: str | None = None  # noqa: N815
-    status: Status | None = None
-    attributes: msgspec.Raw = NO_PAIRS
 
 
 class Part(msgspec.Struct, gc=False):
@@ -42,7 +20,7 @@ class Part(msgspec.Struct, gc=False):
 
     scope: msgspec.Raw = NOTHING
     instrumentationLibrary: msgspec.Raw = NOTHING  # noqa: N815
-    spans: list[JsonSpan] | None = None
+    spans: list[msgspec.Raw] | None = None
 
 
 class Group(msgspec.Struct, gc=False):
@@ -67,7 +45,7 @@ class JsonEnvelopes:
         self._decoder = msgspec.json.Decoder(Request)
         self._origins = Origins(_origin)
 
-    def open(self, text: bytes) -> list[tuple[Origin, list[JsonSpan]]]:
+    def open(self, text: bytes) -> list[tuple[Origin, list[msgspec.Raw]]]:
         """Groups of spans. Errors: those in UNEXPECTED."""
         request = self._decoder.decode(text)
         return [

@@ -1,72 +1,78 @@
-"""Spans of OTLP/JSON, thousands at a time: from what is read of them to columns of rows."""
+"""Spans of OTLP/JSON, thousands at a time: from their text to columns of rows.
+
+What is rare is read by orjson, one span at a time. Both ways give the same, which a test holds.
+"""
 
 import msgspec
+import numpy as np
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from informer.core.types import Bools, Ints
-from informer.spans.json_attributes import attribute_columns
-from informer.spans.json_envelopes import JsonSpan
-from informer.spans.json_values import BASE64, FAILED, NO_SPAN, in_hex, row_of
+from informer.core.types import Bools
+from informer.spans.attribute_columns import attribute_columns
+from informer.spans.json_values import BASE64, NO_SPAN, in_hex, row_of, text_of
+from informer.spans.json_walk import (
+    END,
+    FAILED,
+    KIND,
+    NAME,
+    PAIR,
+    PARENT,
+    SPAN,
+    START,
+    STATE,
+    TRACE,
+    walked,
+)
 from informer.spans.rows import Row
 from informer.spans.span_batch import Columns, Origin, Reading
+from informer.spans.texts import Text, cut_out
 
-NUMBER = "^(?:[0-9]{1,18}|[0-8][0-9]{18})$"  # below 9 * 10 ** 18, which fits int64
+TEXTS = {
+    "trace_id": TRACE,
+    "span_id": SPAN,
+    "parent_span_id": PARENT,
+    "operation": NAME,
+    "kind": KIND,
+    "trace_state": STATE,
+}
+IDS = ("trace_id", "span_id", "parent_span_id")
 
 
-def columns_of(spans: list[JsonSpan]) -> tuple[Columns, Bools]:
+def columns_of(spans: list[msgspec.Raw]) -> tuple[Columns, Bools]:
     """See Reading."""
-    ids = [
-        pa.array([span.traceId for span in spans], pa.string()),
-        pa.array([span.spanId for span in spans], pa.string()),
-        pa.array([span.parentSpanId for span in spans], pa.string()),
-    ]
-    in_base64 = pc.fill_null(pc.ends_with(ids[1], BASE64), False)
+    text = Text(spans)
+    found, pairs, odd = walked(text)
+    columns: Columns = {}
+    for name, place in TEXTS.items():
+        starts = found[:, place]
+        texts, missing = cut_out(text.bytes, starts, found[:, place + 1]), starts < 0
+        columns[name] = pc.if_else(pa.array(missing), None, texts) if missing.any() else texts
+    in_base64 = pc.fill_null(pc.ends_with(columns["span_id"], BASE64), False)
     if pc.any(in_base64).as_py():
-        for n, part in enumerate(ids):
-            hexes = [in_hex(text) for text in part.filter(in_base64).to_pylist()]
-            ids[n] = pc.replace_with_mask(part, in_base64, pa.array(hexes, pa.string()))
-    start, odd_start = _times([span.startTimeUnixNano for span in spans])
-    end, odd_end = _times([span.endTimeUnixNano for span in spans])
-    said, odd = attribute_columns([span.attributes for span in spans])
-    columns = {
-        **dict(zip(("trace_id", "span_id", "parent_span_id"), ids, strict=True)),
-        "operation": pa.array([span.name for span in spans], pa.string()),
-        "kind": _texts([span.kind for span in spans]),
-        "start": pa.array(start),
-        "duration": pa.array(end - start, mask=end == 0),
-        "failed": pa.array(
-            [span.status is not None and span.status.code in FAILED for span in spans]
-        ),
-        "trace_state": pa.array([span.traceState for span in spans], pa.string()),
-    }
-    return columns | said, odd | odd_start | odd_end
+        for name in IDS:
+            ids = columns[name]
+            hexes = [in_hex(text) for text in ids.filter(in_base64).to_pylist()]
+            columns[name] = pc.replace_with_mask(ids, in_base64, pa.array(hexes, pa.string()))
+    start, end = found[:, START], found[:, END]
+    columns["start"] = pa.array(start)
+    columns["duration"] = pa.array(end - start, mask=end == 0)
+    columns["failed"] = pa.array(found[:, FAILED] > 0)
+    bounds = np.append(found[:, PAIR], len(pairs))
+    said, wrong = attribute_columns(text.bytes, bounds, pairs, _text_of)
+    return columns | said, odd | wrong
 
 
-def _row(span: JsonSpan, origin: Origin) -> Row:
-    read = msgspec.structs.asdict(span) | {"attributes": orjson.loads(bytes(span.attributes))}
-    if span.status is not None:
-        read["status"] = {"code": span.status.code}
-    return row_of(read, origin.service, origin.resource.encode(), origin.scope)
-
-
-def _times(times: list[int | str | None]) -> tuple[Ints, Bools]:
-    """Nanoseconds, and which are no plain number."""
-    texts = pc.fill_null(_texts(times), "0")
-    plain = pc.match_substring_regex(texts, NUMBER)
-    odd = ~plain.to_numpy(zero_copy_only=False)
-    if odd.any():
-        texts = pc.if_else(plain, texts, "0")
-    read: Ints = pc.cast(texts, pa.int64()).to_numpy()
-    return read, odd
-
-
-def _texts(values: list[int | str | None]) -> pa.Array:
+def _text_of(number: bytes) -> str | None:
     try:
-        return pa.array(values, pa.string())
-    except pa.ArrowTypeError:  # numbers are among them
-        return pa.array([None if v is None else str(v) for v in values], pa.string())
+        return text_of(orjson.loads(number))
+    except orjson.JSONDecodeError:
+        return None
 
 
-JSON = Reading(lambda span: len(span.attributes), columns_of, _row, NO_SPAN)
+def _row(span: msgspec.Raw, origin: Origin) -> Row:
+    return row_of(orjson.loads(bytes(span)), origin.service, origin.resource.encode(), origin.scope)
+
+
+JSON = Reading(len, columns_of, _row, NO_SPAN)

@@ -4,6 +4,11 @@ OpenTelemetry's semantic conventions and their older names, Envoy's and Istio's 
 and Jaeger's tags. The first key that is present counts.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
 from informer.core.errors import InformerError
 
 REQUEST_ID = (
@@ -71,6 +76,20 @@ MOST_KEYS = 32
 LONGEST_VALUE = 256
 LONGEST_OBJECT = MOST_KEYS * LONGEST_VALUE // 2  # longer ones are looked at key by key
 MEANT = frozenset(key for keys in OF_SPAN.values() for key in keys)
+
+
+def meant_of(attributes: Mapping[str, Any]) -> bytes:
+    """Those attributes that can mean something, in JSON: what is in no two spans alike is left out.
+
+    Beside a route, a path means nothing.
+
+    >>> meant_of({"http.method": "GET", "http.route": "/a/:id", "url.path": "/a/5", "guid": "7"})
+    b'{"http.method":"GET","http.route":"/a/:id"}'
+    """
+    meant = {key: value for key, value in attributes.items() if key in MEANT}
+    if any(map(meant.get, OF_SPAN["route"])):
+        meant = {key: value for key, value in meant.items() if key not in OF_SPAN["path"]}
+    return orjson.dumps(meant)
 
 
 def path_to(key: str) -> str:

@@ -13,21 +13,16 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from informer.core.types import Bools, Ints
-from informer.spans.attribute_texts import Pairs, in_columns
-from informer.spans.buffers import Bytes
+from informer.spans.attribute_columns import attribute_columns
 from informer.spans.otlp_values import attributes_of, text_of
 from informer.spans.rows import LARGEST_INT, Row
 from informer.spans.span_batch import Columns, Origin, Reading
 from informer.spans.span_walk import (
     CODE,
     END,
-    FORM,
-    KEY,
-    KEY_END,
     KIND,
     NAME,
     NAME_END,
-    OTHER,
     PAIR,
     PARENT,
     SPAN,
@@ -37,12 +32,9 @@ from informer.spans.span_walk import (
     STATE_END,
     TRACE,
     TRACE_BYTES,
-    VALUE,
-    VALUE_END,
-    WORDS,
     walked,
 )
-from informer.spans.texts import Places, Text, cut_out, distinct, hexes
+from informer.spans.texts import Places, Text, cut_out, hexes
 
 ERROR = 2
 
@@ -64,47 +56,15 @@ def columns_of(spans: list[bytes]) -> tuple[Columns, Bools]:
         "failed": pa.array(found[:, CODE] == ERROR),
     }
     bounds = np.append(found[:, PAIR], len(pairs))
-    said, wrong = _said(text.bytes, bounds, np.ascontiguousarray(pairs.T))
+    said, wrong = attribute_columns(text.bytes, bounds, pairs, _text_of)
     return columns | said, odd | wrong
 
 
-def _said(data: Bytes, bounds: Ints, pairs: Ints) -> tuple[Columns, Bools]:
-    """What attributes say, and which spans are left to others."""
-    key, firsts = distinct(data, pairs[KEY], pairs[KEY_END])
-    names = [
-        data[begin:end].tobytes().decode()
-        for begin, end in zip(pairs[KEY][firsts], pairs[KEY_END][firsts], strict=True)
-    ]
-    others = np.flatnonzero(pairs[FORM] == OTHER)
-    unread = np.zeros(0, np.int64)
-    if len(others):
-        data, unread = _read_others(data, pairs, others)
-    columns, wrong = in_columns(
-        Pairs(bounds, names, key, pairs[FORM], pairs[VALUE], pairs[VALUE_END], data)
-    )
-    wrong[np.searchsorted(bounds, unread, side="right") - 1] = True
-    return columns, wrong
-
-
-def _read_others(data: Bytes, pairs: Ints, others: Ints) -> tuple[Bytes, Ints]:
-    """Let the library read what is no plain text, number or truth, each distinct value once.
-
-    The texts are put behind the data, where the pairs find them; and which pairs it cannot read.
-    """
-    starts, ends = pairs[VALUE][others], pairs[VALUE_END][others]
-    number, firsts = distinct(data, starts, ends)
-    texts, known = [], np.ones(len(firsts), np.bool_)
-    for place, first in enumerate(firsts):
-        try:
-            value = AnyValue.FromString(data[starts[first] : ends[first]].tobytes())
-            texts.append(text_of(value).encode())
-        except DecodeError:
-            texts.append(b"")
-            known[place] = False
-    until = np.cumsum([len(data), *map(len, texts)])
-    pairs[FORM, others] = WORDS
-    pairs[VALUE, others], pairs[VALUE_END, others] = until[number], until[number + 1]
-    return np.concatenate([data, np.frombuffer(b"".join(texts), np.uint8)]), others[~known[number]]
+def _text_of(value: bytes) -> str | None:
+    try:
+        return text_of(AnyValue.FromString(value))
+    except DecodeError:
+        return None
 
 
 def row_of(span: bytes, origin: Origin) -> Row:

@@ -29,7 +29,7 @@ GROUP_BYTES = 8 << 20
 GUESS_ROWS = 1_000
 LARGEST_INT = 2**63 - 1
 TIMES = {"start": "start_ns", "duration": "duration_ns"}
-NOT_IN_ROWS = ("weight", "meant", "in_bounds")
+NOT_IN_ROWS = ("weight", "in_bounds")
 # What a TableReader gives, but for the names of its times.
 IN_NANOSECONDS = pa.schema(
     [
@@ -47,7 +47,7 @@ READ = pa.schema(
 
 
 class Row(NamedTuple):
-    """One span as a reader finds it, in the order of RECEIVED; times in the format's unit."""
+    """One span as a reader finds it, its columns as in RECEIVED; times in the format's unit."""
 
     trace_id: str | None
     span_id: str | None
@@ -65,6 +65,7 @@ class Row(NamedTuple):
     trace_state: str | None
     attributes: bytes
     resource: bytes | None
+    meant: bytes | None = None  # see IN_NANOSECONDS
 
 
 RowReader = Callable[[Content, Tally], Iterator[Row]]

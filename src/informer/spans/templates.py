@@ -4,6 +4,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import pyarrow as pa
 
@@ -18,12 +19,17 @@ VERB = re.compile(r"[A-Z]{3,10} (?=/)")
 MAPPING = pa.schema([("service", pa.string()), ("operation", pa.string()), ("method", pa.string())])
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Learned:
     """What was learned of one service: its paths, and its methods with their calls."""
 
     tree: Node = field(default_factory=Node)
     methods: Mapping[str, float] = field(default_factory=dict)
+
+    @cached_property
+    def told(self) -> Json:
+        """Plain data; it is wanted after each slice, and few services have learned since."""
+        return {"tree": self.tree.to_json(), "methods": dict(sorted(self.methods.items()))}
 
 
 @dataclass(slots=True)
@@ -74,10 +80,7 @@ class Templates:
         """Plain data that `from_json` takes."""
         return {
             "rules": [list(rule) for rule in self.rules],
-            "services": {
-                service: {"tree": it.tree.to_json(), "methods": dict(sorted(it.methods.items()))}
-                for service, it in sorted(self.services.items())
-            },
+            "services": {service: it.told for service, it in sorted(self.services.items())},
         }
 
     @classmethod

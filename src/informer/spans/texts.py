@@ -23,7 +23,8 @@ class Text:
     """Bytes in which messages lie one after another."""
 
     def __init__(self, messages: Sequence[bytes]) -> None:
-        self.bytes: Bytes = np.frombuffer(b"".join([*messages, bytes(SPARE)]), np.uint8)
+        # Not read-only: who walks JSON writes out escapes where they stand.
+        self.bytes: Bytes = np.frombuffer(bytearray().join([*messages, bytes(SPARE)]), np.uint8)
         self.ends: Places = np.cumsum(np.fromiter(map(len, messages), np.int64, len(messages)))
         self.starts: Places = np.concatenate([np.zeros(1, np.int64), self.ends[:-1]])
         size = len(self.bytes) - 7

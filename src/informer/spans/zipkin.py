@@ -6,6 +6,7 @@ from typing import Any
 import orjson
 
 from informer.spans.json_lines import values
+from informer.spans.meanings import meant_of
 from informer.spans.received import Tally
 from informer.spans.rows import Row
 from informer.spans.unpack import Content
@@ -56,4 +57,5 @@ def _row(span: dict[str, Any]) -> Row:
         tags.get("w3c.tracestate"),
         orjson.dumps(tags),
         None,
+        meant_of(tags),
     )
