@@ -92,26 +92,22 @@ def test_what_is_said_may_be_forgotten_after_each_slice(
 def test_a_reading_that_was_killed_goes_on_as_if_nothing_had_happened(
     shop: Shop, empty: Path, undisturbed: Path, tmp_path: Path
 ) -> None:
-    workspace = Path(shutil.copytree(empty, tmp_path / "killed"))
-    moments, killed, returned = random.Random(1), 0, -signal.SIGKILL
-    while killed < KILLS and returned != 0:
+    moments, killed, number = random.Random(1), 0, 0
+    while killed < KILLS:
+        number += 1
+        workspace = Path(shutil.copytree(empty, tmp_path / str(number)))
         command = [sys.executable, "-m", "informer", *arguments(shop.train, workspace)]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as learning:
-            try:
-                returned = learning.wait(moments.uniform(1.0, 6.0))
-            except subprocess.TimeoutExpired:
-                learning.send_signal(signal.SIGKILL)
-                learning.wait()
-        if returned != 0 and is_learned(workspace):  # it came too late, and is no kill at all
-            shutil.rmtree(workspace)
-            shutil.copytree(empty, workspace)
-        elif returned != 0:
-            killed += 1
-    assert killed
-    if returned != 0:
-        done(*arguments(shop.train, workspace))
-    assert tables(workspace) == tables(undisturbed)
-    assert not list(workspace.glob(f"{READING_FILE}*"))
+        while not is_learned(workspace):
+            with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as it:
+                try:
+                    it.wait(moments.uniform(1.0, 6.0) if killed < KILLS else None)
+                    assert it.returncode == 0
+                    assert not list(workspace.glob(f"{READING_FILE}*"))
+                except subprocess.TimeoutExpired:
+                    it.send_signal(signal.SIGKILL)
+                    it.wait()
+                    killed += 1
+        assert tables(workspace) == tables(undisturbed)
 
 
 def is_learned(workspace: Path) -> bool:
