@@ -102,9 +102,11 @@ class Tuples:
         words = self._words[:, :rows]
         words.fill(0)
         for (word, bit), told, by_place in zip(self._places, given, codes, strict=True):
+            if not len(by_place):  # there are no rows, or nothing in them
+                continue
             if told.indices is None:
                 words[word] |= np.uint64(int(by_place[0]) << bit)
-            elif len(by_place):
+            else:
                 _add(told.indices, told.there, told.begin, by_place, bit, words[word])
         return words
 
