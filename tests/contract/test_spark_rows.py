@@ -28,6 +28,7 @@ def test_rows_that_came_home_do_not_stay_in_the_driver() -> None:
 
 def held_by_java(spark: object) -> int:
     """Bytes that the driver does not let go of."""
+    # PySpark has no public way to Java's memory, and an object has none to PySpark's session.
     java = spark._spark.sparkContext._jvm.java.lang  # type: ignore[attr-defined]
     java.System.gc()
     running = java.Runtime.getRuntime()
