@@ -136,7 +136,14 @@ def test_marks_and_lines_come_out_as_they_went_in() -> None:
         lines_of(lines_message(lines)[:-1])
 
 
-@pytest.mark.parametrize("left", [b"", bytes(30), b"7", b"7\n{", b"7\n[]", b"\xff\n{}", b"x\n{}"])
+@pytest.mark.parametrize(
+    "left",
+    [
+        *(b"", bytes(30), b"7", b"7\n{", b"7\n[]", b"\xff\n{}", b"x\n{}", b"-7\n{}", b"9" * 400),
+        *(b'7\n{"upto":-1,"places":{}}', b'7\n{"upto":9000000000000,"places":{}}'),
+        b'1\n{"upto":3,"places":{}}',  # what was forgotten in between is gone, this note not
+    ],
+)
 def test_what_the_power_left_of_a_note_ends_no_start(tmp_path: Path, left: bytes) -> None:
     spool = spool_in(tmp_path)
     spool.add_group([b"m"], {"topic/0": 1})

@@ -76,7 +76,8 @@ class Spool:
         self._sealed = [segment for segment in self._sealed if segment.size]
         note = read_note(folder)
         self._places = note.places
-        self._number = max([note.last, *(s.number for s in self._sealed)])
+        # A number up to which places were taken is used as well: its new ones would not count.
+        self._number = max([note.last, note.upto, *(s.number for s in self._sealed)])
         for segment in self._sealed:
             if segment.number > note.upto:
                 self._places = moved(self._places, segment.places)

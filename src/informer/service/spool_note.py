@@ -10,6 +10,7 @@ import orjson
 from informer.service.marks import Places
 
 NAME = "last"
+NUMBERS = range(10**12)  # as many digits as names of segments have
 log = logging.getLogger(__name__)
 
 
@@ -28,12 +29,14 @@ def read_note(folder: Path) -> SpoolNote:
     if not path.exists():
         return SpoolNote()
     try:
-        last, _, places = path.read_bytes().partition(b"\n")
-        match orjson.loads(places or b"{}"):
-            case {"upto": int() as upto, "places": dict() as told}:
-                return SpoolNote(int(last), upto, told)
-            case {} as none if not none:
-                return SpoolNote(int(last))
+        number, _, told = path.read_bytes().partition(b"\n")
+        match int(number), orjson.loads(told or b"{}"):
+            case last, {} as none if last in NUMBERS and not none:
+                return SpoolNote(last)
+            case last, {"upto": int() as upto, "places": dict() as places} if (
+                last in NUMBERS and upto in NUMBERS
+            ):
+                return SpoolNote(last, upto, places)
     except ValueError:
         pass
     log.error("%s is damaged: sources that go back begin where they say themselves", path)
