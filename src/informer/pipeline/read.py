@@ -1,6 +1,5 @@
 """From sources to calls, chains and shapes in a scratch engine: what learn and detect share."""
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,8 +12,9 @@ from informer.core.tables import SPANS
 from informer.core.types import Json
 from informer.engines.duckdb import DuckDBEngine
 from informer.outlines.state import count_called, unfold
+from informer.pipeline.fold_sources import fold_sources
 from informer.pipeline.progress import Progress
-from informer.pipeline.reading import nothing_read, read_in_slices
+from informer.pipeline.rejected import nothing_read, rejected_of
 from informer.pipeline.stored import stored_sources
 from informer.pipeline.workspace import Workspace
 from informer.spans.open import correlated, open_sources
@@ -98,7 +98,7 @@ def read_outlines(
     of all chains; `spans`, `calls` and `chains` hold those that were kept whole, and `counts_as`
     how many each stands for.
     """
-    mark, templates, sources = read_in_slices(
+    mark, templates, sources = fold_sources(
         engine,
         opened,
         workspace.settings,
@@ -148,8 +148,7 @@ def read_chains(
     known = workspace.get("remote_entries").get("pairs", [])
     entries = tuple((service, method) for service, method in known)
     chains = build_chains(engine, key=workspace.key, remote_entries=entries, parents=parents)
-    rejected = sum((s.rejected for s in sources), Counter())
-    return _told(sources, chains, templates, rejected)
+    return _told(sources, chains, templates, rejected_of(sources))
 
 
 def _told(

@@ -1,7 +1,7 @@
 """One pass over sources of any size: slice by slice into outlines, and on from where it stopped."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -10,18 +10,16 @@ import numpy as np
 import pyarrow as pa
 
 from informer.config.settings import Settings
-from informer.core.errors import InformerError
 from informer.core.lines import Lines
 from informer.core.ports import PIECE_ROWS, Source
-from informer.core.types import NS_PER_S, Ints, Json
+from informer.core.types import NS_PER_S, Ints
 from informer.engines.duckdb import DuckDBEngine
-from informer.pipeline.mark import Mark, anew, begun, fingerprint, keep_mark
+from informer.pipeline.mark import Mark, keep_mark
 from informer.pipeline.progress import Progress
-from informer.pipeline.stored import spark_at
+from informer.pipeline.rejected import rejected_of
 from informer.pipeline.trace_files import FILES, TraceFiles
 from informer.spans.methods import Methods
 from informer.spans.sayings import whole_spans
-from informer.spans.stored import StoredSource
 from informer.spans.templates import Templates
 
 if TYPE_CHECKING:
@@ -98,7 +96,7 @@ class Reading:
                     self._take_up(lines, (number, piece), since)
                     # What was rejected of it was counted when it came first.
                     before = Counter(self.mark.rejected)
-                    before.subtract(_rejected(sources))
+                    before.subtract(rejected_of(sources))
                     continue
                 self.parts.append(lines)
                 self.places.append((number, piece))
@@ -106,10 +104,10 @@ class Reading:
                 size += lines.rows.nbytes
                 self.progress("reading spans", self.mark.lines + waiting, None)
                 if waiting >= slice_lines or size >= SLICE_BYTES:
-                    self._reach((number, piece + 1), before + _rejected(sources))
+                    self._reach((number, piece + 1), before + rejected_of(sources))
                     self._fold(waiting, last=False)
                     waiting = size = 0
-        self._reach((len(sources), 0), before + _rejected(sources))
+        self._reach((len(sources), 0), before + rejected_of(sources))
         self._fold(waiting, last=True)
 
     def _read_by_trace(self, sources: Sequence[Source]) -> None:
@@ -125,7 +123,7 @@ class Reading:
             for number, part in enumerate(apart.parts()):
                 self.parts, self.places = [part], [(0, 0)]
                 self._fold_slice(len(part), 2**62, late=0, last=number == FILES - 1)
-            self._reach((len(sources), 0), _rejected(sources))
+            self._reach((len(sources), 0), rejected_of(sources))
             keep_mark(self.engine, self.mark, self.templates)
 
     def _begin(self) -> None:
@@ -224,79 +222,6 @@ class Reading:
             sample = np.concatenate([p.column("start_ns") for p in self.parts])
         newest = np.quantile(sample, NEWEST, method="inverted_cdf")
         return int(newest) - WATERMARK_S * NS_PER_S
-
-
-def read_in_slices(
-    engine: DuckDBEngine,
-    opened: Callable[[], Sequence[Source]],
-    settings: Settings,
-    progress: Progress,
-    *,
-    key: bytes,
-    spill: Path,
-    asked: Json,
-) -> tuple[Mark, Templates, Sequence[Source]]:
-    """Fold all spans of the sources into outlines in `engine`.
-
-    What it holds of the same reading (files, settings and `asked` are the same) is taken up where
-    it stopped. Gives how far it came, the methods learned, and the sources as they were read.
-    Errors: InformerError when there is no span.
-    """
-    sources = opened()
-    of = fingerprint(sources, settings, asked)
-    if settings.source.engine.startswith("spark"):
-        return *_read_on_spark(engine, of, sources, settings, progress, key), sources
-    mark, templates = begun(engine, of, settings)
-    reading = Reading(engine, key, settings, templates, progress, mark, spill)
-    try:
-        reading.read(sources, settings.machine.slice_lines)
-    except OutOfOrderError:
-        sources = opened()
-        reading.mark, reading.templates = anew(engine, of, settings)
-        reading.read(sources, None)
-    if reading.mark.lines == 0:
-        raise InformerError(nothing_read(sources))
-    return reading.mark, reading.templates, sources
-
-
-def _read_on_spark(
-    engine: DuckDBEngine,
-    of: str,
-    sources: Sequence[Source],
-    settings: Settings,
-    progress: Progress,
-    key: bytes,
-) -> tuple[Mark, Templates]:
-    """All at once, and from the beginning each time: Spark mends itself where a worker is lost."""
-    # With compiled loops; see `_begin`.
-    from informer.pipeline.on_spark import bring_home, fold_on_spark
-
-    progress("reading spans", 0, None)
-    mark, templates = anew(engine, of, settings)
-    stored = [source for source in sources if isinstance(source, StoredSource)]
-    spark = spark_at(settings.source.engine)
-    step_s = settings.traffic.step_s
-    operations = fold_on_spark(spark, engine, stored, templates, key=key, step_s=step_s)
-    with engine.transaction():
-        mark.lines = bring_home(spark, engine, operations, key=key)
-        mark.rejected = dict(_rejected(sources))
-        mark.done = True
-        keep_mark(engine, mark, templates)
-    if mark.lines == 0:
-        raise InformerError(nothing_read(sources))
-    return mark, templates
-
-
-def nothing_read(sources: Sequence[Source]) -> str:
-    """Why there is no span, for the user."""
-    rejected = _rejected(sources)
-    why = ", ".join(f"{n:,} {reason}" for reason, n in rejected.most_common()) or "all are empty"
-    names = ", ".join(name for s in sources for name in s.names[:3])
-    return f"no span could be read from {names}: {why}"
-
-
-def _rejected(sources: Sequence[Source]) -> Counter[str]:
-    return sum((s.rejected for s in sources), Counter())
 
 
 def _number(engine: DuckDBEngine, sql: str, **values: float) -> int:
