@@ -34,6 +34,7 @@ class DuckDBEngine:
         threads: int | None = None,
         checkpoint_at: str | None = None,
     ) -> None:
+        self.changes = 0
         self._path = path
         self._ordering = threading.Lock()  # held while a stream is planned
         settings: dict[str, str | bool | int | float | list[str]] = {
@@ -62,6 +63,7 @@ class DuckDBEngine:
         stays open until the last of them is closed.
         """
         other = DuckDBEngine.__new__(DuckDBEngine)
+        other.changes = 0
         other._path, other._ordering = self._path, self._ordering
         other._connection = self._connection.cursor()
         other._connection.execute("set timezone = 'UTC'")
@@ -73,6 +75,7 @@ class DuckDBEngine:
 
         Errors: InformerError when the disk is full.
         """
+        self.changes += 1
         with _told_plainly():
             for statement in duckdb.extract_statements(sql):
                 wanted = {n: values[n] for n in statement.named_parameters}
@@ -131,6 +134,7 @@ class DuckDBEngine:
             yield
             self.run("commit")
         except BaseException:
+            self.changes += 1
             with suppress(duckdb.Error):  # it may be the disk that is full, or the file that went
                 self._connection.execute("rollback")
             raise

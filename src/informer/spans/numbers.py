@@ -37,8 +37,13 @@ def id_numbers(ids: Sequence[pa.Array], key: bytes) -> tuple[Ints, Ints, Ints, B
 
 def number_texts(texts: Sequence[str], key: bytes) -> list[int]:
     """The numbers of some ids."""
-    numbers: list[int] = _numbers(pa.array(texts), _secrets(key))[0].tolist()
+    numbers: list[int] = numbers_of(pa.array(texts, pa.string()), key).tolist()
     return numbers
+
+
+def numbers_of(texts: pa.Array, key: bytes) -> Ints:
+    """A number >= 0 for each text, -1 for null; [n]."""
+    return _numbers(texts, _secrets(key))[0]
 
 
 def _secrets(key: bytes) -> Words:

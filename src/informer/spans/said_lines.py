@@ -63,6 +63,7 @@ class SaidLines:
         self._tuples = self._no_tuples()
         self._saying: Ints = np.empty(0, np.int64)
         self._most = 0
+        self._seen = -1  # change of the engine, up to which no saying is gone
 
     def lines(self, pieces: Iterator[Piece], key: bytes) -> Iterator[Lines]:
         """All spans, a piece at a time; see Source.
@@ -155,6 +156,7 @@ class SaidLines:
         number, firsts = self._tuples.number(table.num_rows, said)
         if len(firsts):
             self._tell(table, firsts)
+        self._seen = self._engine.changes
         return self._saying[number]
 
     def _tell(self, table: pa.Table, firsts: Ints) -> None:
@@ -173,7 +175,9 @@ class SaidLines:
         self._most = max(self._most, int(sayings.max(initial=0)))
 
     def _are_gone(self) -> bool:
-        """Whether sayings were forgotten that are known here."""
+        """Whether sayings were forgotten that are known here. To ask costs, piece by piece."""
+        if self._engine.changes == self._seen:
+            return False
         left = self._engine.query("select count(*) as n, max(saying) as most from sayings")
         here = len(np.unique(self._saying[self._saying >= 0]))
         return bool(here > left["n"][0].as_py() or self._most > (left["most"][0].as_py() or 0))

@@ -1,5 +1,6 @@
 """Numbers for what rows say: rows whose columns hold the same have the same number."""
 
+import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -12,6 +13,7 @@ import pyarrow.compute as pc
 from informer.core.compiled import compiled
 from informer.core.types import Ints
 from informer.spans.buffers import ALL_THERE, Bytes, numbers_in, there_in
+from informer.spans.numbers import numbers_of
 
 Small: TypeAlias = npt.NDArray[np.int32]
 Words: TypeAlias = npt.NDArray[np.uint64]
@@ -20,40 +22,76 @@ Meanings: TypeAlias = Callable[[pa.Array], Sequence[Any]]
 
 # Of a column that are remembered; with more it begins anew.
 MOST_VALUES, MOST_BYTES = 500_000, 128 << 20
+KEY = secrets.token_bytes(32)
 NARROW = 4096  # whole numbers that lie so near each other are told apart by a table of all
 WORD_BITS = 64
 ODD = np.uint64(0x9E3779B97F4A7C15)
 
 
 class Column:
-    """The values of one column that were met, by number; 0 = null."""
+    """The values of one column that were met, by number; 0 = null.
+
+    Texts are known by numbers of 63 bits that are nobody's guess, as ids of spans are.
+    """
 
     def __init__(self, meanings: Meanings | None = None) -> None:
         self._meanings = meanings
-        self._codes: dict[Any, int] = {}
+        self._keys: Ints = np.empty(0, np.int64)  # of values that were met, sorted
+        self._codes: Small = np.empty(0, np.int32)  # in the same order
         self._meant: dict[Any, int] = {}
-        self._bytes = 0
+        self._known = 0  # different codes
+        self._bytes = 0  # of texts whose meanings are remembered
 
     def full(self) -> bool:
         """Whether it remembers too much."""
-        return len(self._codes) > MOST_VALUES or self._bytes > MOST_BYTES
+        return len(self._keys) > MOST_VALUES or self._bytes > MOST_BYTES
 
     def bits(self) -> int:
         """What the largest number needs."""
-        return max(1, len(self._meant).bit_length())
+        return max(1, self._known.bit_length())
 
     def codes(self, values: pa.Array) -> Small:
         """The number of each of some values, none of which is null."""
-        told = values.to_pylist()
-        new = [place for place, value in enumerate(told) if value not in self._codes]
-        self._bytes += values.nbytes * len(new) // max(1, len(told))
-        meant = [told[place] for place in new]
-        if new and self._meanings is not None:
-            meant = list(self._meanings(values.take(pa.array(new))))
-        for place, meaning in zip(new, meant, strict=True):
-            code = self._meant.setdefault(meaning, len(self._meant) + 1)
-            self._codes[told[place]] = code
-        return np.array([self._codes[value] for value in told], np.int32)
+        asked = _keys_of(values)
+        self._learn(values, asked)
+        found: Small = self._codes[np.searchsorted(self._keys, asked)]
+        return found
+
+    def _learn(self, values: pa.Array, asked: Ints) -> None:
+        places = np.searchsorted(self._keys, asked)
+        is_new = np.ones(len(asked), bool)
+        inside = places < len(self._keys)
+        is_new[inside] = self._keys[places[inside]] != asked[inside]
+        new = np.flatnonzero(is_new)
+        if not len(new):
+            return
+        keys, firsts = np.unique(asked[new], return_index=True)
+        codes = self._new_codes(values, new[firsts])
+        at = np.searchsorted(self._keys, keys)
+        self._keys = np.insert(self._keys, at, keys)
+        self._codes = np.insert(self._codes, at, codes)
+
+    def _new_codes(self, values: pa.Array, places: Ints) -> Small:
+        """Of values that were not met: those that mean the same have the same."""
+        if self._meanings is None:
+            before = self._known
+            self._known += len(places)
+            return np.arange(before + 1, self._known + 1, dtype=np.int32)
+        self._bytes += values.nbytes * len(places) // len(values)
+        meant = self._meanings(values.take(pa.array(places)))
+        codes = [self._meant.setdefault(meaning, len(self._meant) + 1) for meaning in meant]
+        self._known = len(self._meant)
+        return np.array(codes, np.int32)
+
+
+def _keys_of(values: pa.Array) -> Ints:
+    """A number for each value; equal ones have the same. Texts, or numbers of 64 bits at most."""
+    kind = values.type
+    if pa.types.is_floating(kind):
+        return np.asarray(values.to_numpy(zero_copy_only=False), np.float64).view(np.int64)
+    if pa.types.is_integer(kind) or pa.types.is_boolean(kind):
+        return np.asarray(values.to_numpy(zero_copy_only=False)).astype(np.int64)
+    return numbers_of(values, KEY)
 
 
 class Tuples:
