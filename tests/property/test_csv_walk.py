@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from unittest.mock import patch
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -42,11 +43,17 @@ def read(
     with TemporaryDirectory() as folder, small(chunk, longest):
         path = Path(folder, "a.csv")
         path.write_bytes(content)
-        reader = CsvReader([TableFile(path, "csv", COLUMNS, delimiter)], "ca")
+        reader = CsvReader([TableFile(path, "csv", COLUMNS, delimiter)], "cab")
         for piece in reader.read(most, 1):
             assert 0 < len(piece) <= most
             told = [piece.told(c).to_pylist() for c in "ca"]
-            assert told == [column.to_pylist() for column in piece.table().columns]
+            assert told == [column.to_pylist() for column in piece.table().columns[:2]]
+            together = piece.told_together("abc")
+            side_by_side = together.rows(np.arange(len(piece)))
+            for column in COLUMNS:
+                alone = piece.told(column)
+                assert side_by_side[column].to_pylist() == alone.to_pylist()
+                assert piece.are_empty(column).tolist() == [t is None for t in alone.to_pylist()]
             rows += list(zip(*told, strict=True))
             bad += piece.found.rejected["unreadable_line"]
     return rows, bad + reader.found.rejected["unreadable_line"]
@@ -103,6 +110,15 @@ def test_a_record_that_is_too_long_is_passed_by(size: int, quoted: bool, chunk: 
     rows, bad = read(content, ",", 10, chunk, longest=50)
     assert rows == [("3", "1"), ("9", "7")]
     assert bad == 1 + (size // 6 if quoted else 0)
+
+
+def test_bytes_that_are_alike_may_be_other_fields(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(b'a,b,c\n"x",y,1\nx",y,2\n"p,q",r,3\np,"q,r",3\n')
+    (piece,) = CsvReader([TableFile(path, "csv", COLUMNS, ",")], COLUMNS).read(10)
+    told = piece.told_together("ab").rows(np.arange(4))
+    assert told["a"].to_pylist() == ["x", 'x"', "p,q", "p"]
+    assert told["b"].to_pylist() == ["y", "y", "r", "q,r"]
 
 
 def test_records_are_good_while_two_more_pieces_are_read(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Fields of CSV as columns: texts, texts told apart, and whole numbers."""
 
+from collections.abc import Mapping
 from typing import TypeAlias
 
 import numpy as np
@@ -8,9 +9,10 @@ import pyarrow as pa
 
 from informer.core.compiled import compiled
 from informer.core.types import Ints
-from informer.spans.buffers import Bytes, Offsets
+from informer.spans.buffers import ALL_THERE, Bytes, Offsets
 from informer.spans.csv_walk import QUOTE, Fields
 from informer.spans.texts import SECRET, offsets_of
+from informer.spans.tuples import Indexed
 from informer.spans.words import EIGHT, ONE, word_before
 
 Small: TypeAlias = npt.NDArray[np.int32]
@@ -39,6 +41,17 @@ def told(data: Bytes, starts: Fields, ends: Fields) -> pa.DictionaryArray:
     there = pa.py_buffer(np.packbits(number >= 0, bitorder="little")) if empty else None
     indices = pa.Array.from_buffers(pa.int32(), len(number), [there, pa.py_buffer(number)], empty)
     return pa.DictionaryArray.from_arrays(indices, texts(data, starts[firsts], ends[firsts]))
+
+
+def told_together(data: Bytes, columns: Mapping[str, tuple[Fields, Fields]]) -> Indexed:
+    """Columns that stand side by side, told apart by all bytes from the first to the last.
+
+    Bytes that are alike are the same fields where both begin in quotes, or neither does.
+    """
+    sides = list(columns.values())
+    number, firsts = _told_apart(data, sides[0][0], sides[-1][1], SECRET)
+    held = {name: texts(data, s[firsts], e[firsts]) for name, (s, e) in columns.items()}
+    return Indexed(held, number, ALL_THERE, 0)
 
 
 def whole_numbers(
@@ -89,21 +102,22 @@ def _copied(data: Bytes, starts: Fields, ends: Fields, offsets: Offsets) -> Byte
 
 @compiled
 def _told_apart(data: Bytes, starts: Fields, ends: Fields, secret: np.uint64) -> tuple[Small, Ints]:
-    """The number of each field, -1 = it is empty, and the first field of each number.
+    """The number of each text, -1 = it is empty, and the first text of each number.
 
-    `secret` is odd and nobody's guess: texts cannot be made that all have one slot.
+    What begins in quotes is told from what does not. `secret` is odd and nobody's guess: texts
+    cannot be made that all have one slot.
     """
     bits, known = 10, 0
     slots = np.full(1 << bits, -1, np.int32)
     number, firsts = np.empty(len(starts), np.int32), np.empty(len(starts), np.int64)
     mixes = np.empty(len(starts), np.uint64)  # by number
     for n in range(len(starts)):
-        doubled = ends[n] < 0
-        start, end = np.uint64(starts[n]), np.uint64(~ends[n] if doubled else ends[n])
+        start, end = np.uint64(starts[n]), np.uint64(ends[n] if ends[n] >= 0 else ~ends[n])
         if start == end:
             number[n] = -1
             continue
-        mixed, at = np.uint64(end - start) + np.uint64(doubled), start
+        quoted = start > 0 and data[start - ONE] == QUOTE
+        mixed, at = np.uint64(end - start) + np.uint64(quoted), start
         while at < end:
             mixed = (mixed ^ word_before(data, at, end)) * secret
             mixed ^= mixed >> np.uint64(32)
@@ -112,10 +126,12 @@ def _told_apart(data: Bytes, starts: Fields, ends: Fields, secret: np.uint64) ->
         slot = np.int64(mixed >> np.uint64(64 - bits))
         while slots[slot] >= 0:
             other = firsts[slots[slot]]
-            if mixes[slots[slot]] == mixed and (ends[other] < 0) == doubled:
-                there = np.uint64(starts[other])
-                same = np.uint64(~ends[other] if doubled else ends[other]) - there == end - start
-                at = start
+            there = np.uint64(starts[other])
+            if mixes[slots[slot]] == mixed and (
+                (there > 0 and data[there - ONE] == QUOTE) == quoted
+            ):
+                until = np.uint64(ends[other] if ends[other] >= 0 else ~ends[other])
+                same, at = until - there == end - start, start
                 while same and at < end:
                     same = word_before(data, at, end) == word_before(
                         data, there, there + (end - at)

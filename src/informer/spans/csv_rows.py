@@ -8,13 +8,14 @@ import numpy as np
 import pyarrow as pa
 
 from informer.core.errors import InformerError
-from informer.core.types import Ints
+from informer.core.types import Bools, Ints
 from informer.spans.buffers import Bytes
-from informer.spans.csv_columns import texts, told
+from informer.spans.csv_columns import texts, told, told_together
 from informer.spans.csv_walk import AT_FIELD, LF, OVER, Fields, pass_by, slots_of, walk
 from informer.spans.received import Tally
 from informer.spans.scans import TableFile
 from informer.spans.texts import SPARE
+from informer.spans.tuples import Indexed
 from informer.spans.unpack import BOM, CHUNK, Content
 
 PIECE_BYTES = 8 << 20  # of which some are in memory at once
@@ -51,6 +52,15 @@ class CsvRows:
     def told(self, column: str) -> pa.DictionaryArray:
         """The same, told apart."""
         return told(*self.fields(column))
+
+    def told_together(self, columns: Sequence[str]) -> Indexed:
+        """What columns hold that stand side by side in the file, in its order."""
+        return told_together(self.data, {column: self.fields(column)[1:] for column in columns})
+
+    def are_empty(self, column: str) -> Bools:
+        """In which records a column is empty; [n]."""
+        _, starts, ends = self.fields(column)
+        return np.equal(starts, ends)
 
     def taken(self, places: Ints) -> Self:
         """The records at some places."""

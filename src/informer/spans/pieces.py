@@ -1,5 +1,6 @@
 """Pieces of rows of a source, before and after the numbers of their ids are known."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -18,13 +19,14 @@ LONGEST_ID = 256
 class Piece:
     """Rows of a source. Axes: n row."""
 
-    said: pa.Table  # what rows say, in the columns that SaidLines was told of
+    said: pa.Table  # what rows say, in columns that SaidLines was told of
     ids: list[pa.Array]  # trace, span, parent
     attributes: pa.Array  # as they came
     start_ns: Ints  # 0 = none, or too large
     duration_ns: Ints
     needed: list[pa.Array | pa.ChunkedArray]  # null in all of these: nothing could be read
     found: Tally | None = None  # what was no row, up to here
+    together: Sequence[Indexed] = ()  # others of these columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +44,9 @@ class Numbered:
     def of(cls, piece: Piece, key: bytes) -> Self:
         """No engine is asked, so another thread may do it."""
         ids = [_short(part) for part in piece.ids]
-        said = [indexed(one(column)) for column in piece.said.columns]
-        return cls(replace(piece, ids=ids), said, *id_numbers(ids, key))
+        names, columns = piece.said.column_names, piece.said.columns
+        said = [indexed(name, one(c)) for name, c in zip(names, columns, strict=True)]
+        return cls(replace(piece, ids=ids), [*said, *piece.together], *id_numbers(ids, key))
 
 
 def one(column: pa.ChunkedArray) -> pa.Array:

@@ -59,7 +59,7 @@ class SaidLines:
             received, rows=FIRST_ROWS, columns={**received.columns, **ONE_OF_EACH}
         )
         names = {column: name for name, column in meant.items()}
-        self._meanings = [meaning_of(engine, names[c]) if c in names else None for c in said]
+        self._meanings = {c: meaning_of(engine, names[c]) if c in names else None for c in said}
         self._tuples = self._no_tuples()
         self._saying: Ints = np.empty(0, np.int64)
         self._most = 0
@@ -80,7 +80,7 @@ class SaidLines:
         if piece.found is not None:
             self._tally.merge(piece.found)
         start_ns, duration_ns = piece.start_ns, piece.duration_ns
-        saying = self._sayings(piece.said, read.said)
+        saying = self._sayings(len(start_ns), read.said)
         rows = pa.table(
             [*piece.ids, piece.attributes, start_ns, np.maximum(duration_ns, 0), saying],
             names=ROWS.names,
@@ -149,27 +149,27 @@ class SaidLines:
         self._tally.add([{"reason": None, "rows": int(kept.sum()), "backwards": backwards}])
         return kept
 
-    def _sayings(self, table: pa.Table, said: Sequence[Indexed]) -> Ints:
+    def _sayings(self, rows: int, said: Sequence[Indexed]) -> Ints:
         """The saying of every row, -1 = it names no service; [n]."""
         if self._tuples.full() or self._are_gone():
             self._forget()
-        number, firsts = self._tuples.number(table.num_rows, said)
+        number, firsts = self._tuples.number(rows, said)
         if len(firsts):
-            self._tell(table, firsts)
+            self._tell({n: c for told in said for n, c in told.rows(firsts).items()})
         self._seen = self._engine.changes
         return self._saying[number]
 
-    def _tell(self, table: pa.Table, firsts: Ints) -> None:
+    def _tell(self, columns: Mapping[str, pa.Array]) -> None:
         """Let the engine say what rows say, of the first that say it."""
-        known = len(self._saying)
-        numbers = pa.array(np.arange(known, known + len(firsts)))
-        first = table.take(pa.array(firsts)).append_column(FIRST, numbers)
+        first, known = pa.table(dict(columns)), len(self._saying)
+        numbers = pa.array(np.arange(known, known + len(first)))
+        first = first.append_column(FIRST, numbers)
         self._engine.append(FIRST_ROWS, first, passing=True)
         told = told_lines(self._engine, self._received, None, "true", whole=False)
         made = self._engine.query(TOLD_FIRST.format(told=told))
         self._engine.run(f"drop table {FIRST_ROWS}")
         is_span = made["reason"].is_null().to_numpy()
-        sayings = np.full(len(firsts), -1, np.int64)
+        sayings = np.full(len(first), -1, np.int64)
         sayings[made["number"].to_numpy()[is_span] - known] = made["saying"].to_numpy()[is_span]
         self._saying = np.append(self._saying, sayings)
         self._most = max(self._most, int(sayings.max(initial=0)))
@@ -188,7 +188,7 @@ class SaidLines:
         self._most = 0
 
     def _no_tuples(self) -> Tuples:
-        return Tuples([Column(meanings) for meanings in self._meanings])
+        return Tuples({column: Column(means) for column, means in self._meanings.items()})
 
 
 def _without(texts: pa.Array, gone: Bools) -> pa.Array:

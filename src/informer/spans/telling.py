@@ -45,7 +45,7 @@ class Telling:
         from informer.spans.tuples import Column, Tuples, indexed
 
         self._indexed = indexed
-        self._tuples = Tuples([Column() for _ in SAID_BY])
+        self._tuples = Tuples({name: Column() for name in SAID_BY})
         types = {column.name: column.type for column in SPANS.columns}
         rows = pa.schema([(name, types[name]) for name in TOLD]).empty_table()
         self._known = Remembered(rows, np.zeros(0, bool))
@@ -58,7 +58,8 @@ class Telling:
         said = said_columns(read)
         if self._tuples.known > MOST_SAYINGS or self._bytes > MOST_BYTES:
             self._begin()
-        number, firsts = self._tuples.number(read.num_rows, [self._indexed(c) for c in said])
+        told = [self._indexed(name, column) for name, column in zip(SAID_BY, said, strict=True)]
+        number, firsts = self._tuples.number(read.num_rows, told)
         if len(firsts):
             self._tell(engine, pa.table(said, names=list(SAID_BY)).take(pa.array(firsts)))
         rows, kept = self._rows(engine, read, number.astype(np.int64), tally)

@@ -1,7 +1,7 @@
 """Numbers for what rows say: rows whose columns hold the same have the same number."""
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -88,7 +88,8 @@ def _keys_of(values: pa.Array) -> Ints:
     """A number for each value; equal ones have the same. Texts, or numbers of 64 bits at most."""
     kind = values.type
     if pa.types.is_floating(kind):
-        return np.asarray(values.to_numpy(zero_copy_only=False), np.float64).view(np.int64)
+        told = np.asarray(values.to_numpy(zero_copy_only=False), np.float64)
+        return (told + 0.0).view(np.int64)  # there is but one zero
     if pa.types.is_integer(kind) or pa.types.is_boolean(kind):
         return np.asarray(values.to_numpy(zero_copy_only=False)).astype(np.int64)
     return numbers_of(values, KEY)
@@ -100,11 +101,11 @@ class Tuples:
     The numbers of a row's columns stand side by side in few words of 64 bits: axes w word, t tuple.
     """
 
-    def __init__(self, columns: Sequence[Column]) -> None:
-        self.columns = list(columns)
+    def __init__(self, columns: Mapping[str, Column]) -> None:
+        self._columns = dict(columns)
         self.known = 0
-        self._widths = [0] * len(columns)  # bits of each column
-        self._places = [(0, 0)] * len(columns)  # its word, and the bit in it
+        self._widths = dict.fromkeys(columns, 0)  # bits of each column
+        self._places = dict.fromkeys(columns, (0, 0))  # its word, and the bit in it
         self._told: Words = np.empty((1, 1 << 12), np.uint64)  # [w, t]
         self._words: Words = np.empty((1, 0), np.uint64)  # [w, n]
         self._bits = 13
@@ -112,7 +113,7 @@ class Tuples:
 
     def full(self) -> bool:
         """Whether it is time to begin anew, so that memory stays bounded."""
-        return self.known > MOST_VALUES or any(column.full() for column in self.columns)
+        return self.known > MOST_VALUES or any(column.full() for column in self._columns.values())
 
     def number(self, rows: int, told: Sequence["Indexed"]) -> tuple[Small, Ints]:
         """The number of every row; [n], and where the first row is of each that is new."""
@@ -132,39 +133,51 @@ class Tuples:
 
     def _said(self, rows: int, given: Sequence["Indexed"]) -> Words:
         """The words of every row; [w, n]."""
-        codes = [c.codes(told.distinct) for c, told in zip(self.columns, given, strict=True)]
-        if any(c.bits() > width for c, width in zip(self.columns, self._widths, strict=True)):
+        codes = [
+            {name: _codes(self._columns[name], held) for name, held in told.held.items()}
+            for told in given
+        ]
+        if any(c.bits() > self._widths[name] for name, c in self._columns.items()):
             self._make_room()
         if self._words.shape[1] < rows or len(self._words) != len(self._told):
             self._words = np.empty((len(self._told), rows), np.uint64)
         words = self._words[:, :rows]
         words.fill(0)
-        for (word, bit), told, by_place in zip(self._places, given, codes, strict=True):
-            if not len(by_place):  # there are no rows, or nothing in them
-                continue
-            if told.indices is None:
-                words[word] |= np.uint64(int(by_place[0]) << bit)
-            else:
-                _add(told.indices, told.there, told.begin, by_place, bit, words[word])
+        for told, by_name in zip(given, codes, strict=True):
+            for word, parts in self._by_word(by_name).items():
+                if told.indices is None:
+                    words[word] |= parts[0]
+                else:
+                    _add(told.indices, told.there, told.begin, parts, words[word])
         return words
+
+    def _by_word(self, codes: Mapping[str, Small]) -> dict[int, Words]:
+        """What columns put into each word; [d]."""
+        made: dict[int, Words] = {}
+        for name, numbers in codes.items():
+            if len(numbers):  # else there are no rows, or nothing in them
+                word, bit = self._places[name]
+                part = numbers.astype(np.uint64) << np.uint64(bit)
+                made[word] = made[word] | part if word in made else part
+        return made
 
     def _make_room(self) -> None:
         """Set all words anew, with more bits for the columns that have more values now."""
         known = self._told[:, : self.known]
-        told = [
-            (known[word] >> np.uint64(bit)) & np.uint64((1 << width) - 1)
-            for (word, bit), width in zip(self._places, self._widths, strict=True)
-        ]
-        self._widths = [column.bits() + 1 for column in self.columns]
-        self._places, word, bit = [], 0, 0
-        for width in self._widths:
+        told = {
+            name: (known[word] >> np.uint64(bit)) & np.uint64((1 << self._widths[name]) - 1)
+            for name, (word, bit) in self._places.items()
+        }
+        self._widths = {name: column.bits() + 1 for name, column in self._columns.items()}
+        word = bit = 0
+        for name, width in self._widths.items():
             if bit + width > WORD_BITS:
                 word, bit = word + 1, 0
-            self._places.append((word, bit))
+            self._places[name] = word, bit
             bit += width
         self._told = np.zeros((word + 1, self._told.shape[1]), np.uint64)
-        for (word, bit), by_tuple in zip(self._places, told, strict=True):
-            self._told[word, : self.known] |= by_tuple << np.uint64(bit)
+        for name, (word, bit) in self._places.items():
+            self._told[word, : self.known] |= told[name] << np.uint64(bit)
         self._place()
 
     def _place(self) -> None:
@@ -177,33 +190,55 @@ class Tuples:
 
 @dataclass(frozen=True, slots=True)
 class Indexed:
-    """Values by their places among distinct ones."""
+    """What columns hold, by its place among all that they hold together; it may come twice."""
 
-    distinct: pa.Array
+    held: Mapping[str, pa.Array]  # of each column, [d]
     indices: Small | None  # [n], None = all are the first
-    there: Bytes  # a bit for each that is not null, empty = all
+    there: Bytes  # a bit for each row in which anything is, empty = all
     begin: int  # the first of the bits
 
+    def rows(self, places: Ints) -> dict[str, pa.Array]:
+        """What columns hold in some rows; [places]."""
+        taken: Ints = np.zeros(len(places), np.int64)
+        if self.indices is not None:
+            taken = self.indices[places].astype(np.int64)
+        absent = np.zeros(len(places), bool)
+        if len(self.there):
+            bits = self.begin + places
+            absent = (self.there[bits >> 3] >> (bits & 7)) & 1 == 0
+        chosen = pa.array(taken, mask=absent)
+        return {name: held.take(chosen) for name, held in self.held.items()}
 
-def indexed(values: pa.Array) -> Indexed:
-    """The same values, told apart. Most columns of numbers hold one and the same, or few."""
+
+def indexed(name: str, values: pa.Array) -> Indexed:
+    """A column, told apart. Most columns of numbers hold one and the same, or few."""
     kind = values.type
     if not pa.types.is_dictionary(kind):
         number = pa.types.is_integer(kind) or pa.types.is_boolean(kind)
         if number or pa.types.is_floating(kind):
             ends = pc.min_max(values)
             if not values.null_count and ends["min"] == ends["max"]:
-                return Indexed(values.slice(0, 1), None, ALL_THERE, 0)
+                return Indexed({name: values.slice(0, 1)}, None, ALL_THERE, 0)
             low, high = (ends[n].as_py() for n in ("min", "max"))
             if number and low is not None and int(high) - int(low) < NARROW:
                 told = values.cast(pa.int64())
                 indices, held = _narrow(
                     numbers_in(told, np.int64), *there_in(told), int(low), int(high)
                 )
-                return Indexed(pa.array(held).cast(kind), indices, *there_in(told))
+                return Indexed({name: pa.array(held).cast(kind)}, indices, *there_in(told))
         values = values.dictionary_encode()
     indices = values.indices.cast(pa.int32())
-    return Indexed(values.dictionary, numbers_in(indices, np.int32), *there_in(indices))
+    return Indexed({name: values.dictionary}, numbers_in(indices, np.int32), *there_in(indices))
+
+
+def _codes(column: Column, values: pa.Array) -> Small:
+    """The numbers of values of a column; [n]."""
+    if not values.null_count:
+        return column.codes(values)
+    there = values.is_valid().to_numpy(zero_copy_only=False)
+    codes = np.zeros(len(values), np.int32)
+    codes[there] = column.codes(values.drop_null())
+    return codes
 
 
 @compiled
@@ -225,15 +260,15 @@ def _narrow(values: Ints, there: Bytes, begin: int, low: int, high: int) -> tupl
 
 
 @compiled
-def _add(indices: Small, there: Bytes, begin: int, codes: Small, bit: int, words: Words) -> None:
-    """Set the number of a column into a word of every row."""
+def _add(indices: Small, there: Bytes, begin: int, parts: Words, words: Words) -> None:
+    """Set what columns say into a word of every row."""
     if len(there):
         for n in range(len(words)):
             if (there[(begin + n) >> 3] >> ((begin + n) & 7)) & 1:
-                words[n] |= np.uint64(codes[indices[n]]) << np.uint64(bit)
+                words[n] |= parts[indices[n]]
     else:
         for n in range(len(words)):
-            words[n] |= np.uint64(codes[indices[n]]) << np.uint64(bit)
+            words[n] |= parts[indices[n]]
 
 
 @compiled
