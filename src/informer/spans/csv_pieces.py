@@ -21,6 +21,7 @@ from informer.spans.table_lines import IDS, TableColumns
 from informer.spans.times import MOMENT_TEXT, sql_of
 
 READ_AHEAD = 1  # piece: with it ROOMS are in use
+READY_AHEAD = 4  # pieces that are no longer in any of them: while slices are folded, it goes on
 
 
 def csv_pieces(

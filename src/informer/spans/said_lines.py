@@ -35,7 +35,7 @@ ONE_OF_EACH = {
     "start_ns": "cast(1 as bigint)",
     "duration_ns": "cast(0 as bigint)",
 }
-READ_AHEAD = 1  # piece of each of two threads: more would take a tenth of a gigabyte each
+READ_AHEAD = 1  # piece of each of two threads: more of the largest would take 100 MB each
 
 
 class SaidLines:
@@ -65,14 +65,16 @@ class SaidLines:
         self._most = 0
         self._seen = -1  # change of the engine, up to which no saying is gone
 
-    def lines(self, pieces: Iterator[Piece], key: bytes) -> Iterator[Lines]:
+    def lines(
+        self, pieces: Iterator[Piece], key: bytes, read_ahead: int = READ_AHEAD
+    ) -> Iterator[Lines]:
         """All spans, a piece at a time; see Source.
 
-        Another thread reads the next piece, and one more tells apart what is in the one before.
+        Another thread reads the next pieces, and one more tells apart what is in those before.
         """
         self._engine.run(NO_SAYINGS)
-        read = ahead(pieces, READ_AHEAD)
-        for numbered in ahead((Numbered.of(piece, key) for piece in read), READ_AHEAD):
+        read = ahead(pieces, read_ahead)
+        for numbered in ahead((Numbered.of(piece, key) for piece in read), read_ahead):
             yield self._lines(numbered, key)
 
     def _lines(self, read: Numbered, key: bytes) -> Lines:

@@ -9,7 +9,7 @@ from informer.spans.columns import received_rows
 from informer.spans.layouts import unit_of
 from informer.spans.pieces import Piece
 from informer.spans.received import Selection, Tally
-from informer.spans.said_lines import FIRST_ROWS, SaidLines
+from informer.spans.said_lines import FIRST_ROWS, READ_AHEAD, SaidLines
 from informer.spans.sayings import Received
 from informer.spans.times import Times
 
@@ -68,10 +68,11 @@ class TableColumns:
         selection: Selection,
         tally: Tally,
         key: bytes,
+        read_ahead: int = READ_AHEAD,
     ) -> Iterator[Lines]:
         """Pieces, in which JSON is text, as lines; see Source."""
         texts = dict.fromkeys(self.meant().values(), "VARCHAR")
         plain = TableColumns(self.columns, {**self.types, **texts}, self.times, self.format)
         received = plain.rows_of(FIRST_ROWS)
         said = SaidLines(engine, received, self.said(), self.meant(), selection, tally)
-        return said.lines(pieces, key)
+        return said.lines(pieces, key, read_ahead)

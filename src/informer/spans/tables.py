@@ -96,9 +96,10 @@ class TableSource:
         most: int,
     ) -> Iterator[Lines]:
         # Compiled loops take a while to load: who does not learn goes without them.
-        from informer.spans.csv_pieces import csv_pieces
+        from informer.spans.csv_pieces import READY_AHEAD, csv_pieces
         from informer.spans.parquet_lines import ParquetPieces
         from informer.spans.ready_pieces import lie_ready
+        from informer.spans.said_lines import READ_AHEAD
         from informer.spans.scanned_lines import scanned_pieces
 
         paths = [file.path for file, *_ in files]
@@ -110,14 +111,15 @@ class TableSource:
         read = (file for file, *_ in files)
         groups = groupby(zip(tables, read, strict=True), key=itemgetter(0))
         alike = [(table, [file for _, file in group]) for table, group in groups]
+        read_ahead = READ_AHEAD
         if self._is("csv"):
-            made = csv_pieces(engine, alike, most, self._found)
+            made, read_ahead = csv_pieces(engine, alike, most, self._found), READY_AHEAD
         else:
             scans = [(table, self._scan_of(group)) for table, group in alike]
             made = scanned_pieces(engine, scans, most)
         for table, some in groupby(islice(made, skip, None), key=itemgetter(0)):
             pieces = (piece for _, piece in some)
-            yield from table.lines(engine, pieces, self._selection, self.tally, key)
+            yield from table.lines(engine, pieces, self._selection, self.tally, key, read_ahead)
 
     def _table(self, types: Types, times: Times) -> "TableColumns":
         from informer.spans.table_lines import TableColumns
