@@ -22,6 +22,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -227,6 +228,11 @@ def _keep(row: Json) -> None:
     by_lines = {r["lines"]: r for r in rows}
     by_lines[row["lines"]] = by_lines.get(row["lines"], {}) | row
     kept = [by_lines[lines] for lines in sorted(by_lines)]
+    for name in ENGINES:
+        took = f"{name}_processor_s"
+        for less, more in pairwise([row for row in kept if took in row]):
+            further_s, further = more[took] - less[took], more["lines"] - less["lines"]
+            more[f"{name}_processor_us_a_further_line"] = round(1e6 * further_s / further, 2)
     write_whole(RESULTS, json.dumps({"results": kept}, indent=1) + "\n")
 
 
