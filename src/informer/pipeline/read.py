@@ -51,11 +51,13 @@ def sources_of(
     until_ns: int | None = None,
 ) -> list[Source]:
     """Open the sources as the settings say."""
-    given = settings.source
+    given, whole_paths = settings.source, bool(settings.methods.rules)
     if given.engine != HERE:
         if given.format not in ("", "table"):
             raise InformerError(f"--format must be table where the engine is {given.engine}")
-        selection = Selection(correlated(given.correlate), given.where or None, from_ns, until_ns)
+        selection = Selection(
+            correlated(given.correlate), given.where or None, from_ns, until_ns, whole_paths
+        )
         names = [str(location) for location in locations]
         return list(stored_sources(names, given.engine, selection, given.columns or None))
     return open_sources(
@@ -66,6 +68,7 @@ def sources_of(
         where=given.where or None,
         from_ns=from_ns,
         until_ns=until_ns,
+        whole_paths=whole_paths,
     )
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from informer.spans.access_log import (
@@ -42,6 +43,7 @@ NAMES: dict[str, tuple[str, ...]] = {
     "node": ("node_id",),
     "certificates": ("xfcc", "x_forwarded_client_cert", "x-forwarded-client-cert"),
 }
+FORMS = 64  # of lines, that are remembered; one proxy writes all of them in one
 IDENTITY = re.compile(r"spiffe://[^/]*/ns/[^/]*/sa/([^/;,\s]+)")
 OWN_IDENTITY = re.compile(r"(?:^|[;,])By=" + IDENTITY.pattern)
 
@@ -70,13 +72,21 @@ def read(content: Content, tally: Tally) -> Iterator[Row]:
 
 def _said(value: Mapping[str, Any]) -> dict[str, str]:
     said = {}
-    for meaning, names in NAMES.items():
+    for meaning, names in _named(tuple(value.keys())):
         for name in names:
-            found = value.get(name)
+            found = value[name]
             if found is not None and found not in ("-", "") and not isinstance(found, dict | list):
                 said[meaning] = str(found)
                 break
     return said
+
+
+@lru_cache(FORMS)
+def _named(fields: tuple[str, ...]) -> list[tuple[str, list[str]]]:
+    """Of some fields, those that have each meaning, as they count."""
+    present = set(fields)
+    named = [(meaning, [n for n in names if n in present]) for meaning, names in NAMES.items()]
+    return [(meaning, names) for meaning, names in named if names]
 
 
 def _line(said: dict[str, str], tally: Tally, number: int) -> Line:

@@ -39,21 +39,23 @@ def open_sources(
     where: str | None = None,
     from_ns: int | None = None,
     until_ns: int | None = None,
+    whole_paths: bool = False,
 ) -> list[Source]:
     """The files of the locations as sources: files of one format, one layout, are one source.
 
     `format` is one of FORMATS, else it is recognised, file by file. `columns` names the columns
     of tables, ours on the left. `correlate` is `trace_id` or `attribute:NAME`. `where` is a SQL
     condition over the columns of `spans` and `attribute('NAME')`; `from_ns` and `until_ns` bound
-    the starts of spans, the end left out. A file that is of no use is skipped, which the notes of
-    the first source say.
+    the starts of spans, the end left out. `whole_paths` is for method rules, which look at ids
+    within paths: without it, operations of `lines` have `{}` in their place. A file that is of no
+    use is skipped, which the notes of the first source say.
     Errors: InformerError when no file is of use, or an option is wrong.
     """
     if format is not None and format not in FORMATS:
         raise InformerError(f"--format must be one of {', '.join(FORMATS)}, got {format}")
     if columns and format not in (None, "table"):
         raise InformerError(f"--columns is for tables, got --format {format}")
-    selection = Selection(correlated(correlate), where, from_ns, until_ns)
+    selection = Selection(correlated(correlate), where, from_ns, until_ns, whole_paths)
     told = format or ("table" if columns else None)
     groups: dict[object, list[Found]] = {}
     layouts: dict[object, tuple[str, dict[str, str]]] = {}

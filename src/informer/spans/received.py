@@ -45,12 +45,13 @@ FATE = pa.schema([("reason", pa.string()), ("rows", pa.int64()), ("backwards", p
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which spans are wanted, and what joins them into requests."""
+    """Which spans are wanted, what joins them into requests, and how they are told apart."""
 
     correlate: str | None = None  # an attribute that takes the place of the trace id
     where: str | None = None  # as the user wrote it
     from_ns: int | None = None
     until_ns: int | None = None
+    whole_paths: bool = False  # operations keep the ids in their paths, where lines are read
 
 
 @dataclass(slots=True)

@@ -19,10 +19,11 @@ from informer.core.types import Bools, Ints
 from informer.spans.meanings import named
 from informer.spans.numbers import number_texts
 from informer.spans.pieces import Numbered, Piece
+from informer.spans.plain_paths import plain_attributes
 from informer.spans.received import Selection, Tally
 from informer.spans.sayings import NO_SAYINGS, Received, told_lines
 from informer.spans.text_meanings import meaning_of
-from informer.spans.tuples import Column, Indexed, Tuples
+from informer.spans.tuples import Column, Indexed, Meanings, Tuples
 
 ROOTS = ("", "root", "-1", "0000000000000000")
 NO_TRACE, NO_SPAN = ("", "0" * 32), ("", "0" * 16)
@@ -58,8 +59,11 @@ class SaidLines:
         self._received = replace(
             received, rows=FIRST_ROWS, columns={**received.columns, **ONE_OF_EACH}
         )
-        names = {column: name for name, column in meant.items()}
-        self._meanings = {c: meaning_of(engine, names[c]) if c in names else None for c in said}
+        whole_paths = selection.whole_paths
+        self._plain = None if whole_paths else meant.get("attributes")
+        self._meanings: dict[str, Meanings | None] = dict.fromkeys(said)
+        for name, column in meant.items():
+            self._meanings[column] = meaning_of(engine, name, whole_paths=whole_paths)
         self._tuples = self._no_tuples()
         self._saying: Ints = np.empty(0, np.int64)
         self._most = 0
@@ -163,6 +167,8 @@ class SaidLines:
 
     def _tell(self, columns: Mapping[str, pa.Array]) -> None:
         """Let the engine say what rows say, of the first that say it."""
+        if self._plain is not None:
+            columns = {**columns, self._plain: plain_attributes(columns[self._plain])}
         first, known = pa.table(dict(columns)), len(self._saying)
         numbers = pa.array(np.arange(known, known + len(first)))
         first = first.append_column(FIRST, numbers)
