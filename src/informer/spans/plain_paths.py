@@ -42,8 +42,10 @@ def plain_attributes(texts: pa.Array) -> pa.Array:
 
 
 def _plain(text: str | None) -> str | None:
+    if text is None or not any(key in text for key in KEYS):
+        return text
     try:
-        attributes: Any = orjson.loads(text or "")
+        attributes: Any = orjson.loads(text)
     except orjson.JSONDecodeError:
         return text
     if not isinstance(attributes, dict):

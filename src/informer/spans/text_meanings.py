@@ -9,14 +9,10 @@ import pyarrow as pa
 from informer.core.batches import apart
 from informer.core.ports import Engine
 from informer.spans.meanings import OF_RESOURCE, OF_SPAN, extracted
-from informer.spans.plain_paths import KEYS, plain_path
+from informer.spans.plain_paths import plain_attributes
 from informer.spans.sayings import PARTS
 from informer.spans.tuples import Meanings
 
-# Where in what attributes say paths are; see `extracted`.
-PLACES_OF_PATHS = [
-    place for place, key in enumerate(k for keys in OF_SPAN.values() for k in keys) if key in KEYS
-]
 # What resources say beside what they hold; see spans.sql.
 RESOURCE_SAYS = """
 select place, [said_service_version, coalesce(said_template_hash, nullif(regexp_extract(
@@ -29,27 +25,22 @@ def meaning_of(engine: Engine, name: str, *, whole_paths: bool) -> Meanings:
     """Asks the engine what texts mean; `name` is `attributes`, `resource_attributes` or
     `trace_state`. Without `whole_paths` those that differ in ids within a path mean the same.
     """
-    paths = () if whole_paths or name != "attributes" else PLACES_OF_PATHS
+    is_plain = not whole_paths and name == "attributes"
 
     def meanings(texts: pa.Array) -> Sequence[Any]:
-        given = pa.table({"place": np.arange(len(texts)), "text": texts.cast(pa.string())})
+        told = plain_attributes(texts) if is_plain else texts.cast(pa.string())
+        encoded = told.dictionary_encode()
+        distinct = encoded.dictionary
+        given = pa.table({"place": np.arange(len(distinct)), "text": distinct})
         meant: list[Any] = []
         for piece in apart(given, "text"):
             engine.append("given_texts", piece, passing=True)
-            told = engine.query(f"select says from ({_says(name)}) order by place")
+            says = engine.query(f"select says from ({_says(name)}) order by place")["says"]
             engine.run("drop table given_texts")
-            meant += [_meaning(row, paths) for row in told["says"].to_pylist()]
-        return meant
+            meant += [None if row is None else tuple(row) for row in says.to_pylist()]
+        return [meant[place] for place in encoded.indices.to_pylist()]
 
     return meanings
-
-
-def _meaning(row: list[str | None] | None, paths: Sequence[int]) -> tuple[str | None, ...] | None:
-    if row is None:
-        return None
-    for place in paths:
-        row[place] = plain_path(row[place]) if row[place] else None
-    return tuple(row)
 
 
 def _says(name: str) -> str:
