@@ -2,6 +2,7 @@
 
 import dataclasses
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import orjson
@@ -51,9 +52,14 @@ def test_a_plain_path_stands_for_the_same_method(path: str, verb: str) -> None:
         ("https://shop", "https://shop"),
         ("*", "*"),
         ("", ""),
+        ("?a=17", "?a=17"),
         ("no/path/17", "no/path/17"),
         ("/a\n/17", "/a\n/{}"),
         ("/shop.v1.Cart/Add17", "/shop.v1.Cart/Add17"),
+        ("/orders/17" + "/x" * 95 + "?b", "/orders/{}" + "/x" * 14 + "/{}"),
+        # It may be cut, and regular expressions may take long over it.
+        ("/orders/17" + "/x" * 96 + "?b", "/orders/17" + "/x" * 96),
+        ("/" + "1" * 1_000_000 + "x", "/" + "1" * 1_000_000 + "x"),
     ],
 )
 def test_plain_addresses(address: str, plain: str) -> None:
@@ -138,3 +144,44 @@ def test_an_attribute_of_a_table_says_no_id(tmp_path: Path) -> None:
         told = engine.query("select operation from sayings").to_pylist()
     assert told == [{"operation": "/orders/{}"}]
     assert '"/orders/7"' in lines.rows["all_attributes"].to_pylist()[7]
+
+
+def test_whole_and_plain_addresses_are_told_as_the_same_methods(tmp_path: Path) -> None:
+    random = Random(7)
+    pieces = ["/", "/a", "/17", "/order-17", "/0b1c2d3e4f", "?", "#", "https://", "shop:80", UUID]
+    pieces += [
+        "\x01",
+        " ",
+        "\n",
+        "é",
+        "{id}",
+        ";x=1",
+        "%40",
+        "x" * 60,
+        "1" * 80,
+        "/a.B/C",
+        "'",
+        ",",
+    ]
+    addresses = ["".join(random.choices(pieces, k=random.randint(1, 9))) for _ in range(800)]
+    path = tmp_path / "spans.jsonl"
+    keys = ("url.path", "http.target", "url.full", "http.url")
+    rows = [
+        {"trace_id": f"t{n}", "span_id": f"{n}", "service": "shop", "start_ns": n + 1}
+        | {"attributes": {random.choice(keys): address, "http.method": "GET"}}
+        for n, address in enumerate(addresses)
+    ]
+    path.write_bytes(b"\n".join(map(orjson.dumps, rows)))
+    told = {}
+    for whole_paths in (True, False):
+        with DuckDBEngine(threads=1) as engine:
+            (source,) = open_sources([str(path)], whole_paths=whole_paths)
+            (lines,) = source.lines(engine, b"key")
+            operations = {
+                row["saying"]: row["operation"]
+                for row in engine.query("select saying, operation from sayings").to_pylist()
+            }
+        told[whole_paths] = [operations[n] for n in lines.rows["saying"].to_pylist()]
+    assert len(set(told[False])) < len(set(told[True]))
+    for address, whole, plain in zip(addresses, told[True], told[False], strict=True):
+        assert method(whole) == method(plain), address

@@ -14,10 +14,10 @@ from informer.spans.trie import ANY, is_path, masked, segments_of
 ADDRESS = re.compile(r"((?:[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*)?)([^?#]*)", re.DOTALL)
 PLACES = ("path", "url")  # of OF_SPAN
 KEYS = tuple(key for place in PLACES for key in OF_SPAN[place])
+LONGEST = 200  # letters: with its verb, a longer one might be cut where it is told; see shown.py
 REMEMBERED = 1 << 15
 
 
-@lru_cache(REMEMBERED)
 def plain_path(address: str) -> str:
     """A path or an address, obvious ids in it as `{}`, without its query.
 
@@ -28,12 +28,18 @@ def plain_path(address: str) -> str:
     """
     match = ADDRESS.match(address)
     before, path = match.groups() if match else ("", address)
+    plain = before + (path if len(path) > LONGEST else _without_ids(path))
+    return plain or address  # a query alone says that there is a path
+
+
+@lru_cache(REMEMBERED)
+def _without_ids(path: str) -> str:
     if not is_path(path):
-        return str(before + path)
+        return path
     segments = segments_of(path)
     # What would lose more of itself the next time stands for another method.
     settled = all(part == ANY or masked(part) == part for part in segments if ANY in part)
-    return str(before + ("/" + "/".join(segments) if settled else path))
+    return "/" + "/".join(segments) if settled else path
 
 
 def plain_attributes(texts: pa.Array) -> pa.Array:
