@@ -47,8 +47,8 @@ def open_sources(
     of tables, ours on the left. `correlate` is `trace_id` or `attribute:NAME`. `where` is a SQL
     condition over the columns of `spans` and `attribute('NAME')`; `from_ns` and `until_ns` bound
     the starts of spans, the end left out. `whole_paths` is for method rules, which look at ids
-    within paths: without it, operations of `lines` may have `{}` in their place. A file that is of no
-    use is skipped, which the notes of the first source say.
+    within paths: without it, operations of `lines` may have `{}` in their place. A file that is of
+    no use is skipped, which the notes of the first source say.
     Errors: InformerError when no file is of use, or an option is wrong.
     """
     if format is not None and format not in FORMATS:
