@@ -43,6 +43,7 @@ NAMES: dict[str, tuple[str, ...]] = {
     "node": ("node_id",),
     "certificates": ("xfcc", "x_forwarded_client_cert", "x-forwarded-client-cert"),
 }
+KNOWN = frozenset(name for names in NAMES.values() for name in names)
 FORMS = 64  # of lines, that are remembered; one proxy writes all of them in one
 IDENTITY = re.compile(r"spiffe://[^/]*/ns/[^/]*/sa/([^/;,\s]+)")
 OWN_IDENTITY = re.compile(r"(?:^|[;,])By=" + IDENTITY.pattern)
@@ -72,7 +73,7 @@ def read(content: Content, tally: Tally) -> Iterator[Row]:
 
 def _said(value: Mapping[str, Any]) -> dict[str, str]:
     said = {}
-    for meaning, names in _named(tuple(value.keys())):
+    for meaning, names in _named(tuple(filter(KNOWN.__contains__, value.keys()))):
         for name in names:
             found = value[name]
             if found is not None and found not in ("-", "") and not isinstance(found, dict | list):
@@ -83,7 +84,7 @@ def _said(value: Mapping[str, Any]) -> dict[str, str]:
 
 @lru_cache(FORMS)
 def _named(fields: tuple[str, ...]) -> list[tuple[str, list[str]]]:
-    """Of some fields, those that have each meaning, as they count."""
+    """Of known fields, those that have each meaning, as they count."""
     present = set(fields)
     named = [(meaning, [n for n in names if n in present]) for meaning, names in NAMES.items()]
     return [(meaning, names) for meaning, names in named if names]
