@@ -235,8 +235,7 @@ def _phase_1(folder: Path, path: Path, stages: bool) -> None:
             critical_rules=settings.patterns.critical,
         )
         scratch.write("members", found.members)
-        with scratch.transaction():  # as learn does
-            bin_traffic(scratch, step_s=settings.traffic.step_s)
+        bin_traffic(scratch, step_s=settings.traffic.step_s)
     for what, seconds in sorted(took.items(), key=lambda one: -one[1])[:25]:
         print(f"{seconds:8.2f} s  {what}", flush=True)
 

@@ -125,8 +125,8 @@ def _learn(home: Workspace, scratch: DuckDBEngine, read: Read, progress: Progres
     scratch.write("members", found.members)
 
     progress("counting traffic", 0, None)
-    with scratch.transaction():  # rows of one go to the disk once, by the thousand
-        grid = bin_traffic(scratch, step_s=settings.traffic.step_s, covered_ends=True)
+    # Not in one transaction: the engine would hold all of its rows in memory, beyond its limit.
+    grid = bin_traffic(scratch, step_s=settings.traffic.step_s, covered_ends=True)
     table = scratch.query("select * from traffic")
     stands_for = sampled_patterns(scratch)
     series = to_series(table, graphs.values(), grid, stands_for)
