@@ -7,7 +7,9 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from informer.spans.tuples import ALL_THERE, Column, Indexed, Tuples, indexed
+from informer.spans.buffers import ALL_THERE
+from informer.spans.indexed import Indexed, indexed
+from informer.spans.tuples import Column, Tuples
 
 TYPES = {"text": pa.string(), "whole": pa.int16(), "yes": pa.bool_(), "real": pa.float64()}
 VALUES = {

@@ -11,8 +11,8 @@ from informer.core.compiled import compiled
 from informer.core.types import Ints
 from informer.spans.buffers import ALL_THERE, Bytes, Offsets
 from informer.spans.csv_walk import QUOTE, Fields
+from informer.spans.indexed import Indexed
 from informer.spans.texts import SECRET, offsets_of
-from informer.spans.tuples import Indexed
 from informer.spans.words import EIGHT, ONE, word_before
 
 Small: TypeAlias = npt.NDArray[np.int32]

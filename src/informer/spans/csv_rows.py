@@ -12,10 +12,10 @@ from informer.core.types import Bools, Ints
 from informer.spans.buffers import Bytes
 from informer.spans.csv_columns import texts, told, told_together
 from informer.spans.csv_walk import AT_FIELD, LF, OVER, Fields, pass_by, slots_of, walk
+from informer.spans.indexed import Indexed
 from informer.spans.received import Tally
 from informer.spans.scans import TableFile
 from informer.spans.texts import SPARE
-from informer.spans.tuples import Indexed
 from informer.spans.unpack import BOM, CHUNK, Content
 
 PIECE_BYTES = 8 << 20  # of which some are in memory at once

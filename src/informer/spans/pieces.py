@@ -8,9 +8,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from informer.core.types import Bools, Ints
+from informer.spans.indexed import Indexed, indexed
 from informer.spans.numbers import id_numbers
 from informer.spans.received import Tally
-from informer.spans.tuples import Indexed, indexed
 
 LONGEST_ID = 256
 

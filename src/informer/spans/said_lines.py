@@ -16,6 +16,7 @@ from informer.core.compiled import compiled
 from informer.core.lines import ROWS, Lines
 from informer.core.ports import Engine
 from informer.core.types import Bools, Ints
+from informer.spans.indexed import Indexed
 from informer.spans.meanings import named
 from informer.spans.numbers import number_texts
 from informer.spans.pieces import Numbered, Piece
@@ -23,7 +24,7 @@ from informer.spans.plain_paths import plain_attributes
 from informer.spans.received import Selection, Tally
 from informer.spans.sayings import NO_SAYINGS, Received, told_lines
 from informer.spans.text_meanings import meaning_of
-from informer.spans.tuples import Column, Indexed, Meanings, Tuples
+from informer.spans.tuples import Column, Meanings, Tuples
 
 ROOTS = ("", "root", "-1", "0000000000000000")
 NO_TRACE, NO_SPAN = ("", "0" * 32), ("", "0" * 16)

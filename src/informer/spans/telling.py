@@ -42,7 +42,8 @@ class Telling:
 
     def _begin(self) -> None:
         # Compiled loops take a while to load: who reads tables goes without them.
-        from informer.spans.tuples import Column, Tuples, indexed
+        from informer.spans.indexed import indexed
+        from informer.spans.tuples import Column, Tuples
 
         self._indexed = indexed
         self._tuples = Tuples({name: Column() for name in SAID_BY})

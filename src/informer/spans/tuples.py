@@ -2,20 +2,18 @@
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from informer.core.compiled import compiled
 from informer.core.types import Ints
-from informer.spans.buffers import ALL_THERE, Bytes, numbers_in, there_in
+from informer.spans.buffers import Bytes
+from informer.spans.indexed import Indexed, Small
 from informer.spans.numbers import numbers_of
 
-Small: TypeAlias = npt.NDArray[np.int32]
 Words: TypeAlias = npt.NDArray[np.uint64]
 # What each of some values means; those that mean the same are equal.
 Meanings: TypeAlias = Callable[[pa.Array], Sequence[Any]]
@@ -23,7 +21,6 @@ Meanings: TypeAlias = Callable[[pa.Array], Sequence[Any]]
 # Of a column that are remembered; with more it begins anew.
 MOST_VALUES, MOST_BYTES = 500_000, 128 << 20
 KEY = secrets.token_bytes(32)
-NARROW = 4096  # whole numbers that lie so near each other are told apart by a table of all
 WORD_BITS = 64
 ODD = np.uint64(0x9E3779B97F4A7C15)
 
@@ -115,7 +112,7 @@ class Tuples:
         """Whether it is time to begin anew, so that memory stays bounded."""
         return self.known > MOST_VALUES or any(column.full() for column in self._columns.values())
 
-    def number(self, rows: int, told: Sequence["Indexed"]) -> tuple[Small, Ints]:
+    def number(self, rows: int, told: Sequence[Indexed]) -> tuple[Small, Ints]:
         """The number of every row; [n], and where the first row is of each that is new."""
         words = self._said(rows, told)
         numbers, firsts = np.empty(rows, np.int32), np.empty(rows, np.int64)
@@ -131,7 +128,7 @@ class Tuples:
             self._bits += 1
             self._place()
 
-    def _said(self, rows: int, given: Sequence["Indexed"]) -> Words:
+    def _said(self, rows: int, given: Sequence[Indexed]) -> Words:
         """The words of every row; [w, n]."""
         codes = [
             {name: _codes(self._columns[name], held) for name, held in told.held.items()}
@@ -188,49 +185,6 @@ class Tuples:
         _number(known, 0, self._told, 0, self._slots, self._bits, numbers, firsts)
 
 
-@dataclass(frozen=True, slots=True)
-class Indexed:
-    """What columns hold, by its place among all that they hold together; it may come twice."""
-
-    held: Mapping[str, pa.Array]  # of each column, [d]
-    indices: Small | None  # [n], None = all are the first
-    there: Bytes  # a bit for each row in which anything is, empty = all
-    begin: int  # the first of the bits
-
-    def rows(self, places: Ints) -> dict[str, pa.Array]:
-        """What columns hold in some rows; [places]."""
-        taken: Ints = np.zeros(len(places), np.int64)
-        if self.indices is not None:
-            taken = self.indices[places].astype(np.int64)
-        absent = np.zeros(len(places), bool)
-        if len(self.there):
-            bits = self.begin + places
-            absent = (self.there[bits >> 3] >> (bits & 7)) & 1 == 0
-        chosen = pa.array(taken, mask=absent)
-        return {name: held.take(chosen) for name, held in self.held.items()}
-
-
-def indexed(name: str, values: pa.Array) -> Indexed:
-    """A column, told apart. Most columns of numbers hold one and the same, or few."""
-    kind = values.type
-    if not pa.types.is_dictionary(kind):
-        number = pa.types.is_integer(kind) or pa.types.is_boolean(kind)
-        if number or pa.types.is_floating(kind):
-            ends = pc.min_max(values)
-            if not values.null_count and ends["min"] == ends["max"]:
-                return Indexed({name: values.slice(0, 1)}, None, ALL_THERE, 0)
-            low, high = (ends[n].as_py() for n in ("min", "max"))
-            if number and low is not None and int(high) - int(low) < NARROW:
-                told = values.cast(pa.int64())
-                indices, held = _narrow(
-                    numbers_in(told, np.int64), *there_in(told), int(low), int(high)
-                )
-                return Indexed({name: pa.array(held).cast(kind)}, indices, *there_in(told))
-        values = values.dictionary_encode()
-    indices = values.indices.cast(pa.int32())
-    return Indexed({name: values.dictionary}, numbers_in(indices, np.int32), *there_in(indices))
-
-
 def _codes(column: Column, values: pa.Array) -> Small:
     """The numbers of values of a column; [n]."""
     if not values.null_count:
@@ -239,24 +193,6 @@ def _codes(column: Column, values: pa.Array) -> Small:
     codes = np.zeros(len(values), np.int32)
     codes[there] = column.codes(values.drop_null())
     return codes
-
-
-@compiled
-def _narrow(values: Ints, there: Bytes, begin: int, low: int, high: int) -> tuple[Small, Ints]:
-    """The place of each number among those that come, and these; what is null has any place."""
-    places = np.full(high - low + 1, -1, np.int32)
-    held, known = np.empty(high - low + 1, np.int64), 0
-    indices = np.empty(len(values), np.int32)
-    for n in range(len(values)):
-        if len(there) and not (there[(begin + n) >> 3] >> ((begin + n) & 7)) & 1:
-            indices[n] = 0
-            continue
-        place = values[n] - low
-        if places[place] < 0:
-            places[place], held[known] = known, values[n]
-            known += 1
-        indices[n] = places[place]
-    return indices, held[:known].copy()
 
 
 @compiled
