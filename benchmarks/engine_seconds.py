@@ -25,11 +25,14 @@ from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from elsewhere.otel_table import fill
 from elsewhere.spark_cluster import cluster
 from informer.config.settings import Settings, SourceSettings
+from informer.core.cell_counts import CellCounts
 from informer.core.ports import Source
 from informer.core.types import Json
 from informer.engines.duckdb import DuckDBEngine
@@ -50,11 +53,7 @@ COMPARED = {
         select k.shape_id, k.rpc_id, k.version, c.step_start_ns, c.bucket,
             cast(sum(round(c.lines * s.weight_e6 * s.share)) as bigint) as calls_e6,
             s.failed, s.refused
-        from (
-            select step_start_ns, unnest(cell) as cell, unnest(bucket) as bucket,
-                unnest(lines) as lines
-            from cell_counts
-        ) as c
+        from counted_cells as c
         join cell_shares as s on s.cell = c.cell
         join call_kinds as k on k.call_kind = s.call_kind
         group by all
@@ -183,9 +182,18 @@ def _read(engine: str, location: str, tables: Path) -> Took:
         read = read_outlines(scratch, home, sources, silent, asked={})
         seconds, processor_s = time.perf_counter() - began, _processor_s() - busy_s
         tables.mkdir()
+        scratch.write("counted_cells", _counted(scratch))
         for name, sql in COMPARED.items():
             pq.write_table(scratch.query(sql), tables / f"{name}.parquet")
     return Took(seconds, processor_s, begun_s - busy_s, str(asdict(read.chains)), tables)
+
+
+def _counted(scratch: DuckDBEngine) -> pa.Table:
+    """`cell_counts`, a row for every count."""
+    held = CellCounts.of(scratch.query("select * from cell_counts"))
+    steps, cell = (np.repeat(told, held.size) for told in (held.step_start_ns, held.cell))
+    names = ["step_start_ns", "cell", "bucket", "lines"]
+    return pa.table([steps, cell, held.bucket, held.lines], names)
 
 
 def _processor_s() -> float:

@@ -4,7 +4,7 @@ from collections import defaultdict
 
 import pyarrow as pa
 
-from called_counts import COUNTED
+from called_counts import COUNTED, plain_counts
 from informer.core.lines import ROWS, Lines
 from informer.core.ports import Engine
 from informer.engines.duckdb import DuckDBEngine
@@ -125,6 +125,7 @@ def lines_of(engine: Engine, spans: pa.Table, key: bytes) -> Lines:
 
 def folded_rows(engine: Engine, *tables: str) -> dict[str, list[str]]:
     """What is in the tables that are folded into, in one order."""
+    plain_counts(engine)
     return {
         table: sorted(map(repr, engine.query(sql).to_pylist()))
         for table, sql in FOLDED.items()

@@ -10,7 +10,7 @@ from reference_chains import Row
 from reference_fold import begin_by_sql, fold_by_sql
 from span_strategies import a_broken_trace, a_tidy_trace, spans_below_a_remote_parent, spans_of
 
-from called_counts import CALLED
+from called_counts import CALLED, plain_counts
 from folded_lines import FOLDED, fold_by_loops, fold_in_parts, folded_rows
 from informer.chains.build import Chains, build_chains
 from informer.core.tables import SPANS
@@ -49,6 +49,7 @@ def built(spans: list[Row]) -> Tables:
         engine.write("methods", pa.Table.from_pylist(METHODS))
         chains = build_chains(engine, key=KEY)
         count_calls(engine, step_s=STEP_S)
+        plain_counts(engine)
         return engine.query(CALLS).to_pylist(), engine.query(SHAPES).to_pylist(), chains
 
 
@@ -64,6 +65,7 @@ def counted(spans: list[Row], slices: int, *, key: bytes = KEY, parts: int = 0) 
         unfold(engine)
         chains = build_chains(engine, key=key)
         count_called(engine, key=key)
+        plain_counts(engine)
         return engine.query(CALLS).to_pylist(), engine.query(SHAPES).to_pylist(), chains
 
 
@@ -107,6 +109,8 @@ def folded(spans: list[Row], slices: int, *, by_loops: bool) -> list[list[Any]]:
             for table in tables:
                 engine.write("slice_spans", table)
                 fold_by_sql(engine, key=KEY, step_s=STEP_S)
+        if by_loops:
+            plain_counts(engine)
         told = FOLDED if by_loops else BY_SQL
         made = [sorted(map(repr, engine.query(told[n]).to_pylist())) for n in BY_SQL]
         return [*made, *(engine.query(sql).to_pylist() for sql in KEPT)]

@@ -7,28 +7,18 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from informer.core.cell_counts import CELL_COUNTS, CellCounts
 from informer.traffic import counted
-from informer.traffic.counted import Counts, Shares, found_in, summed
+from informer.traffic.counted import Counts, Shares, summed
 
 CELLS, SERIES, WORKLOADS, STEPS, STEP_NS = 40, 6, 3, 5, 10**9
+FROM_NS = 7 * STEP_NS
 
 
 def drawn(seed: int) -> tuple[Counts, Shares, np.ndarray, np.ndarray]:
-    """Rows in no order; cells with no share, with one or several, of series or of none."""
+    """Runs in no order; cells with no share, with one or several, of series or of none."""
     rng = np.random.default_rng(seed)
-    sizes = rng.integers(0, 9, 30)
-    offsets = np.append(0, np.cumsum(sizes)).astype(np.int32)
-    n = int(offsets[-1])
-    lists = {
-        "cell": rng.integers(0, CELLS, n).astype(np.int32),
-        "bucket": rng.integers(20, 60, n).astype(np.int16),
-        "lines": rng.integers(0, 50, n),
-    }
-    rows = {"step_start_ns": 7 * STEP_NS + rng.integers(0, STEPS, len(sizes)) * STEP_NS}
-    rows |= {
-        name: pa.ListArray.from_arrays(pa.array(offsets), pa.array(values))
-        for name, values in lists.items()
-    }
+    rows = some_counts(rng).rows()
     cell = np.sort(rng.integers(0, CELLS, 50))
     told = {
         "cell": cell,
@@ -39,9 +29,21 @@ def drawn(seed: int) -> tuple[Counts, Shares, np.ndarray, np.ndarray]:
         "share": rng.choice([1.0, 0.5, 1 / 3], 50),
     }
     series, workload = rng.integers(-1, SERIES, 50), rng.integers(-1, WORKLOADS, 50)
-    table = pa.table(rows)
-    some = table.slice(3)  # whose lists do not begin at the first value
-    return Counts.of(some, 7 * STEP_NS, STEP_NS), Shares.of(pa.table(told), CELLS), series, workload
+    counts = Counts.of(rows, FROM_NS, FROM_NS + STEPS * STEP_NS, STEP_NS)
+    return counts, Shares.of(pa.table(told), CELLS), series, workload
+
+
+def some_counts(rng: np.random.Generator) -> CellCounts:
+    """Runs of which some are before and after the steps that are asked for."""
+    size = rng.integers(1, 9, 60)
+    n = int(size.sum())
+    return CellCounts(
+        FROM_NS + rng.integers(-2, STEPS + 2, len(size)) * STEP_NS,
+        rng.integers(0, CELLS, len(size)).astype(np.int32),
+        size,
+        rng.integers(20, 60, n).astype(np.int16),
+        rng.integers(0, 50, n),
+    )
 
 
 @pytest.mark.parametrize("room", [1, 1 << 22])
@@ -56,7 +58,7 @@ def test_sums_are_those_of_all_counts(
     held: defaultdict[tuple[int, int], list[tuple[int, int]]] = defaultdict(list)
     for row, step in enumerate(counts.step.tolist()):
         for c in range(counts.begins[row], counts.begins[row + 1]):
-            cell = counts.cell[c]
+            cell = counts.cell[row]
             for k in range(shares.begins[cell], shares.begins[cell + 1]):
                 e6 = math.floor(counts.lines[c] * shares.weight_e6[k] * shares.share[k] + 0.5)
                 if workload[k] >= 0:
@@ -86,16 +88,7 @@ def test_sums_are_those_of_all_counts(
 
 def test_no_counts_come_to_nothing() -> None:
     _, shares, series, workload = drawn(1)
-    none = pa.schema(
-        [("step_start_ns", pa.int64())]
-        + [(n, pa.list_(pa.int32())) for n in ("cell", "bucket", "lines")]
-    ).empty_table()
-    sums = summed(Counts.of(none, 0, 1), shares, series, workload, (SERIES, WORKLOADS, STEPS))
+    counts = Counts.of(CELL_COUNTS.empty_table(), 0, 1, 1)
+    sums = summed(counts, shares, series, workload, (SERIES, WORKLOADS, STEPS))
     assert not sums.calls_e6.any()
     assert np.isnan(sums.latency).all()
-
-
-def test_cells_are_found_in_any_rows() -> None:
-    counts = drawn(1)[0]
-    found = found_in(counts, np.array([True]))
-    assert sorted({0, *counts.cell.tolist()}) == np.flatnonzero(found).tolist()

@@ -1,8 +1,7 @@
 """Cells: what is counted of an outline (its kinds of line), by step and bucket of latency.
 
-A row of `cell_counts` has the counts of many cells of one step, side by side: the engine takes a
-row of a thousand counts in as quickly as a row of one. Axes: n line, t trace, g group of traces (an
-outline in a step), r run (the counts of a cell in a step), c count.
+Axes: n line, t trace, g group of traces (an outline in a step), r run (the counts of a cell in a
+step), c count.
 """
 
 from itertools import pairwise
@@ -11,6 +10,7 @@ from typing import TypeAlias
 import numpy as np
 import pyarrow as pa
 
+from informer.core.cell_counts import CellCounts
 from informer.core.compiled import compiled
 from informer.core.ports import Engine
 from informer.core.types import Ints
@@ -22,7 +22,6 @@ from informer.outlines.slots import Small
 
 OUTLINE_BIT = 31  # above the kind of a cell
 ROOM = 1024  # kinds of a group that are counted at a time
-MOST_COUNTS = 1024  # in a row: the engine holds some thousand rows at a time
 CELLS = "select outline_id, line_kind from cells order by cell"
 
 # Of each trace, -1 = none; [t], and by group its outline and the step it is in; [g].
@@ -54,9 +53,10 @@ class Cells:
             return counts_of(*share, traces, begins, lines.begins, pair, kind, lines.bucket)
 
         counted = in_shares(count, _halves(before), int(before[-1]))
-        group, kinds, size, bucket, counts = map(np.concatenate, zip(*counted, strict=True))
+        group, kinds, size, bucket, lines_of = map(np.concatenate, zip(*counted, strict=True))
         cell = self._number((outline[by_step][group] << OUTLINE_BIT) | kinds)
-        self._keep(step_start_ns[by_step][group], np.repeat(cell, size), size, bucket, counts)
+        counts = CellCounts(step_start_ns[by_step][group], cell, size, bucket, lines_of)
+        self._engine.append("cell_counts", counts.rows())
 
     def _number(self, keys: Ints) -> Small:
         cells, new = self._keys.number(keys)
@@ -68,23 +68,6 @@ class Cells:
         self._engine.append("cells", pa.table(table))
         self._known += len(new)
         return cells
-
-    def _keep(
-        self, step_start_ns: Ints, cell: Small, size: Small, bucket: Buckets, lines: Small
-    ) -> None:
-        """`step_start_ns` and `size` are by run; [r], the others by count; [c]."""
-        ends = np.cumsum(size)
-        first = np.flatnonzero(np.append(True, np.diff(step_start_ns) != 0)[: len(ends)])
-        bounds = [0, *ends[first[1:] - 1].tolist(), len(cell)] if len(first) else [0]
-        begins = [range(low, high, MOST_COUNTS) for low, high in pairwise(bounds)]
-        offsets = pa.array([*(b for some in begins for b in some), len(cell)], pa.int32())
-        table = {
-            "step_start_ns": np.repeat(step_start_ns[first], [len(some) for some in begins]),
-            "cell": pa.ListArray.from_arrays(offsets, pa.array(cell)),
-            "bucket": pa.ListArray.from_arrays(offsets, pa.array(bucket)),
-            "lines": pa.ListArray.from_arrays(offsets, pa.array(lines)),
-        }
-        self._engine.append("cell_counts", pa.table(table))
 
 
 def _halves(lines: Ints) -> list[tuple[int, int]]:

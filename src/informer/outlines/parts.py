@@ -5,11 +5,13 @@ outline by its sum, a trace by its secret number. So the order in which parts co
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from informer.core.cell_counts import CellCounts
 from informer.core.lines import Lines
 from informer.core.ports import Engine
 from informer.core.sql import read_sql
@@ -91,19 +93,13 @@ class Parts:
     def count(self, part: int, counts: pa.Table) -> None:
         """Add COUNTS of a part."""
         places = self._engine.query(PLACES, part=part)
-        there = [counts[name].combine_chunks() for name in ("cell", "bucket", "lines")]
-        cell = there[0].flatten().to_numpy()
-        cells = np.full(int(cell.max(initial=0)) + 1, -1, np.int32)
+        told = CellCounts.of(counts)
+        cells = np.full(int(told.cell.max(initial=0)) + 1, -1, np.int32)
         known = places["there"].to_numpy()
         cells[known[known < len(cells)]] = places["cell"].to_numpy()[known < len(cells)]
-        kept = cells[cell] >= 0  # others are of outlines that are counted together
-        rows = np.repeat(np.arange(counts.num_rows), there[0].value_lengths().to_numpy())[kept]
-        sizes = np.bincount(rows, minlength=counts.num_rows)
-        offsets = pa.array(np.append(0, np.cumsum(sizes)), pa.int32())
-        kept_of = [cells[cell[kept]], *(some.flatten().to_numpy()[kept] for some in there[1:])]
-        lists = (pa.ListArray.from_arrays(offsets, pa.array(told)) for told in kept_of)
-        names = counts.column_names
-        self._engine.append("cell_counts", pa.table([counts["step_start_ns"], *lists], names))
+        here = replace(told, cell=cells[told.cell])
+        # Others are of outlines that are counted together.
+        self._engine.append("cell_counts", here.taken(here.cell >= 0).rows())
 
     def keep(self) -> None:
         """Keep the traces that are wanted whole, when KEPT of them is there. It ends it."""

@@ -13,7 +13,9 @@ create table if not exists line_kinds (
     line_kind integer, link_id bigint, version varchar, failed boolean, refused boolean, weight_e6 bigint
 );
 create table if not exists cells (cell integer, outline_id integer, line_kind integer);
-create table if not exists cell_counts (step_start_ns bigint, cell integer[], bucket smallint[], lines integer[]);
+create table if not exists cell_counts (
+    first_step_ns bigint, last_step_ns bigint, size bigint, runs bigint[], counts bigint[]
+);
 create table if not exists kept_traces (
     trace bigint, trace_id varchar, outline_id bigint, place integer, sampled boolean, start_ns bigint
 );

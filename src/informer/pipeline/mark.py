@@ -18,7 +18,7 @@ from informer.spans.templates import Templates
 
 # Raised whenever what is kept has another form, or sources are cut into other pieces: reading that
 # another left unfinished begins anew.
-FORMAT = 4
+FORMAT = 5
 # The traces that wait for more lines, and the piece from which on lines of theirs were not folded.
 NO_OPEN = "create table open_traces (trace bigint, source integer, piece integer)"
 

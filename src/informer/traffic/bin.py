@@ -3,6 +3,7 @@
 import numpy as np
 import pyarrow as pa
 
+from informer.core.cell_counts import CELL_COUNTS, CellCounts
 from informer.core.errors import InformerError
 from informer.core.ports import Engine
 from informer.core.sql import read_sql
@@ -16,6 +17,11 @@ MAX_STEPS = 2_000_000
 def count_calls(engine: Engine, *, step_s: int) -> None:
     """Make `cell_counts`, `cell_shares`, `call_kinds` and `chain_steps` of `calls` and `chains`."""
     engine.run(read_sql("informer.traffic", "called"), step_ns=step_s * NS_PER_S)
+    engine.write("cell_counts", CELL_COUNTS.empty_table())
+    for called in engine.stream(read_sql("informer.traffic", "called_cells")):
+        told = (called[n].to_numpy() for n in ("step_start_ns", "cell", "bucket", "calls"))
+        engine.append("cell_counts", CellCounts.counted(*told).rows())
+    engine.run("drop table called")
 
 
 def bin_traffic(engine: Engine, *, step_s: int, covered_ends: bool = False) -> Grid:

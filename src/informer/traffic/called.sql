@@ -1,7 +1,7 @@
 -- One row is a kind of call (shape, rpc and version, numbered in `call_kinds`) that counts alike (a cell of
--- `cell_shares`) in a step in which the chains began, with a bucket of latency; and in `chain_steps`, a step with
--- its chains. Weights are in millionths, as integers: a sum of floats would depend on their order. Counts stand in
--- lists, as there may be many in a row.
+-- `cell_shares`) in a step in which the chains began, with a bucket of latency (`called`, until these are counts of
+-- cells); and in `chain_steps`, a step with its chains. Weights are in millionths, as integers: a sum of floats would
+-- depend on their order.
 create or replace table call_kinds as
 select row_number() over (order by shape_id, rpc_id, version) as call_kind, shape_id, rpc_id, version
 from (
@@ -32,14 +32,6 @@ select
     refused,
     cast(1 as double) as share
 from (select distinct call_kind, weight_e6, failed, refused from called) as d;
-create or replace table cell_counts as
-select c.step_start_ns, [s.cell] as cell, [c.bucket] as bucket, [c.calls] as lines
-from called as c
-join cell_shares as s
-    on
-        s.call_kind = c.call_kind and s.weight_e6 = c.weight_e6
-        and s.failed = c.failed and s.refused = c.refused;
-drop table called;
 create or replace table chain_steps as
 select
     start_ns - start_ns % $step_ns as step_start_ns,

@@ -1,6 +1,7 @@
 """Counts of cells added up by loops: calls, failures, refusals and latency of series and workloads.
 
-Axes: e cell, k share of a cell, s series, w workload, t step, r row of counts, c count.
+Axes: e cell, k share of a cell, s series, w workload, t step, r run (counts of a cell in a step), c
+count.
 """
 
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from informer.core.cell_counts import CellCounts
 from informer.core.compiled import compiled
 from informer.core.types import Bools, Floats, Ints
 
@@ -46,29 +48,28 @@ class Shares:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Rows of `cell_counts`."""
+    """Counts of some steps."""
 
     step: Ints  # [r]
     begins: Ints  # [r + 1] the first count of each
     order: Ints  # [r] by step
-    cell: Small  # [c]
+    cell: Small  # [r]
     bucket: Small  # [c]
     lines: Ints  # [c]
 
     @classmethod
-    def of(cls, rows: pa.Table, from_ns: int, step_ns: int) -> "Counts":
-        """Steps are numbered from the one that begins at `from_ns`."""
-        step = (rows["step_start_ns"].to_numpy() - from_ns) // step_ns
-        lists = [rows[name].combine_chunks() for name in ("cell", "bucket", "lines")]
-        begins = lists[0].offsets.to_numpy().astype(np.int64)
-        cell, bucket, lines = (some.flatten().to_numpy() for some in lists)
+    def of(cls, rows: pa.Table, from_ns: int, until_ns: int, step_ns: int) -> "Counts":
+        """Those of a range that are in rows of `cell_counts`; its steps are numbered from zero."""
+        told = CellCounts.of(rows)
+        told = told.taken((told.step_start_ns >= from_ns) & (told.step_start_ns < until_ns))
+        step = (told.step_start_ns - from_ns) // step_ns
         return cls(
             step,
-            begins - begins[0],
+            np.append(0, np.cumsum(told.size, dtype=np.int64)),
             np.argsort(step, kind="stable"),
-            cell.astype(np.int32, copy=False),
-            bucket.astype(np.int32, copy=False),
-            lines.astype(np.int64, copy=False),
+            told.cell.astype(np.int32),
+            told.bucket.astype(np.int32),
+            told.lines.astype(np.int64),
         )
 
 
@@ -81,14 +82,6 @@ class Sums:
     refusals_e6: Ints
     latency: Floats  # [3, s, t] buckets of the median, of the 95th percentile and on average
     workload_calls_e6: Ints  # [w, t]
-
-
-def found_in(counts: Counts, found: Bools) -> Bools:
-    """Which cells were found before, or are counted here; [e]."""
-    more = int(counts.cell.max(initial=-1)) + 1 - len(found)
-    found = np.append(found, np.zeros(max(0, more), bool))
-    found[counts.cell] = True
-    return found
 
 
 def summed(
@@ -162,10 +155,10 @@ def _add_up(
     lowest, highest = np.full(end - begin, width), np.full(end - begin, -1)
     for t in range(len(bounds) - 1):
         for at in range(bounds[t], bounds[t + 1]):
-            row = order[at]
-            for c in range(begins[row], begins[row + 1]):
+            run = order[at]
+            for c in range(begins[run], begins[run + 1]):
                 b = np.int64(bucket[c]) - low
-                for k in range(of_cell[cell[c]], of_cell[cell[c] + 1]):
+                for k in range(of_cell[cell[run]], of_cell[cell[run] + 1]):
                     # As SQL rounds: halves go up.
                     exact = np.float64(lines[c] * weight_e6[k]) * share[k]
                     whole = np.floor(exact)

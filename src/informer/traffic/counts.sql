@@ -1,4 +1,5 @@
--- One row is counts of cells in a step of a range, side by side: cell, bucket of latency, and how many.
-select step_start_ns, cell, bucket, lines
+-- One row is counts of cells, packed (`core/cell_counts.py`), some of which may be in a range of steps.
+select first_step_ns, runs, counts
 from cell_counts
-where step_start_ns >= $from_ns and step_start_ns < $until_ns
+where last_step_ns >= $from_ns and first_step_ns < $until_ns
+order by first_step_ns

@@ -15,6 +15,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from informer.core.cell_counts import cells_between
+from informer.core.packed import Whole
 from informer.core.ports import Engine
 from informer.core.sql import read_sql
 from informer.core.tables import TRAFFIC, WORKLOADS
@@ -34,10 +36,10 @@ where cell < $cells
 order by cell, call_kind
 """
 SIZES = """
-select step_start_ns, cast(sum(array_length(cell)) as bigint) as counts
+select first_step_ns, cast(sum(size) as bigint) as counts
 from cell_counts
-where step_start_ns >= $from_ns and step_start_ns < $until_ns
-group by step_start_ns
+where last_step_ns >= $from_ns and first_step_ns < $until_ns
+group by first_step_ns
 """
 
 Names = tuple[pa.Array, pa.Array]
@@ -74,10 +76,11 @@ def make_traffic(engine: Engine, grid: Grid) -> None:
 
 
 def _counts(engine: Engine, grid: Grid) -> Ints:
-    """How many counts each step has; [t] of the grid."""
+    """How many counts begin with each step: rows may go on into later ones; [t] of the grid."""
     told = engine.query(SIZES, from_ns=grid.start_ns, until_ns=grid.end_ns)
+    steps = (told["first_step_ns"].to_numpy() - grid.start_ns) // grid.step_ns
     counts = np.zeros(len(grid.seen), np.int64)
-    counts[(told["step_start_ns"].to_numpy() - grid.start_ns) // grid.step_ns] = told["counts"]
+    np.add.at(counts, np.maximum(steps, 0), told["counts"].to_numpy())
     return counts
 
 
@@ -91,10 +94,15 @@ def _stretches(counts: Ints, most_steps: int) -> Iterator[Stretch]:
     yield first, len(counts)
 
 
-def _rows(engine: Engine, grid: Grid, stretch: Stretch) -> pa.Table:
-    from_ns, until_ns = (grid.start_ns + step * grid.step_ns for step in stretch)
-    sql = read_sql("informer.traffic", "counts")
+def _rows(engine: Engine, grid: Grid, stretch: Stretch, what: str = "counts") -> pa.Table:
+    from_ns, until_ns = _range(grid, stretch)
+    sql = read_sql("informer.traffic", what)
     return engine.query(sql, from_ns=from_ns, until_ns=until_ns)
+
+
+def _range(grid: Grid, stretch: Stretch) -> tuple[int, int]:
+    first, last = stretch
+    return grid.start_ns + first * grid.step_ns, grid.start_ns + last * grid.step_ns
 
 
 def _stretch(
@@ -104,7 +112,7 @@ def _stretch(
     from informer.traffic.counted import Counts, summed
 
     first, last = stretch
-    counts = Counts.of(rows, grid.start_ns + first * grid.step_ns, grid.step_ns)
+    counts = Counts.of(rows, *_range(grid, stretch), grid.step_ns)
     size = len(kinds.series_names[0]), len(kinds.workload_names[0]), last - first
     sums = summed(counts, kinds.shares, kinds.series, kinds.workload, size)
     return _traffic(sums, kinds, grid, stretch), _workloads(sums, kinds, grid, stretch)
@@ -117,12 +125,14 @@ def _keep(engine: Engine, tables: tuple[pa.Table, pa.Table]) -> None:
 
 def _kinds(engine: Engine, grid: Grid, counts: Ints) -> Kinds:
     """Where the cells count that are counted in the range."""
-    from informer.traffic.counted import Counts, Shares, found_in
+    from informer.traffic.counted import Shares
 
     found = np.zeros(0, bool)
     for stretch in _stretches(counts, len(counts)):
-        rows = _rows(engine, grid, stretch)
-        found = found_in(Counts.of(rows, grid.start_ns, grid.step_ns), found)
+        rows = _rows(engine, grid, stretch, "counted_cells")
+        for cells in cells_between(rows, *_range(grid, stretch)):
+            found = np.append(found, np.zeros(max(0, _after(cells) - len(found)), bool))
+            found[cells] = True
     shares = Shares.of(engine.query(SHARES, cells=len(found)), len(found))
     here = np.unique(shares.kind[np.repeat(found, np.diff(shares.begins))])
     told = engine.query(read_sql("informer.traffic", "kinds"))
@@ -136,6 +146,10 @@ def _kinds(engine: Engine, grid: Grid, counts: Ints) -> Kinds:
     )
     by_share = series[shares.kind], workload[shares.kind]
     return Kinds(shares, *by_share, series_names, workload_names)
+
+
+def _after(cells: Whole) -> int:
+    return int(cells.max(initial=0)) + 1 if len(cells) else 0
 
 
 def _numbered(
