@@ -1,11 +1,9 @@
 """Lines out of columns, mostly without SQL, whatever file the columns come from.
 
-A saying is told by SQL once, when the first row comes that has it; see `told_lines`, which does the
-same for rows of any kind.
+A saying is told by SQL once, when the first row comes that has it; see `told_apart`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -22,21 +20,13 @@ from informer.spans.numbers import number_texts
 from informer.spans.pieces import Numbered, Piece
 from informer.spans.plain_paths import plain_attributes
 from informer.spans.received import Selection, Tally
-from informer.spans.sayings import NO_SAYINGS, Received, told_lines
+from informer.spans.sayings import NO_SAYINGS, Received, told_apart
 from informer.spans.text_meanings import meaning_of
 from informer.spans.tuples import Column, Meanings, Tuples
 
 ROOTS = ("", "root", "-1", "0000000000000000")
 NO_TRACE, NO_SPAN = ("", "0" * 32), ("", "0" * 16)
 FIRST_ROWS, FIRST = "first_rows", "informer first"
-TOLD_FIRST = "select cast(span_id as bigint) as number, saying, reason from ({told})"
-ONE_OF_EACH = {
-    "trace_id": "'t'",
-    "span_id": f"cast({named(FIRST)} as varchar)",
-    "parent_span_id": "cast(null as varchar)",
-    "start_ns": "cast(1 as bigint)",
-    "duration_ns": "cast(0 as bigint)",
-}
 READ_AHEAD = 1  # piece of each of two threads: more of the largest would take 100 MB each
 
 
@@ -57,9 +47,7 @@ class SaidLines:
         tally: Tally,
     ) -> None:
         self._engine, self._tally, self._selection = engine, tally, selection
-        self._received = replace(
-            received, rows=FIRST_ROWS, columns={**received.columns, **ONE_OF_EACH}
-        )
+        self._received = received
         whole_paths = selection.whole_paths
         self._plain = None if whole_paths else meant.get("attributes")
         self._meanings: dict[str, Meanings | None] = dict.fromkeys(said)
@@ -174,12 +162,11 @@ class SaidLines:
         numbers = pa.array(np.arange(known, known + len(first)))
         first = first.append_column(FIRST, numbers)
         self._engine.append(FIRST_ROWS, first, passing=True)
-        told = told_lines(self._engine, self._received, None, "true", whole=False)
-        made = self._engine.query(TOLD_FIRST.format(told=told))
+        told = told_apart(self._engine, self._received, named(FIRST))
         self._engine.run(f"drop table {FIRST_ROWS}")
-        is_span = made["reason"].is_null().to_numpy()
+        names_service = pc.fill_null(pc.not_equal(told["service"], ""), False).to_numpy()
         sayings = np.full(len(first), -1, np.int64)
-        sayings[made["number"].to_numpy()[is_span] - known] = made["saying"].to_numpy()[is_span]
+        sayings[told["number"].to_numpy() - known] = np.where(names_service, told["saying"], -1)
         self._saying = np.append(self._saying, sayings)
         self._most = max(self._most, int(sayings.max(initial=0)))
 

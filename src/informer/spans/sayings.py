@@ -109,14 +109,7 @@ def told_lines(
     """
     if isinstance(received, Apart):
         return _told_apart(engine, received, correlate, wanted)
-    texts = f"select distinct {received.columns['attributes']} as attributes from {received.rows}"
-    _read_attributes(engine, texts, bounded() if whole else "null")
-    rows = f"(select *, null::bigint as {SAID} from {received.rows})"
-    if whole or _say_something(engine):
-        rows = f"""(
-select r.*, a.said as {SAID}, a.bounded as {BOUNDED}
-from (select *, {received.columns["attributes"]} as {ATTRIBUTES} from {received.rows}) as r
-left join said_attributes as a on a.attributes = r.{ATTRIBUTES})"""
+    rows = _with_attributes(engine, received, whole=whole)
     keys = {**received.keys(), SAID: SAID}
     distinct = ", ".join(f"{sql} as {n}" for n, sql in keys.items())
     said = (
@@ -131,6 +124,20 @@ left join said_attributes as a on a.attributes = r.{ATTRIBUTES})"""
     same = " and ".join(f"k.{key} is not distinct from l.key_{n}" for n, key in enumerate(keys))
     shown = "coalesce(bounded, '{}')" if whole else bounded()
     return _lines(lines, same, shown, correlate, wanted)
+
+
+def told_apart(engine: Engine, received: Received, number: Sql) -> pa.Table:
+    """The `saying` of every row, which is `number` there, and the `service` as it was received.
+
+    Adds what was not said before to the table `sayings`. Rows mostly say different things.
+    """
+    rows = _with_attributes(engine, received, whole=False)
+    keys = {**received.keys(), SAID: SAID, PLACE: number}
+    parts = ", ".join(f"{sql} as {n}" for n, sql in keys.items())
+    _tell(engine, f"select {parts} from {rows}", received.said())
+    return engine.query(
+        f"select {PLACE} as number, {SAYING} as saying, {SERVICE} as service from known_sayings"
+    )
 
 
 def told_sayings(engine: Engine, sayings: pa.Table) -> pa.Table:
@@ -166,6 +173,18 @@ def _tell_apart(engine: Engine, sayings: Sql) -> None:
         "left join said_attributes as a on a.attributes = r.meant"
     )
     _tell(engine, said, {n: sql.format(n) for n, sql in PARTS.items()})
+
+
+def _with_attributes(engine: Engine, received: Received, *, whole: bool) -> Sql:
+    """The rows, and what their attributes say. Makes `said_attributes`."""
+    texts = f"select distinct {received.columns['attributes']} as attributes from {received.rows}"
+    _read_attributes(engine, texts, bounded() if whole else "null")
+    if not whole and not _say_something(engine):
+        return f"(select *, null::bigint as {SAID} from {received.rows})"
+    return f"""(
+select r.*, a.said as {SAID}, a.bounded as {BOUNDED}
+from (select *, {received.columns["attributes"]} as {ATTRIBUTES} from {received.rows}) as r
+left join said_attributes as a on a.attributes = r.{ATTRIBUTES})"""
 
 
 def _read_attributes(engine: Engine, texts: Sql, shown: Sql) -> None:

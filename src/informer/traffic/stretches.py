@@ -6,7 +6,7 @@ Axes: s series (pattern and rpc), w workload, t step of the stretch.
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -29,6 +29,7 @@ MILLIONTHS = 1_000_000
 # Of a stretch, so that memory does not grow with series or steps.
 MOST_ROWS, MOST_COUNTS = 100_000, 2_000_000
 AT_ONCE = 2  # stretches, beside the one that is asked for
+TOGETHER = 400_000  # rows: of some more than a row group the engine lays out most at once
 SHARES = """
 select cell, call_kind, weight_e6, failed, refused, share
 from cell_shares
@@ -67,12 +68,15 @@ def make_traffic(engine: Engine, grid: Grid) -> None:
     kinds = _kinds(engine, grid, counts)
     with ThreadPoolExecutor(AT_ONCE) as pool:
         made: deque[Future[tuple[pa.Table, pa.Table]]] = deque()
+        held: list[tuple[pa.Table, pa.Table]] = []
         for stretch in _stretches(counts, MOST_ROWS // len(kinds.series_names[0])):
             made.append(pool.submit(_stretch, _rows(engine, grid, stretch), kinds, grid, stretch))
             if len(made) > AT_ONCE:
-                _keep(engine, made.popleft().result())
-        while made:
-            _keep(engine, made.popleft().result())
+                held.append(made.popleft().result())
+            if sum(traffic.num_rows for traffic, _ in held) >= TOGETHER:
+                _keep(engine, held)
+                held = []
+        _keep(engine, [*held, *(stretch.result() for stretch in made)])
 
 
 def _counts(engine: Engine, grid: Grid) -> Ints:
@@ -118,9 +122,9 @@ def _stretch(
     return _traffic(sums, kinds, grid, stretch), _workloads(sums, kinds, grid, stretch)
 
 
-def _keep(engine: Engine, tables: tuple[pa.Table, pa.Table]) -> None:
-    for name, rows in zip(("traffic", "workloads"), tables, strict=True):
-        engine.append(name, rows)
+def _keep(engine: Engine, stretches: Sequence[tuple[pa.Table, pa.Table]]) -> None:
+    for name, parts in zip(("traffic", "workloads"), zip(*stretches, strict=True), strict=False):
+        engine.append(name, pa.concat_tables(parts))
 
 
 def _kinds(engine: Engine, grid: Grid, counts: Ints) -> Kinds:
