@@ -5,9 +5,9 @@ from collections.abc import Iterable
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pytest
 
+from informer.core.cell_counts import CellCounts
 from informer.engines.duckdb import DuckDBEngine
 from informer.outlines.parts import COUNTS, FORMS, KEPT, SPANS
 from informer.pipeline.on_executors import FATES, LINES, PARCELS, SAID, fold, give, tell
@@ -131,7 +131,7 @@ def test_a_part_counts_whole_traces_and_gives_those_that_are_asked_for(
         ((_, steps),) = made["part_steps"]
         ((part, spans),) = made[SPANS]
         chains += sum(steps["chains"].to_pylist())
-        lines += sum(pc.list_flatten(counted["lines"]).to_pylist())
+        lines += int(CellCounts.of(counted).lines.sum())
         ((_, links),) = made["part_links"]
         assert {(k["service"], k["up_service"]) for k in links.to_pylist()} == {
             ("shop", None),

@@ -80,13 +80,8 @@ class CellCounts:
         first, last = int(steps.min()), int(steps.max())
         begin, end = int(ends[low] - self.size[low]), int(ends[high - 1])
         runs = packed([steps - first, self.cell[low:high], self.size[low:high]])
-        return (
-            first,
-            last,
-            end - begin,
-            runs,
-            packed([self.bucket[begin:end], self.lines[begin:end]]),
-        )
+        counts = packed([self.bucket[begin:end], self.lines[begin:end]])
+        return first, last, end - begin, runs, counts
 
 
 def cells_between(rows: pa.Table, from_ns: int, until_ns: int) -> Iterator[Whole]:

@@ -66,6 +66,8 @@ def make_traffic(engine: Engine, grid: Grid) -> None:
     if not counts.any():
         return
     kinds = _kinds(engine, grid, counts)
+    if not len(kinds.series_names[0]):  # rows that reach into the range have nothing in it
+        return
     with ThreadPoolExecutor(AT_ONCE) as pool:
         made: deque[Future[tuple[pa.Table, pa.Table]]] = deque()
         held: list[tuple[pa.Table, pa.Table]] = []
