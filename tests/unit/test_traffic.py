@@ -11,7 +11,7 @@ from informer.core.errors import InformerError
 from informer.core.tables import TRAFFIC, WORKLOADS
 from informer.core.types import Grid
 from informer.engines.duckdb import DuckDBEngine
-from informer.traffic.bin import bin_traffic, count_calls
+from informer.traffic.bin import bin_onto, bin_traffic, count_calls
 
 Row = dict[str, Any]
 MIDNIGHT_NS = 1_780_272_000_000_000_000
@@ -96,6 +96,19 @@ def test_a_call_counts_in_the_step_in_which_its_chain_began(engine: DuckDBEngine
     binned(engine, step_s=60)
     called = [r for r in rows(engine) if r["calls"] and r["rpc_id"] == "db"]
     assert [r["step_start_ns"] - MIDNIGHT_NS for r in called] == [0]
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "calls"), [(1, 3, []), (1, 4, [0, 0, 2]), (0, 2, [1, 0])]
+)
+def test_a_range_has_what_began_in_it_alone(
+    engine: DuckDBEngine, first: int, last: int, calls: list[int]
+) -> None:
+    load(engine, chain(0, call()), *[chain(3 * MINUTE_NS, call())] * 2)
+    count_calls(engine, step_s=60)
+    assert engine.query("select count(*) as n from cell_counts")["n"][0].as_py() == 1
+    bin_onto(engine, Grid(MIDNIGHT_NS + first * MINUTE_NS, 60, np.ones(last - first, bool)))
+    assert [r["calls"] for r in rows(engine)] == calls
 
 
 def test_steps_are_aligned_to_the_clock_and_not_to_the_first_chain(engine: DuckDBEngine) -> None:
