@@ -14,7 +14,7 @@ from informer.core.types import Ints
 
 Whole: TypeAlias = npt.NDArray[Any]  # of whole numbers, of any width
 WORD = 8
-LEVEL = 1  # higher ones take several times as long for a tenth less
+LEVEL = 1  # the third takes twice as long for 4 % less, the ninth nine times for 10 %
 
 
 def packed(columns: Sequence[Whole]) -> Ints:
