@@ -10,8 +10,9 @@ from informer.core.tables import SPANS
 from informer.engines.duckdb import DuckDBEngine
 from informer.spans.apart import told_apart
 from informer.spans.received import RECEIVED, Tally, lines_apart, stage_spans
+from informer.spans.received_rows import Apart, Received
 from informer.spans.rows import IN_NANOSECONDS
-from informer.spans.sayings import Apart, Received, whole_spans
+from informer.spans.sayings import whole_spans
 from row_by_row import row_by_row
 
 KEY = b"a key of the workspace"

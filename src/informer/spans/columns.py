@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from informer.spans.layouts import TIMES
 from informer.spans.meanings import named, quoted
 from informer.spans.received import RECEIVED
-from informer.spans.sayings import Received
+from informer.spans.received_rows import Received
 from informer.spans.times import Times, times_sql
 
 POD_ALPHABET = "[bcdfghjklmnpqrstvwxz2456789]"  # what Kubernetes makes random names of

@@ -11,8 +11,8 @@ from informer.core.types import Ints
 from informer.spans.apart import SAID_BY, said_columns
 from informer.spans.pieces import Piece, one
 from informer.spans.received import RECEIVED, Selection, Tally
+from informer.spans.received_rows import Received
 from informer.spans.said_lines import FIRST_ROWS, SaidLines
-from informer.spans.sayings import Received
 from informer.spans.table_lines import IDS
 
 MEANT = {"attributes": "meant", "resource_attributes": "resource", "trace_state": "trace_state"}

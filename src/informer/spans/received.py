@@ -13,7 +13,8 @@ from informer.core.lines import ROWS, Lines
 from informer.core.ports import Engine
 from informer.core.tables import SPANS
 from informer.core.types import Json
-from informer.spans.sayings import NO_SAYINGS, Apart, Received, told_lines
+from informer.spans.received_rows import Apart, Received
+from informer.spans.sayings import NO_SAYINGS, told_lines
 
 # What every reader gives; all but the ids, the service and the start may be null.
 RECEIVED = pa.schema(

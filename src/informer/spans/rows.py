@@ -18,7 +18,7 @@ from informer.spans.clock import UNITS_NS, WORDS, guessed_unit
 from informer.spans.condition import wanted
 from informer.spans.meanings import quoted
 from informer.spans.received import RECEIVED, Selection, Tally, lines_apart, stage_spans
-from informer.spans.sayings import Apart
+from informer.spans.received_rows import Apart
 from informer.spans.telling import Telling
 from informer.spans.unpack import Content
 

@@ -1,6 +1,6 @@
 """Lines out of columns, mostly without SQL, whatever file the columns come from.
 
-A saying is told by SQL once, when the first row comes that has it; see `told_apart`.
+A saying is told by SQL once, when the first row comes that has it; see `sayings_of`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,7 +20,8 @@ from informer.spans.numbers import number_texts
 from informer.spans.pieces import Numbered, Piece
 from informer.spans.plain_paths import plain_attributes
 from informer.spans.received import Selection, Tally
-from informer.spans.sayings import NO_SAYINGS, Received, told_apart
+from informer.spans.received_rows import Received
+from informer.spans.sayings import NO_SAYINGS, sayings_of
 from informer.spans.text_meanings import meaning_of
 from informer.spans.tuples import Column, Meanings, Tuples
 
@@ -162,7 +163,7 @@ class SaidLines:
         numbers = pa.array(np.arange(known, known + len(first)))
         first = first.append_column(FIRST, numbers)
         self._engine.append(FIRST_ROWS, first, passing=True)
-        told = told_apart(self._engine, self._received, named(FIRST))
+        told = sayings_of(self._engine, self._received, named(FIRST))
         self._engine.run(f"drop table {FIRST_ROWS}")
         names_service = pc.fill_null(pc.not_equal(told["service"], ""), False).to_numpy()
         sayings = np.full(len(first), -1, np.int64)

@@ -5,31 +5,16 @@ and the like. So each is normalised once, and a span carries the number of its s
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from importlib.resources import files
-from typing import TypeAlias
 
 import pyarrow as pa
 
 from informer.core.ports import Engine
 from informer.core.tables import SPANS
 from informer.spans.meanings import OF_RESOURCE, OF_SPAN, attribute, extracted, quoted
+from informer.spans.received_rows import PARTS, Apart, Received, Sql
 from informer.spans.shown import bounded, name, renamed
 
-Sql: TypeAlias = str
-
-# Parts of a saying, and what to take of the column of RECEIVED.
-PARTS = {
-    **dict.fromkeys(("service", "operation", "kind", "peer", "status_code", "failed"), "{0}"),
-    **dict.fromkeys(("weight", "version", "scope"), "{0}"),
-    # Random numbers stand beside what the sampler says.
-    "trace_state": "case when {0} is not null then "
-    r"concat('ot=th:', regexp_extract({0}, 'ot=[^,]*?\bth:([0-9a-f]{{1,14}})', 1), "
-    r"';p:', regexp_extract({0}, 'ot=[^,]*?\bp:([0-9]{{1,2}})', 1)) end",
-    "resource": "{0}",
-}
-NULL = "null::varchar"
-NULLS = {"status_code": "null::bigint", "failed": "null::boolean", "weight": "null::double"}
 OWN = (
     *("trace_id", "span_id", "parent_span_id", "start_ns", "duration_ns"),
     *("attributes", "resource"),
@@ -62,43 +47,6 @@ def whole_spans(lines: str) -> Sql:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
-    """Rows of some table, and how they are read: SQL for every column of RECEIVED."""
-
-    rows: Sql
-    columns: Mapping[str, Sql]
-    said_by: tuple[str, ...] | None = None  # columns of the rows of which sayings are made, quoted
-
-    def keys(self) -> dict[str, Sql]:
-        """What tells sayings apart: a name for each part of it, and SQL over the rows."""
-        absent = {n for n, sql in self.columns.items() if sql.startswith("cast(null as ")}
-        parts = {n: sql.format(self.columns[n]) for n, sql in PARTS.items() if n not in absent}
-        if self.said_by is None:
-            return {f'"{n}"': sql for n, sql in parts.items()}
-        kept = {f'"{n}"': parts[n] for n in ("trace_state", "resource") if n in parts}
-        return {n: n for n in self.said_by} | {f'"told {n[1:]}': sql for n, sql in kept.items()}
-
-    def said(self) -> dict[str, Sql]:
-        """SQL for the parts of sayings over a table with columns named as in `keys`."""
-        keys = self.keys()
-        if self.said_by is None:
-            return {n: f'"{n}"' if f'"{n}"' in keys else NULLS.get(n, NULL) for n in PARTS}
-        told = {n: f'"told {n}"' for n in ("trace_state", "resource")}
-        return {
-            n: (told[n] if told[n] in keys else NULL) if n in told else self.columns[n]
-            for n in PARTS
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class Apart:
-    """Lines of a reader, each with the number of what it says, and a table of that."""
-
-    lines: Sql  # with the columns of OWN but for `resource`, `in_bounds` and `number`
-    sayings: Sql  # with those of PARTS, `meant` and `number`
-
-
 def told_lines(
     engine: Engine, received: Received | Apart, correlate: str | None, wanted: Sql, *, whole: bool
 ) -> Sql:
@@ -126,7 +74,7 @@ def told_lines(
     return _lines(lines, same, shown, correlate, wanted)
 
 
-def told_apart(engine: Engine, received: Received, number: Sql) -> pa.Table:
+def sayings_of(engine: Engine, received: Received, number: Sql) -> pa.Table:
     """The `saying` of every row, which is `number` there, and the `service` as it was received.
 
     Adds what was not said before to the table `sayings`. Rows mostly say different things.

@@ -16,7 +16,7 @@ from informer.spans.columns import received_rows
 from informer.spans.condition import wanted
 from informer.spans.layouts import mapped, recognised, unit_of
 from informer.spans.received import Selection, Tally, lines_apart, stage_spans
-from informer.spans.sayings import Received
+from informer.spans.received_rows import Received
 from informer.spans.times import WHOLE, Times, times_of
 
 ROWS = "stored_rows"

@@ -9,8 +9,8 @@ from informer.spans.columns import received_rows
 from informer.spans.layouts import unit_of
 from informer.spans.pieces import Piece
 from informer.spans.received import Selection, Tally
+from informer.spans.received_rows import Received
 from informer.spans.said_lines import FIRST_ROWS, READ_AHEAD, SaidLines
-from informer.spans.sayings import Received
 from informer.spans.times import Times
 
 IDS = ("trace_id", "span_id", "parent_span_id")

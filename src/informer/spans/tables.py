@@ -21,7 +21,7 @@ from informer.spans.condition import wanted
 from informer.spans.layouts import unit_of
 from informer.spans.meanings import named
 from informer.spans.received import Selection, Tally, lines_apart, stage_spans
-from informer.spans.sayings import Received
+from informer.spans.received_rows import Received
 from informer.spans.scans import (
     TableFile,
     parquet_pieces,

@@ -10,7 +10,7 @@ from informer.core.batches import apart
 from informer.core.ports import Engine
 from informer.spans.meanings import OF_RESOURCE, OF_SPAN, extracted
 from informer.spans.plain_paths import plain_attributes
-from informer.spans.sayings import PARTS
+from informer.spans.received_rows import PARTS
 from informer.spans.tuples import Meanings
 
 # What resources say beside what they hold; see spans.sql.
