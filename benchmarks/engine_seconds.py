@@ -142,9 +142,8 @@ def _on_duckdb(path: Path, tables: Path) -> Took:
 
 def _on_spark(path: Path, tables: Path) -> Took:
     os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
-    os.environ["PYSPARK_SUBMIT_ARGS"] = (
-        f"--conf spark.executor.memory={EXECUTOR_MEMORY} pyspark-shell"
-    )
+    asked = os.environ.get("PYSPARK_SUBMIT_ARGS", "pyspark-shell")
+    os.environ["PYSPARK_SUBMIT_ARGS"] = f"--conf spark.executor.memory={EXECUTOR_MEMORY} {asked}"
     with (
         tempfile.TemporaryDirectory() as folder,
         cluster(Path(folder), memory=WORKER_MEMORY) as url,

@@ -80,6 +80,24 @@ def test_slices_learn_what_is_learned_at_once(
         assert in_slices[name] == at_once[name], name
 
 
+def test_lines_that_wait_are_of_the_next_slice(
+    shop: Shop, empty: Path, undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held, inner = [], reading.Reading._fold
+
+    def fold(self: reading.Reading, lines: int, *, last: bool) -> None:
+        held.append((sum(map(len, self.parts)), lines))
+        inner(self, lines, last=last)
+
+    monkeypatch.setattr(reading.Reading, "_fold", fold)
+    monkeypatch.setattr(reading, "PIECE_ROWS", 100)
+    workspace = Path(shutil.copytree(empty, tmp_path / "held"))
+    done(*arguments(shop.train, workspace))
+    assert max(lines for lines, _ in held) < 5_100
+    assert any(new < lines for lines, new in held)
+    assert tables(workspace) == tables(undisturbed)
+
+
 def test_what_is_said_may_be_forgotten_after_each_slice(
     shop: Shop, empty: Path, undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,5 +1,6 @@
 """DuckDB as the engine: one file, one writer, bounded memory."""
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -61,7 +62,7 @@ def test_a_folder_that_is_absent_is_named(tmp_path: Path) -> None:
 
 def test_work_that_needs_more_memory_than_allowed_says_so() -> None:
     with (
-        DuckDBEngine(memory_limit="20MB", threads=1) as engine,
+        DuckDBEngine(memory=20_000_000, threads=1) as engine,
         pytest.raises(InformerError, match="not enough memory or disk: ") as error,
     ):
         engine.query("select list(range) as l, sum(range) as s from range(20_000_000)")
@@ -83,9 +84,33 @@ def test_memory_that_runs_out_in_the_middle_of_a_stream_is_told_as_well() -> Non
 
 def test_what_does_not_fit_spills(tmp_path: Path) -> None:
     sql = "create table t as select hash(range) as h, range as n from range($rows) order by h"
-    with DuckDBEngine(spill=tmp_path / "spill", memory_limit="60MB", threads=1) as engine:
+    with DuckDBEngine(spill=tmp_path / "spill", memory=60_000_000, threads=1) as engine:
         engine.run(sql, rows=8_000_000)  # 128 MB
         assert engine.query("select count(*) as n from t")["n"].to_pylist() == [8_000_000]
+
+
+def test_many_cores_do_not_read_json_at_once_where_memory_is_short(tmp_path: Path) -> None:
+    row = json.dumps({"n": 1, "text": "x" * 1000})
+    (tmp_path / "rows.json").write_text(f"{row}\n" * 70_000)  # more than two threads take at once
+    with DuckDBEngine(memory=100_000_000, threads=16) as engine:
+        counted = engine.query(f"select count(*) as n from read_json('{tmp_path}/rows.json')")
+    assert counted["n"].to_pylist() == [70_000]
+
+
+@pytest.mark.parametrize(("memory", "threads"), [(1, 1), (150_000_000, 2), (10**12, 16)])
+def test_an_engine_has_as_many_threads_as_find_room(memory: int, threads: int) -> None:
+    with DuckDBEngine(memory=10**9, threads=16) as engine:
+        engine.limit(memory)
+        assert engine.query("select current_setting('threads') as n")["n"].to_pylist() == [threads]
+
+
+def test_what_an_engine_holds_beyond_a_new_limit_spills(tmp_path: Path) -> None:
+    with DuckDBEngine(spill=tmp_path, memory=500_000_000, threads=1) as engine:
+        engine.run("create table t as select hash(range) as h from range(10_000_000)")  # 80 MB
+        engine.limit(40_000_000)
+        held = engine.query("select sum(memory_usage_bytes) as n from duckdb_memory()")["n"]
+        assert 0 < held[0].as_py() < 40_000_000
+        assert engine.query("select count(*) as n from t")["n"].to_pylist() == [10_000_000]
 
 
 def test_a_file_that_went_away_is_the_users_to_mend(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from informer.engines.duckdb import DuckDBEngine
 from informer.outlines.parts import COUNTS, FORMS, KEPT, SPANS
 from informer.pipeline.on_executors import FATES, LINES, PARCELS, SAID, fold, give, tell
 from informer.spans import parcels
-from informer.spans.parcels import coded, packed, unpacked
+from informer.spans.parcels import coded, parcel_of, table_of
 from informer.spans.received import Selection, Tally
 from informer.spans.stored import StoredSource, Telling
 
@@ -51,7 +51,7 @@ def held(batches: Iterable[pa.RecordBatch]) -> Held:
     for batch in batches:
         assert batch.schema == PARCELS
         (row,) = batch.to_pylist()
-        found[row["holds"]].append((row["part"], unpacked(row["packed"])))
+        found[row["holds"]].append((row["part"], table_of(row["packed"])))
     return found
 
 
@@ -118,7 +118,7 @@ def test_a_part_counts_whole_traces_and_gives_those_that_are_asked_for(
 ) -> None:
     with DuckDBEngine() as engine:
         said = coded(engine, (s for place in everywhere for _, s in place[SAID]))
-    said = packed(said.append_column("method", said["operation"]).drop_columns("lines"))
+    said = parcel_of(said.append_column("method", said["operation"]).drop_columns("lines"))
     chains = lines = 0
     for number in range(PARTS):
         arriving = [t for place in everywhere for part, t in place[LINES] if part == number]
@@ -148,7 +148,7 @@ def test_a_part_counts_whole_traces_and_gives_those_that_are_asked_for(
 def test_a_part_that_is_folded_anew_has_the_same_numbers(everywhere: list[Held]) -> None:
     with DuckDBEngine() as engine:
         said = coded(engine, (s for place in everywhere for _, s in place[SAID]))
-    said = packed(said.append_column("method", said["operation"]).drop_columns("lines"))
+    said = parcel_of(said.append_column("method", said["operation"]).drop_columns("lines"))
     for number in range(PARTS):
         arriving = [t for place in everywhere for part, t in place[LINES] if part == number]
         given = [batch(number, LINES, table) for table in arriving]
@@ -163,7 +163,7 @@ def test_no_parcel_is_large_whatever_it_holds(monkeypatch: pytest.MonkeyPatch) -
     def all_held(one: Held) -> Held:
         with DuckDBEngine() as engine:
             said = coded(engine, (s for _, s in one[SAID]))
-        said = packed(said.append_column("method", said["operation"]).drop_columns("lines"))
+        said = parcel_of(said.append_column("method", said["operation"]).drop_columns("lines"))
         folded = held(fold(said, KEY, 60, 0, [batch(0, LINES, t) for _, t in one[LINES]]))
         wanted = pa.concat_tables(t for _, t in folded[SPANS])["trace"].to_numpy()
         kept = [batch(part, SPANS, table) for part, table in folded[SPANS]]
@@ -184,4 +184,4 @@ def test_no_parcel_is_large_whatever_it_holds(monkeypatch: pytest.MonkeyPatch) -
 
 
 def batch(part: int, holds: str, table: pa.Table) -> pa.RecordBatch:
-    return pa.RecordBatch.from_arrays([[part], [holds], [packed(table)]], schema=PARCELS)
+    return pa.RecordBatch.from_arrays([[part], [holds], [parcel_of(table)]], schema=PARCELS)

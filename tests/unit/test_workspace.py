@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from informer.config.load import read_settings
-from informer.config.settings import Settings, TrafficSettings
+from informer.config.settings import MachineSettings, Settings, TrafficSettings
 from informer.core.errors import InformerError
 from informer.core.tables import INCIDENTS, RPCS, TABLES
 from informer.pipeline.workspace import FORMAT, Workspace
@@ -192,6 +192,15 @@ def test_rows_between_two_times_are_replaced_and_the_end_is_left_out(tmp_path: P
         home.keep_incidents(0, 300, incidents(("a", 99, "open"), ("b", 100, "open")))
         home.replace_between("incidents", "opened_ns", 0, 100, incidents(("c", 5, "open")))
         assert sorted(home.table("incidents")["incident_id"].to_pylist()) == ["b", "c"]
+
+
+def test_an_engine_of_a_reading_has_more_when_all_is_folded(tmp_path: Path) -> None:
+    limit = "select value from duckdb_settings() where name = 'memory_limit'"
+    settings = replace(FAST, machine=MachineSettings(memory="1GiB"))
+    with Workspace.create(tmp_path / "w", settings) as home, home.reading() as reading:
+        assert reading.query(limit)["value"].to_pylist() == ["153.5 MiB"]
+        home.all_folded(reading)
+        assert reading.query(limit)["value"].to_pylist() == ["409.5 MiB"]
 
 
 def test_nothing_is_left_behind_of_the_work(tmp_path: Path) -> None:

@@ -124,7 +124,7 @@ class MachineSettings:
         lambda v: SIZE.fullmatch(v) is not None,
     )
     slice_lines: int = setting(
-        3_000_000,
+        4_000_000,
         "Spans that learning holds at a time; traces open at the end go into the next slice.",
         "must be >= 1000",
         lambda v: v >= 1000,

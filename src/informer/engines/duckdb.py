@@ -14,6 +14,7 @@ import pyarrow as pa
 from informer.core.errors import InformerError
 
 BATCH_ROWS = 100_000
+THREAD_BYTES = 64 << 20  # of memory for each thread: to read JSON, one takes half of it for itself
 # What errors of classes that are for mistakes of ours say of a damaged file.
 DAMAGE = "Malformed JSON in file"
 
@@ -21,8 +22,9 @@ DAMAGE = "Malformed JSON in file"
 class DuckDBEngine:
     """One DuckDB database. A file has one writing process at a time; a second one is told so.
 
-    `memory_limit` is DuckDB's own form, such as `4GB`; beyond it, work spills to `spill`. What
-    transactions wrote is put in its place in the file each time it is `checkpoint_at` bytes.
+    `memory` is the most bytes that it takes; beyond it, work spills to `spill`. Of `threads`, all
+    cores unless told otherwise, it has no more than find room in that. What transactions wrote is
+    put in its place in the file each time it is `checkpoint_at`, such as `128MB`.
     """
 
     def __init__(
@@ -30,7 +32,7 @@ class DuckDBEngine:
         path: Path | None = None,
         *,
         spill: Path | None = None,
-        memory_limit: str | None = None,
+        memory: int | None = None,
         threads: int | None = None,
         checkpoint_at: str | None = None,
     ) -> None:
@@ -42,8 +44,6 @@ class DuckDBEngine:
         }
         if spill is not None:
             settings["temp_directory"] = str(spill)
-        if memory_limit is not None:
-            settings["memory_limit"] = memory_limit
         if threads is not None:
             settings["threads"] = threads
         if checkpoint_at is not None:
@@ -52,9 +52,18 @@ class DuckDBEngine:
             self._connection = duckdb.connect(str(path or ":memory:"), config=settings)
         except duckdb.IOException as error:
             raise InformerError(_why_not_opened(path, error)) from error
+        self._threads = int(self.query("select current_setting('threads') as n")["n"][0].as_py())
+        if memory is not None:
+            self.limit(memory)
         self._connection.execute("set timezone = 'UTC'")
         # In a worker or a notebook it would draw bars of its own.
         self._connection.execute("set enable_progress_bar = false")
+
+    def limit(self, memory: int) -> None:
+        """From now on take at most so many bytes; what is held beyond them is let go or spilled."""
+        threads = min(self._threads, max(1, memory // THREAD_BYTES))
+        with _told_plainly():
+            self._connection.execute(f"set memory_limit = '{memory}B'; set threads = {threads}")
 
     def beside(self) -> "DuckDBEngine":
         """An engine on the same database for another thread, with transactions of its own.
@@ -64,7 +73,7 @@ class DuckDBEngine:
         """
         other = DuckDBEngine.__new__(DuckDBEngine)
         other.changes = 0
-        other._path, other._ordering = self._path, self._ordering
+        other._path, other._ordering, other._threads = self._path, self._ordering, self._threads
         other._connection = self._connection.cursor()
         other._connection.execute("set timezone = 'UTC'")
         other._connection.execute("set enable_progress_bar = false")

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from informer.config.rules import bytes_of
 from informer.config.settings import Settings
 from informer.core.types import Json
 from informer.engines.duckdb import DuckDBEngine
@@ -45,7 +46,7 @@ def check(
     Errors: InformerError when nothing can be read.
     """
     settings = settings or Settings()
-    with DuckDBEngine(memory_limit=settings.machine.memory) as scratch:
+    with DuckDBEngine(memory=bytes_of(settings.machine.memory)) as scratch:
         sources = sources_of(locations, settings)
         load_spans(scratch, sources, progress)
         progress("checking", 0, None)

@@ -13,7 +13,7 @@ from informer.core.batches import together
 from informer.core.lines import Lines
 from informer.engines.duckdb import DuckDBEngine
 from informer.outlines.parts import fold_part, wanted_of
-from informer.spans.parcels import Parcels, arrived, parceled, unpacked
+from informer.spans.parcels import Parcels, arrived, parceled, table_of
 from informer.spans.ready_pieces import lie_ready, ready_piece
 from informer.spans.received import Tally, lines_apart
 from informer.spans.sayings import NO_SAYINGS, whole_spans
@@ -64,7 +64,7 @@ def fold(
         return
     with DuckDBEngine(threads=1) as engine:
         engine.run(NO_SAYINGS)
-        lines = arrived(engine, given, unpacked(said), key)
+        lines = arrived(engine, given, table_of(said), key)
         given.clear()
         made = fold_part(engine, lines, key=key, step_s=step_s, whole=WHOLE)
     for holds, table in made.items():
@@ -76,7 +76,7 @@ def give(traces: bytes, partition: int, kept: Iterable[pa.RecordBatch]) -> Batch
     wanted = np.frombuffer(traces, np.int64)
     for batch in kept:
         for row in batch.to_pylist():
-            table = wanted_of(unpacked(row["packed"]), wanted)
+            table = wanted_of(table_of(row["packed"]), wanted)
             yield from _parceled(row["part"], row["holds"], table)
 
 

@@ -13,7 +13,7 @@ from informer.core.ports import Engine
 from informer.outlines.parts import COUNTS, FORMS, KEPT, Parts
 from informer.pipeline.on_executors import FATES, LINES, PARCELS, SAID, fold, give, tell
 from informer.pipeline.stored import range_of
-from informer.spans.parcels import MOST_PARTS, coded, packed, unpacked
+from informer.spans.parcels import MOST_PARTS, coded, parcel_of, table_of
 from informer.spans.stored import StoredSource
 from informer.spans.templates import Templates
 
@@ -63,7 +63,7 @@ def fold_on_spark(
     methods = templates.mapping(operations)
     all_said = all_said.join(methods, ["service", "operation"]).sort_by("code").combine_chunks()
     _view(spark, "parcels", told, LINES)
-    change = partial(fold, packed(all_said.drop_columns("lines")), there, step_s)
+    change = partial(fold, parcel_of(all_said.drop_columns("lines")), there, step_s)
     spark.gather("folded", "parcels", parts, change, PARCELS)
     spark.run("; ".join(f"drop table {table}" for table in told))
     return operations
@@ -108,7 +108,7 @@ def _held(spark: "SparkEngine", table: str, *holds: str) -> Iterator[tuple[str, 
     for kind, part, parcel in spark.rows(
         f"select holds, part, packed from {table} where {_are(holds)}"
     ):
-        yield kind, part, unpacked(bytes(parcel))
+        yield kind, part, table_of(bytes(parcel))
 
 
 def _are(holds: Sequence[str]) -> str:

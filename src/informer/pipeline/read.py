@@ -110,6 +110,7 @@ def read_outlines(
         spill=workspace.spill,
         asked=asked,
     )
+    workspace.all_folded(engine)
     operations = engine.query(ALL_OPERATIONS)
     engine.write("methods", templates.mapping(operations))
     engine.write("rpcs", workspace.table("rpcs"))

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from informer.config.settings import Settings
+from informer.core.heap import map_large_arrays
 from informer.core.lines import Lines
 from informer.core.ports import PIECE_ROWS, Source
 from informer.core.types import NS_PER_S, Ints
@@ -83,7 +84,8 @@ class Reading:
         reached = (self.mark.source, self.mark.pieces)
         since = self._open_since()
         start = min(since.values(), default=reached)
-        waiting = size = 0
+        new = size = 0
+        room = slice_lines
         most = min(PIECE_ROWS, slice_lines)
         for number, source in enumerate(sources):
             if number < start[0]:
@@ -98,17 +100,26 @@ class Reading:
                     before = Counter(self.mark.rejected)
                     before.subtract(rejected_of(sources))
                     continue
+                if not new:
+                    room = self._room(slice_lines)
                 self.parts.append(lines)
                 self.places.append((number, piece))
-                waiting += len(lines)
+                new += len(lines)
                 size += lines.rows.nbytes
-                self.progress("reading spans", self.mark.lines + waiting, None)
-                if waiting >= slice_lines or size >= SLICE_BYTES:
+                self.progress("reading spans", self.mark.lines + new, None)
+                if new >= room or size >= SLICE_BYTES:
                     self._reach((number, piece + 1), before + rejected_of(sources))
-                    self._fold(waiting, last=False)
-                    waiting = size = 0
+                    self._fold(new, last=False)
+                    new = size = 0
         self._reach((len(sources), 0), before + rejected_of(sources))
-        self._fold(waiting, last=True)
+        self._fold(new, last=True)
+
+    def _room(self, slice_lines: int) -> int:
+        """How many new lines a slice takes: those that wait, more in the busy hours, are of it too.
+
+        It is half of them at least: where more wait than that, a slice is larger.
+        """
+        return max(slice_lines - sum(map(len, self.parts)), slice_lines // 2)
 
     def _read_by_trace(self, sources: Sequence[Source]) -> None:
         """All lines are set apart on disk by their traces, and no slice leaves one open.
@@ -128,6 +139,7 @@ class Reading:
 
     def _begin(self) -> None:
         self.parts, self.places = [], []
+        map_large_arrays()
         # Compiled loops take a while to load: who does not learn goes without them.
         from informer.outlines.folding import Folding
 

@@ -22,7 +22,10 @@ from informer.engines.duckdb import DuckDBEngine
 FORMAT = 5
 TABLES_FILE = "workspace.duckdb"
 READING_FILE = "reading.duckdb"
-READING_SHARE = 0.4  # of the memory for tables: the lines of a slice, in arrays, take the rest
+# Of the memory for tables. The lines of a slice, in arrays, take the rest; the engine would fill
+# all that it may have with tables that are only written.
+FOLDING_SHARE = 0.15
+READING_SHARE = 0.4  # when all is folded
 READING_CHECKPOINT = "128MB"  # some slices: to put each in its place alone takes twice as long
 SPILL = "tmp"
 SPOOL = "spool"  # messages that came, until their steps are closed
@@ -133,16 +136,25 @@ class Workspace:
 
     def scratch(self) -> DuckDBEngine:
         """An engine in memory for the work itself; what does not fit spills into the folder."""
-        return DuckDBEngine(spill=self.spill, memory_limit=self.settings.machine.memory)
+        return DuckDBEngine(spill=self.spill, memory=bytes_of(self.settings.machine.memory))
 
     def reading(self) -> DuckDBEngine:
-        """An engine on the file that keeps how far learning has read; see `forget_progress`."""
+        """An engine on the file that keeps how far learning has read; see `all_folded`, and
+        `forget_progress`.
+        """
         return DuckDBEngine(
             self.path / READING_FILE,
             spill=self.spill,
-            memory_limit=f"{round(bytes_of(self.settings.machine.memory) * READING_SHARE)}B",
+            memory=self._tables(FOLDING_SHARE),
             checkpoint_at=READING_CHECKPOINT,
         )
+
+    def all_folded(self, reading: DuckDBEngine) -> None:
+        """Let the engine have more: lines are folded, and what comes of them is made by SQL."""
+        reading.limit(self._tables(READING_SHARE))
+
+    def _tables(self, share: float) -> int:
+        return round(bytes_of(self.settings.machine.memory) * share)
 
     @property
     def finished(self) -> Path:
@@ -272,7 +284,7 @@ class Workspace:
 
 def _engine(path: Path, settings: Settings) -> DuckDBEngine:
     return DuckDBEngine(
-        path / TABLES_FILE, spill=path / SPILL, memory_limit=settings.machine.memory
+        path / TABLES_FILE, spill=path / SPILL, memory=bytes_of(settings.machine.memory)
     )
 
 

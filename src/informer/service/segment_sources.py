@@ -17,7 +17,7 @@ from informer.spans.rows import ReaderSource
 from informer.spans.telling import Telling
 from informer.spans.unpack import Content
 
-TRIED_IN = "200MB"
+TRIED_IN = 200_000_000  # bytes
 
 
 def frames_of(segment: Segment, settings: SourceSettings, telling: Telling) -> ReaderSource:
@@ -62,7 +62,7 @@ def _opened(format: str, paths: list[Path], settings: SourceSettings) -> list[So
 
     if format == "table":
         # The engine reads these at once, and what it cannot read must not stop the loop for good.
-        with DuckDBEngine(threads=1, memory_limit=TRIED_IN) as engine:
+        with DuckDBEngine(threads=1, memory=TRIED_IN) as engine:
             for source in opened():
                 deque(source.stage(engine, "tried"), 0)
     return opened()

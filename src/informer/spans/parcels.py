@@ -75,7 +75,7 @@ def arrived(
     there = np.zeros(len(codes), bool)
     lines = []
     for parcel in parcels:
-        rows = unpacked(parcel)
+        rows = table_of(parcel)
         places = np.searchsorted(codes, rows["saying"].to_numpy())
         there[places] = True
         lines.append(numbered(rows.set_column(SAYING, "saying", pa.array(places + 1)), key))
@@ -92,24 +92,24 @@ def parceled(table: pa.Table) -> Iterator[bytes]:
     Spark copies a parcel several times over, wherever it passes. A larger row goes alone.
     """
     if table.num_rows < 2 or table.nbytes <= PARCEL_BYTES:
-        yield packed(table)
+        yield parcel_of(table)
         return
     half = table.num_rows // 2
     yield from parceled(table.slice(0, half))
     yield from parceled(table.slice(half))
 
 
-def packed(table: pa.Table) -> bytes:
-    """A table as bytes that `unpacked` takes."""
+def parcel_of(table: pa.Table) -> bytes:
+    """A table as bytes that `table_of` takes."""
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema) as stream:
         stream.write_table(table)
     return bytes(sink.getvalue().to_pybytes())
 
 
-def unpacked(packed: bytes) -> pa.Table:
+def table_of(parcel: bytes) -> pa.Table:
     """The table again."""
-    with pa.ipc.open_stream(packed) as stream:
+    with pa.ipc.open_stream(parcel) as stream:
         return stream.read_all()
 
 
