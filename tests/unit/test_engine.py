@@ -69,6 +69,16 @@ def test_work_that_needs_more_memory_than_allowed_says_so() -> None:
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize("memory", [1_000, 10_000])
+def test_an_engine_with_hardly_any_memory_says_so(memory: int) -> None:
+    with (
+        DuckDBEngine(memory=memory, threads=1) as engine,
+        pytest.raises(InformerError, match="not enough memory or disk: ") as error,
+    ):
+        engine.write("t", pa.table({"n": range(1_000_000)}))
+    assert "\n" not in str(error.value)
+
+
 def test_memory_that_runs_out_in_the_middle_of_a_stream_is_told_as_well() -> None:
     def batches() -> Iterator[pa.RecordBatch]:
         yield pa.record_batch({"n": [1]})

@@ -194,13 +194,23 @@ def test_rows_between_two_times_are_replaced_and_the_end_is_left_out(tmp_path: P
         assert sorted(home.table("incidents")["incident_id"].to_pylist()) == ["b", "c"]
 
 
-def test_an_engine_of_a_reading_has_more_when_all_is_folded(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("memory", "folding", "folded"),
+    [
+        ("1GiB", "153.5 MiB", "409.5 MiB"),
+        ("500MiB", "95.3 MiB", "200.0 MiB"),
+        ("100MiB", "40.0 MiB", "40.0 MiB"),
+    ],
+)
+def test_an_engine_of_a_reading_has_more_when_all_is_folded(
+    tmp_path: Path, memory: str, folding: str, folded: str
+) -> None:
     limit = "select value from duckdb_settings() where name = 'memory_limit'"
-    settings = replace(FAST, machine=MachineSettings(memory="1GiB"))
+    settings = replace(FAST, machine=MachineSettings(memory=memory))
     with Workspace.create(tmp_path / "w", settings) as home, home.reading() as reading:
-        assert reading.query(limit)["value"].to_pylist() == ["153.5 MiB"]
+        assert reading.query(limit)["value"].to_pylist() == [folding]
         home.all_folded(reading)
-        assert reading.query(limit)["value"].to_pylist() == ["409.5 MiB"]
+        assert reading.query(limit)["value"].to_pylist() == [folded]
 
 
 def test_nothing_is_left_behind_of_the_work(tmp_path: Path) -> None:

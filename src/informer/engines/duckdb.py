@@ -167,7 +167,8 @@ class DuckDBEngine:
         failed: list[Exception] = []
         if isinstance(rows, pa.RecordBatchReader):
             rows = pa.RecordBatchReader.from_batches(rows.schema, _noting(rows, failed))
-        self._connection.register("incoming", rows)
+        with _told_plainly():
+            self._connection.register("incoming", rows)
         try:
             self.run(sql)
         except duckdb.Error:
@@ -176,7 +177,8 @@ class DuckDBEngine:
                 raise failed[0] from None
             raise
         finally:
-            self._connection.unregister("incoming")
+            with _told_plainly():
+                self._connection.unregister("incoming")
 
 
 @contextmanager

@@ -24,7 +24,7 @@ TABLES_FILE = "workspace.duckdb"
 READING_FILE = "reading.duckdb"
 # Of the memory for tables. The lines of a slice, in arrays, take the rest; the engine would fill
 # all that it may have with tables that are only written.
-FOLDING_SHARE = 0.15
+FOLDING_SHARE, FOLDING_LEAST = 0.15, 100_000_000  # bytes, which a table of JSON takes to be read
 READING_SHARE = 0.4  # when all is folded
 READING_CHECKPOINT = "128MB"  # some slices: to put each in its place alone takes twice as long
 SPILL = "tmp"
@@ -145,15 +145,15 @@ class Workspace:
         return DuckDBEngine(
             self.path / READING_FILE,
             spill=self.spill,
-            memory=self._tables(FOLDING_SHARE),
+            memory=min(self._share(READING_SHARE), max(FOLDING_LEAST, self._share(FOLDING_SHARE))),
             checkpoint_at=READING_CHECKPOINT,
         )
 
     def all_folded(self, reading: DuckDBEngine) -> None:
         """Let the engine have more: lines are folded, and what comes of them is made by SQL."""
-        reading.limit(self._tables(READING_SHARE))
+        reading.limit(self._share(READING_SHARE))
 
-    def _tables(self, share: float) -> int:
+    def _share(self, share: float) -> int:
         return round(bytes_of(self.settings.machine.memory) * share)
 
     @property
