@@ -197,8 +197,8 @@ def test_rows_between_two_times_are_replaced_and_the_end_is_left_out(tmp_path: P
 @pytest.mark.parametrize(
     ("memory", "folding", "folded"),
     [
-        ("1GiB", "153.5 MiB", "409.5 MiB"),
-        ("500MiB", "95.3 MiB", "200.0 MiB"),
+        ("1GiB", "256.0 MiB", "409.5 MiB"),
+        ("300MiB", "95.3 MiB", "120.0 MiB"),
         ("100MiB", "40.0 MiB", "40.0 MiB"),
     ],
 )

@@ -24,7 +24,7 @@ TABLES_FILE = "workspace.duckdb"
 READING_FILE = "reading.duckdb"
 # Of the memory for tables. The lines of a slice, in arrays, take the rest; the engine would fill
 # all that it may have with tables that are only written.
-FOLDING_SHARE, FOLDING_LEAST = 0.15, 100_000_000  # bytes, which a table of JSON takes to be read
+FOLDING_SHARE, FOLDING_LEAST = 0.25, 100_000_000  # bytes, which a table of JSON takes to be read
 READING_SHARE = 0.4  # when all is folded
 READING_CHECKPOINT = "128MB"  # some slices: to put each in its place alone takes twice as long
 SPILL = "tmp"
