@@ -12,6 +12,7 @@ from informer.config.load import read_settings
 from informer.config.settings import MachineSettings, Settings, TrafficSettings
 from informer.core.errors import InformerError
 from informer.core.tables import INCIDENTS, RPCS, TABLES
+from informer.pipeline.table_memory import when_folded
 from informer.pipeline.workspace import FORMAT, Workspace
 
 HOLD = """
@@ -209,7 +210,7 @@ def test_an_engine_of_a_reading_has_more_when_all_is_folded(
     settings = replace(FAST, machine=MachineSettings(memory=memory))
     with Workspace.create(tmp_path / "w", settings) as home, home.reading() as reading:
         assert reading.query(limit)["value"].to_pylist() == [folding]
-        home.all_folded(reading)
+        reading.limit(when_folded(settings.machine))
         assert reading.query(limit)["value"].to_pylist() == [folded]
 
 

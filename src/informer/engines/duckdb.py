@@ -44,13 +44,15 @@ class DuckDBEngine:
         }
         if spill is not None:
             settings["temp_directory"] = str(spill)
+        if memory is not None:  # from the beginning: a log may have to be taken up
+            settings["memory_limit"] = f"{memory}B"
         if threads is not None:
             settings["threads"] = threads
         if checkpoint_at is not None:
             settings["checkpoint_threshold"] = checkpoint_at
         try:
             self._connection = duckdb.connect(str(path or ":memory:"), config=settings)
-        except duckdb.IOException as error:
+        except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
             raise InformerError(_why_not_opened(path, error)) from error
         self._threads = int(self.query("select current_setting('threads') as n")["n"][0].as_py())
         if memory is not None:

@@ -16,6 +16,7 @@ from informer.pipeline.fold_sources import fold_sources
 from informer.pipeline.progress import Progress
 from informer.pipeline.rejected import nothing_read, rejected_of
 from informer.pipeline.stored import stored_sources
+from informer.pipeline.table_memory import when_folded
 from informer.pipeline.workspace import Workspace
 from informer.spans.open import correlated, open_sources
 from informer.spans.received import Selection
@@ -110,7 +111,7 @@ def read_outlines(
         spill=workspace.spill,
         asked=asked,
     )
-    workspace.all_folded(engine)
+    engine.limit(when_folded(workspace.settings.machine))
     operations = engine.query(ALL_OPERATIONS)
     engine.write("methods", templates.mapping(operations))
     engine.write("rpcs", workspace.table("rpcs"))

@@ -18,14 +18,11 @@ from informer.core.errors import InformerError
 from informer.core.tables import TABLES
 from informer.core.types import Json
 from informer.engines.duckdb import DuckDBEngine
+from informer.pipeline.table_memory import while_folding
 
 FORMAT = 5
 TABLES_FILE = "workspace.duckdb"
 READING_FILE = "reading.duckdb"
-# Of the memory for tables. The lines of a slice, in arrays, take the rest; the engine would fill
-# all that it may have with tables that are only written.
-FOLDING_SHARE, FOLDING_LEAST = 0.25, 100_000_000  # bytes, which a table of JSON takes to be read
-READING_SHARE = 0.4  # when all is folded
 READING_CHECKPOINT = "128MB"  # some slices: to put each in its place alone takes twice as long
 SPILL = "tmp"
 SPOOL = "spool"  # messages that came, until their steps are closed
@@ -139,22 +136,13 @@ class Workspace:
         return DuckDBEngine(spill=self.spill, memory=bytes_of(self.settings.machine.memory))
 
     def reading(self) -> DuckDBEngine:
-        """An engine on the file that keeps how far learning has read; see `all_folded`, and
-        `forget_progress`.
-        """
+        """An engine on the file that keeps how far learning has read; see `forget_progress`."""
         return DuckDBEngine(
             self.path / READING_FILE,
             spill=self.spill,
-            memory=min(self._share(READING_SHARE), max(FOLDING_LEAST, self._share(FOLDING_SHARE))),
+            memory=while_folding(self.settings.machine),
             checkpoint_at=READING_CHECKPOINT,
         )
-
-    def all_folded(self, reading: DuckDBEngine) -> None:
-        """Let the engine have more: lines are folded, and what comes of them is made by SQL."""
-        reading.limit(self._share(READING_SHARE))
-
-    def _share(self, share: float) -> int:
-        return round(bytes_of(self.settings.machine.memory) * share)
 
     @property
     def finished(self) -> Path:
