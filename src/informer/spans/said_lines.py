@@ -4,20 +4,20 @@ A saying is told by SQL once, when the first row comes that has it; see `sayings
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from threading import Event
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from informer.core.ahead import ahead
-from informer.core.compiled import compiled
 from informer.core.lines import ROWS, Lines
 from informer.core.ports import Engine
 from informer.core.types import Bools, Ints
-from informer.spans.indexed import Indexed
+from informer.spans.indexed import Indexed, Small
 from informer.spans.meanings import named
-from informer.spans.numbers import number_texts
-from informer.spans.pieces import Numbered, Piece
+from informer.spans.pieces import Numbered, Piece, Plain
 from informer.spans.plain_paths import plain_attributes
 from informer.spans.received import Selection, Tally
 from informer.spans.received_rows import Received
@@ -25,10 +25,28 @@ from informer.spans.sayings import NO_SAYINGS, sayings_of
 from informer.spans.text_meanings import meaning_of
 from informer.spans.tuples import Column, Meanings, Tuples
 
-ROOTS = ("", "root", "-1", "0000000000000000")
-NO_TRACE, NO_SPAN = ("", "0" * 32), ("", "0" * 16)
 FIRST_ROWS, FIRST = "first_rows", "informer first"
 READ_AHEAD = 1  # piece of each of two threads: more of the largest would take 100 MB each
+
+
+@dataclass(frozen=True, slots=True)
+class _ToldApart:
+    """A piece whose rows are told apart by what they say."""
+
+    read: Numbered
+    generation: int  # of tuples: each begins anew
+    number: Small  # of the tuple of each row; [n]
+    new: Mapping[str, pa.Array]  # what the first rows of new tuples say, empty = there are none
+
+
+@dataclass(slots=True)
+class _Known:
+    """What tuples of one generation say."""
+
+    generation: int
+    saying: Ints = field(default_factory=lambda: np.empty(0, np.int64))  # of each tuple
+    seen: int = -1  # change of the engine, up to which no saying is gone
+    gone: bool = False  # some are: pieces that are on their way are told apart once more
 
 
 class SaidLines:
@@ -54,10 +72,8 @@ class SaidLines:
         self._meanings: dict[str, Meanings | None] = dict.fromkeys(said)
         for name, column in meant.items():
             self._meanings[column] = meaning_of(engine, name, whole_paths=whole_paths)
-        self._tuples = self._no_tuples()
-        self._saying: Ints = np.empty(0, np.int64)
-        self._most = 0
-        self._seen = -1  # change of the engine, up to which no saying is gone
+        self._asked_anew = Event()
+        self._known = _Known(0)
 
     def lines(
         self, pieces: Iterator[Piece], key: bytes, read_ahead: int = READ_AHEAD
@@ -67,52 +83,54 @@ class SaidLines:
         Another thread reads the next pieces, and one more tells apart what is in those before.
         """
         self._engine.run(NO_SAYINGS)
+        plain = Plain.of(self._selection, key)
         read = ahead(pieces, read_ahead)
-        for numbered in ahead((Numbered.of(piece, key) for piece in read), read_ahead):
-            yield self._lines(numbered, key)
+        for told_apart in ahead(self._told_apart(read, key, plain), read_ahead):
+            yield self._lines(told_apart, plain)
 
-    def _lines(self, read: Numbered, key: bytes) -> Lines:
+    def _told_apart(
+        self, pieces: Iterator[Piece], key: bytes, plain: Plain
+    ) -> Iterator[_ToldApart]:
+        """By a thread of its own, which asks the engine by streams alone: see `meaning_of`."""
+        tuples, generation = self._no_tuples(), 1
+        for piece in pieces:
+            if tuples.full() or self._asked_anew.is_set():
+                self._asked_anew.clear()
+                tuples, generation = self._no_tuples(), generation + 1
+            read = Numbered.of(piece, key, plain)
+            number, firsts = tuples.number(len(read.trace), read.said)
+            yield _ToldApart(read, generation, number, _rows(read.said, firsts))
+
+    def _lines(self, told_apart: _ToldApart, plain: Plain) -> Lines:
+        read = told_apart.read
         piece = read.piece
         if piece.found is not None:
             self._tally.merge(piece.found)
         start_ns, duration_ns = piece.start_ns, piece.duration_ns
-        saying = self._sayings(len(start_ns), read.said)
+        saying = self._sayings(told_apart)
         rows = pa.table(
             [*piece.ids, piece.attributes, start_ns, np.maximum(duration_ns, 0), saying],
             names=ROWS.names,
         )
         lines = Lines(rows, read.trace, read.span, read.up, read.soft)
-        if self._are_plain(lines, start_ns, duration_ns, saying, key):
+        if read.plain and saying.min(initial=0) >= 0:
             self._tally.add([{"reason": None, "rows": len(lines), "backwards": 0}])
             return lines
-        roots = np.isin(lines.up, number_texts(ROOTS, key))
+        roots = np.isin(lines.up, plain.roots)
         if roots.any():
             parent = _without(piece.ids[2], roots)
             rows = rows.set_column(ROWS.names.index("parent_span_id"), "parent_span_id", parent)
             lines = Lines(rows, lines.trace, lines.span, np.where(roots, -1, lines.up), lines.soft)
-        reasons = self._reasons(piece, lines, saying, key)
+        reasons = self._reasons(piece, lines, saying, plain)
         kept = self._count(reasons, start_ns, duration_ns)
         return lines if kept.all() else lines.take(np.flatnonzero(kept))
 
-    def _are_plain(
-        self, lines: Lines, start_ns: Ints, duration_ns: Ints, saying: Ints, key: bytes
-    ) -> bool:
-        """Whether all rows are spans that are wanted, as nearly always, and need no mending."""
-        no_trace, no_span, no_up = (
-            np.array(number_texts(ids, key), np.int64) for ids in (NO_TRACE, NO_SPAN, ROOTS)
-        )
-        low, high = self._selection.from_ns, self._selection.until_ns
-        least_ns = 1 if low is None else max(1, low)
-        most_ns = 2**63 - 1 if high is None else high - 1
-        told = lines.trace, lines.span, lines.up, saying, start_ns, duration_ns
-        return _are_plain(*told, no_trace, no_span, no_up, least_ns, most_ns)
-
-    def _reasons(self, piece: Piece, lines: Lines, saying: Ints, key: bytes) -> dict[str, Bools]:
+    def _reasons(self, piece: Piece, lines: Lines, saying: Ints, plain: Plain) -> dict[str, Bools]:
         """Which rows are no spans, and why; a row is counted by the first of the reasons."""
         start_ns = piece.start_ns
         reasons = {
-            "missing_trace_id": np.isin(lines.trace, [-1, *number_texts(NO_TRACE, key)]),
-            "missing_span_id": np.isin(lines.span, [-1, *number_texts(NO_SPAN, key)]),
+            "missing_trace_id": np.isin(lines.trace, [-1, *plain.no_trace]),
+            "missing_span_id": np.isin(lines.span, [-1, *plain.no_span]),
             "missing_service": saying < 0,
             "missing_time": start_ns <= 0,
         }
@@ -145,76 +163,58 @@ class SaidLines:
         self._tally.add([{"reason": None, "rows": int(kept.sum()), "backwards": backwards}])
         return kept
 
-    def _sayings(self, rows: int, said: Sequence[Indexed]) -> Ints:
+    def _sayings(self, told_apart: _ToldApart) -> Ints:
         """The saying of every row, -1 = it names no service; [n]."""
-        if self._tuples.full() or self._are_gone():
-            self._forget()
-        number, firsts = self._tuples.number(rows, said)
-        if len(firsts):
-            self._tell({n: c for told in said for n, c in told.rows(firsts).items()})
-        self._seen = self._engine.changes
-        return self._saying[number]
+        if told_apart.generation != self._known.generation:
+            self._known = _Known(told_apart.generation)
+        known = self._known
+        if not known.gone and self._are_gone():
+            known.gone = True
+            self._asked_anew.set()
+        if known.gone:
+            said = told_apart.read.said
+            number, firsts = self._no_tuples().number(len(told_apart.number), said)
+            return self._tell(_rows(said, firsts))[number]
+        if told_apart.new:
+            known.saying = np.append(known.saying, self._tell(told_apart.new))
+        known.seen = self._engine.changes
+        return known.saying[told_apart.number]
 
-    def _tell(self, columns: Mapping[str, pa.Array]) -> None:
-        """Let the engine say what rows say, of the first that say it."""
+    def _tell(self, columns: Mapping[str, pa.Array]) -> Ints:
+        """Let the engine say what rows say, of the first that say it; [rows]."""
         if self._plain is not None:
             columns = {**columns, self._plain: plain_attributes(columns[self._plain])}
-        first, known = pa.table(dict(columns)), len(self._saying)
-        numbers = pa.array(np.arange(known, known + len(first)))
-        first = first.append_column(FIRST, numbers)
+        first = pa.table(dict(columns))
+        first = first.append_column(FIRST, pa.array(np.arange(len(first))))
         self._engine.append(FIRST_ROWS, first, passing=True)
         told = sayings_of(self._engine, self._received, named(FIRST))
         self._engine.run(f"drop table {FIRST_ROWS}")
         names_service = pc.fill_null(pc.not_equal(told["service"], ""), False).to_numpy()
         sayings = np.full(len(first), -1, np.int64)
-        sayings[told["number"].to_numpy() - known] = np.where(names_service, told["saying"], -1)
-        self._saying = np.append(self._saying, sayings)
-        self._most = max(self._most, int(sayings.max(initial=0)))
+        sayings[told["number"].to_numpy()] = np.where(names_service, told["saying"], -1)
+        return sayings
 
     def _are_gone(self) -> bool:
         """Whether sayings were forgotten that are known here. To ask costs, piece by piece."""
-        if self._engine.changes == self._seen:
+        known = self._known
+        if self._engine.changes == known.seen or not len(known.saying):
             return False
         left = self._engine.query("select count(*) as n, max(saying) as most from sayings")
-        here = len(np.unique(self._saying[self._saying >= 0]))
-        return bool(here > left["n"][0].as_py() or self._most > (left["most"][0].as_py() or 0))
-
-    def _forget(self) -> None:
-        self._tuples = self._no_tuples()
-        self._saying = np.empty(0, np.int64)
-        self._most = 0
+        here = len(np.unique(known.saying[known.saying >= 0]))
+        most = int(known.saying.max())
+        return bool(here > left["n"][0].as_py() or most > (left["most"][0].as_py() or 0))
 
     def _no_tuples(self) -> Tuples:
         return Tuples({column: Column(means) for column, means in self._meanings.items()})
 
 
+def _rows(said: Sequence[Indexed], places: Ints) -> dict[str, pa.Array]:
+    """What all columns hold in some rows; none of them is nothing."""
+    if not len(places):
+        return {}
+    return {name: held for told in said for name, held in told.rows(places).items()}
+
+
 def _without(texts: pa.Array, gone: Bools) -> pa.Array:
     """The same texts, null at some places."""
     return pc.if_else(pa.array(gone), pa.scalar(None, texts.type), texts)
-
-
-@compiled
-def _are_plain(
-    trace: Ints,
-    span: Ints,
-    up: Ints,
-    saying: Ints,
-    start_ns: Ints,
-    duration_ns: Ints,
-    no_trace: Ints,
-    no_span: Ints,
-    no_up: Ints,
-    least_ns: int,
-    most_ns: int,
-) -> bool:
-    plain = True
-    for n in range(len(trace)):
-        plain &= trace[n] >= 0 and span[n] >= 0 and saying[n] >= 0 and duration_ns[n] >= 0
-        plain &= start_ns[n] >= least_ns and start_ns[n] <= most_ns
-        for k in range(len(no_trace)):
-            plain &= trace[n] != no_trace[k]
-        for k in range(len(no_span)):
-            plain &= span[n] != no_span[k]
-        for k in range(len(no_up)):
-            plain &= up[n] != no_up[k]
-    return bool(plain)

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
 from informer.core.batches import apart
@@ -20,6 +19,10 @@ select place, [said_service_version, coalesce(said_template_hash, nullif(regexp_
 ), ''))] as says
 """
 
+GIVEN = """
+select unnest(texts) as text, generate_subscripts(texts, 1) as place from (select $texts as texts)
+"""
+
 
 def meaning_of(engine: Engine, name: str, *, whole_paths: bool) -> Meanings:
     """Asks the engine what texts mean; `name` is `attributes`, `resource_attributes` or
@@ -31,12 +34,12 @@ def meaning_of(engine: Engine, name: str, *, whole_paths: bool) -> Meanings:
         told = plain_attributes(texts) if is_plain else texts.cast(pa.string())
         encoded = told.dictionary_encode()
         distinct = encoded.dictionary
-        given = pa.table({"place": np.arange(len(distinct)), "text": distinct})
+        given = pa.table({"text": distinct})
         meant: list[Any] = []
         for piece in apart(given, "text"):
-            engine.append("given_texts", piece, passing=True)
-            says = engine.query(f"select says from ({_says(name)}) order by place")["says"]
-            engine.run("drop table given_texts")
+            # By a stream, as another thread may be at work with the engine.
+            asked = f"with given_texts as ({GIVEN}) select says from ({_says(name)}) order by place"
+            says = engine.stream(asked, texts=piece["text"].to_pylist()).read_all()["says"]
             meant += [None if row is None else tuple(row) for row in says.to_pylist()]
         return [meant[place] for place in encoded.indices.to_pylist()]
 
