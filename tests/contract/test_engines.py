@@ -51,23 +51,6 @@ def test_writing_replaces_a_table(engine: Engine) -> None:
     assert engine.query("select * from t").to_pylist() == [{"other": "x"}]
 
 
-def test_whatever_may_change_a_table_is_told_to_who_remembers_what_was_in_it(
-    engine: Engine,
-) -> None:
-    seen = [engine.changes]
-    for change in (
-        lambda: engine.write("t", numbers(1, 2)),
-        lambda: engine.append("t", numbers(3)),
-        lambda: engine.run("create or replace table t as select 1 as n"),
-        lambda: engine.run("drop table t"),
-    ):
-        change()
-        seen.append(engine.changes)
-    assert seen == sorted(set(seen))
-    engine.query("select 1 as n")
-    assert engine.changes == seen[-1]
-
-
 def test_appending_makes_a_table_and_adds_to_it_by_the_names_of_columns(engine: Engine) -> None:
     engine.append("t", numbers(1))
     engine.append("t", numbers(2).select(["name", "n"]))

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import orjson
 import pyarrow as pa
 import pyarrow.csv as csv
@@ -15,7 +16,7 @@ from informer.core.tables import SPANS
 from informer.engines.duckdb import DuckDBEngine
 from informer.spans.open import open_sources
 from informer.spans.said_lines import SaidLines
-from informer.spans.sayings import whole_spans
+from informer.spans.sayings import forget_sayings, whole_spans
 from informer.spans.table_lines import TableColumns
 
 KEY = b"a key of the workspace"
@@ -177,7 +178,7 @@ def test_sayings_that_were_forgotten_are_told_again(
         (source,) = open_sources([str(path)])
         pieces = source.lines(engine, KEY, most=2)
         next(pieces)
-        engine.run("delete from sayings")
+        forget_sayings(engine, np.empty(0, np.int64))
         for piece in pieces:
             engine.write("told", plain_rows([piece.rows]))
             spans = engine.query(f"select operation from ({whole_spans('told')})").to_pylist()

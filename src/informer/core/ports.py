@@ -15,8 +15,6 @@ PIECE_ROWS = 1 << 19  # of which some are in memory at once, a tenth of a kiloby
 class Engine(Protocol):
     """Where tables live and SQL runs. SQL is written in DuckDB's dialect."""
 
-    changes: int  # another one after anything that may have changed a table
-
     def run(self, sql: str, /, **values: Any) -> None:
         """Run one or more statements; `$name` in the SQL takes the value `name`."""
 

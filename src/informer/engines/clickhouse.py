@@ -75,7 +75,6 @@ class ClickHouseEngine:
     """
 
     def __init__(self, server: Server) -> None:
-        self.changes = 0
         self._server = server
         self._closed = False
         self._database = f"informer_{secrets.token_hex(6)}"
@@ -84,7 +83,6 @@ class ClickHouseEngine:
 
     def run(self, sql: str, /, **values: Any) -> None:
         """Run one or more statements; `$name` takes the value `name`."""
-        self.changes += 1
         for statement in statements(sql, "clickhouse"):
             self._do(statement, values)
 
@@ -155,7 +153,6 @@ class ClickHouseEngine:
         self._server.tell(sql, bound)
 
     def _load(self, table: str, rows: pa.Table | pa.RecordBatchReader, *, replace: bool) -> None:
-        self.changes += 1
         batches = rows.to_batches() if isinstance(rows, pa.Table) else rows
         self._make(table, rows.schema, replace=replace)
         # First aside: of rows that break off half way none may stay.

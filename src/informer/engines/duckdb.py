@@ -1,10 +1,11 @@
 """DuckDB as the engine: embedded, in memory or one file, with bounded memory and spill to disk."""
 
 import shutil
-import threading
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, wait
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Lock, Thread
 from types import TracebackType
 from typing import Any, Self
 
@@ -36,9 +37,9 @@ class DuckDBEngine:
         threads: int | None = None,
         checkpoint_at: str | None = None,
     ) -> None:
-        self.changes = 0
         self._path = path
-        self._ordering = threading.Lock()  # held while a stream is planned
+        self._ordering = Lock()  # held while a stream is planned
+        self._committing: Future[None] | None = None
         settings: dict[str, str | bool | int | float | list[str]] = {
             "preserve_insertion_order": "false"
         }
@@ -63,6 +64,7 @@ class DuckDBEngine:
 
     def limit(self, memory: int) -> None:
         """From now on take at most so many bytes; what is held beyond them is let go or spilled."""
+        self._settle()
         threads = min(self._threads, max(1, memory // THREAD_BYTES))
         with _told_plainly():
             self._connection.execute(f"set memory_limit = '{memory}B'; set threads = {threads}")
@@ -74,8 +76,8 @@ class DuckDBEngine:
         stays open until the last of them is closed.
         """
         other = DuckDBEngine.__new__(DuckDBEngine)
-        other.changes = 0
         other._path, other._ordering, other._threads = self._path, self._ordering, self._threads
+        other._committing = None
         other._connection = self._connection.cursor()
         other._connection.execute("set timezone = 'UTC'")
         other._connection.execute("set enable_progress_bar = false")
@@ -86,7 +88,7 @@ class DuckDBEngine:
 
         Errors: InformerError when the disk is full.
         """
-        self.changes += 1
+        self._settle()
         with _told_plainly():
             for statement in duckdb.extract_statements(sql):
                 wanted = {n: values[n] for n in statement.named_parameters}
@@ -95,6 +97,7 @@ class DuckDBEngine:
 
     def query(self, sql: str, /, **values: Any) -> pa.Table:
         """The rows of one statement."""
+        self._settle()
         with _told_plainly():
             return self._connection.sql(sql, params=values or None).to_arrow_table()
 
@@ -103,6 +106,8 @@ class DuckDBEngine:
 
         Rows of files come in the order of the files: who goes on later counts on it.
         """
+        if (committing := self._committing) is not None:
+            wait([committing])  # whoever asks otherwise is told what went wrong
         with _told_plainly():
             cursor, settings = self._connection.cursor(), self._connection.cursor()
             relation = cursor.sql(sql, params=values or None)
@@ -131,6 +136,7 @@ class DuckDBEngine:
 
     def has(self, table: str) -> bool:
         """Whether the table exists."""
+        self._settle()
         try:
             self._connection.table(f'"{table}"')
         except duckdb.CatalogException:
@@ -138,21 +144,55 @@ class DuckDBEngine:
         return True
 
     @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """All that is written inside is kept, or nothing of it where it ends in an error."""
+    def transaction(self, *, later: bool = False) -> Iterator[None]:
+        """All that is written inside is kept, or nothing of it where it ends in an error.
+
+        With `later`, a thread of its own sees to that while other work goes on: what goes wrong
+        then is raised by whatever the engine is asked next.
+        """
         self.run("begin transaction")
         try:
             yield
-            self.run("commit")
         except BaseException:
-            self.changes += 1
-            with suppress(duckdb.Error):  # it may be the disk that is full, or the file that went
-                self._connection.execute("rollback")
+            self._roll_back()
             raise
+        if later:
+            self._committing = Future()
+            Thread(target=self._commit_into, args=(self._committing,), name="commit").start()
+        else:
+            self._commit()
+
+    def _commit(self) -> None:
+        try:
+            with _told_plainly():
+                self._connection.execute("commit")
+        except BaseException:
+            self._roll_back()
+            raise
+
+    def _commit_into(self, told: "Future[None]") -> None:
+        try:
+            self._commit()
+            told.set_result(None)
+        except BaseException as error:  # noqa: BLE001 (it is raised where it is waited for)
+            told.set_exception(error)
+
+    def _roll_back(self) -> None:
+        with suppress(duckdb.Error):  # it may be the disk that is full, or the file that went
+            self._connection.execute("rollback")
+
+    def _settle(self) -> None:
+        """Wait for a commit that is under way."""
+        committing, self._committing = self._committing, None
+        if committing is not None:
+            committing.result()
 
     def close(self) -> None:
         """Write out what is pending and let the file go."""
-        self._connection.close()
+        try:
+            self._settle()
+        finally:
+            self._connection.close()
 
     def __enter__(self) -> Self:
         return self
@@ -169,6 +209,7 @@ class DuckDBEngine:
         failed: list[Exception] = []
         if isinstance(rows, pa.RecordBatchReader):
             rows = pa.RecordBatchReader.from_batches(rows.schema, _noting(rows, failed))
+        self._settle()
         with _told_plainly():
             self._connection.register("incoming", rows)
         try:

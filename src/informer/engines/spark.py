@@ -51,7 +51,6 @@ class SparkEngine:
     """
 
     def __init__(self, master: str | None = None, **settings: str) -> None:
-        self.changes = 0
         # Workers on this machine must be of this Python.
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
         logging.getLogger("SQLQueryContextLogger").setLevel(
@@ -196,7 +195,6 @@ class SparkEngine:
         self._keep(table, changed)
 
     def _do(self, statement: Statement, values: dict[str, Any]) -> None:
-        self.changes += 1
         table = statement.table
         match statement.does:
             case "select":
@@ -230,7 +228,6 @@ class SparkEngine:
         self._keep(table, known.union(carried_out(cast)))
 
     def _keep(self, table: str, rows: DataFrame) -> None:
-        self.changes += 1
         rows.createOrReplaceTempView(f"`{table}`")
         self._tables[table] = rows
 

@@ -20,7 +20,7 @@ from informer.pipeline.progress import Progress
 from informer.pipeline.rejected import rejected_of
 from informer.pipeline.trace_files import FILES, TraceFiles
 from informer.spans.methods import Methods
-from informer.spans.sayings import whole_spans
+from informer.spans.sayings import forget_sayings, whole_spans
 from informer.spans.templates import Templates
 
 if TYPE_CHECKING:
@@ -43,10 +43,6 @@ group by all
 """
 KNOWN = "select distinct service, operation from operations"
 WHOLE = whole_spans("example_lines")
-FORGET_SAYINGS = """
-delete from sayings where saying not in (select saying from waiting_sayings);
-drop table waiting_sayings
-"""
 
 
 class OutOfOrderError(Exception):
@@ -177,7 +173,7 @@ class Reading:
         )
         if late > MOST_LATE * lines:
             raise OutOfOrderError
-        with self.engine.transaction():
+        with self.engine.transaction(later=True):  # the disk takes a while, lines come meanwhile
             close_ns = 2**62 if last else self._close_ns()
             self._fold_slice(lines, close_ns, late=late, last=last)
             if _number(self.engine, "select count(*) from sayings") > MOST_SAYINGS:
@@ -221,9 +217,7 @@ class Reading:
     def _forget_sayings(self) -> None:
         """Only those of lines that wait are kept."""
         sayings = [np.unique(part.column("saying")) for part in self.parts]
-        waiting = pa.table({"saying": np.concatenate([*sayings, np.empty(0, np.int64)])})
-        self.engine.append("waiting_sayings", waiting, passing=True)
-        self.engine.run(FORGET_SAYINGS)
+        forget_sayings(self.engine, np.concatenate([*sayings, np.empty(0, np.int64)]))
         if self.folding is not None:
             self.folding.pairs.forget()
 

@@ -21,7 +21,7 @@ from informer.spans.pieces import Numbered, Piece, Plain
 from informer.spans.plain_paths import plain_attributes
 from informer.spans.received import Selection, Tally
 from informer.spans.received_rows import Received
-from informer.spans.sayings import NO_SAYINGS, sayings_of
+from informer.spans.sayings import NO_SAYINGS, sayings_of, times_forgotten
 from informer.spans.text_meanings import meaning_of
 from informer.spans.tuples import Column, Meanings, Tuples
 
@@ -44,9 +44,8 @@ class _Known:
     """What tuples of one generation say."""
 
     generation: int
+    forgotten: int  # how often sayings were, when it began
     saying: Ints = field(default_factory=lambda: np.empty(0, np.int64))  # of each tuple
-    seen: int = -1  # change of the engine, up to which no saying is gone
-    gone: bool = False  # some are: pieces that are on their way are told apart once more
 
 
 class SaidLines:
@@ -73,7 +72,7 @@ class SaidLines:
         for name, column in meant.items():
             self._meanings[column] = meaning_of(engine, name, whole_paths=whole_paths)
         self._asked_anew = Event()
-        self._known = _Known(0)
+        self._known = _Known(0, times_forgotten(engine))
 
     def lines(
         self, pieces: Iterator[Piece], key: bytes, read_ahead: int = READ_AHEAD
@@ -165,19 +164,18 @@ class SaidLines:
 
     def _sayings(self, told_apart: _ToldApart) -> Ints:
         """The saying of every row, -1 = it names no service; [n]."""
+        forgotten = times_forgotten(self._engine)
         if told_apart.generation != self._known.generation:
-            self._known = _Known(told_apart.generation)
+            self._known = _Known(told_apart.generation, forgotten)
         known = self._known
-        if not known.gone and self._are_gone():
-            known.gone = True
+        if known.forgotten != forgotten:
+            # Pieces that are on their way are told apart once more, each for itself.
             self._asked_anew.set()
-        if known.gone:
             said = told_apart.read.said
             number, firsts = self._no_tuples().number(len(told_apart.number), said)
             return self._tell(_rows(said, firsts))[number]
         if told_apart.new:
             known.saying = np.append(known.saying, self._tell(told_apart.new))
-        known.seen = self._engine.changes
         return known.saying[told_apart.number]
 
     def _tell(self, columns: Mapping[str, pa.Array]) -> Ints:
@@ -193,16 +191,6 @@ class SaidLines:
         sayings = np.full(len(first), -1, np.int64)
         sayings[told["number"].to_numpy()] = np.where(names_service, told["saying"], -1)
         return sayings
-
-    def _are_gone(self) -> bool:
-        """Whether sayings were forgotten that are known here. To ask costs, piece by piece."""
-        known = self._known
-        if self._engine.changes == known.seen or not len(known.saying):
-            return False
-        left = self._engine.query("select count(*) as n, max(saying) as most from sayings")
-        here = len(np.unique(known.saying[known.saying >= 0]))
-        most = int(known.saying.max())
-        return bool(here > left["n"][0].as_py() or most > (left["most"][0].as_py() or 0))
 
     def _no_tuples(self) -> Tuples:
         return Tuples({column: Column(means) for column, means in self._meanings.items()})

@@ -6,11 +6,13 @@ and the like. So each is normalised once, and a span carries the number of its s
 
 from collections.abc import Mapping
 from importlib.resources import files
+from weakref import WeakKeyDictionary
 
 import pyarrow as pa
 
 from informer.core.ports import Engine
 from informer.core.tables import SPANS
+from informer.core.types import Ints
 from informer.spans.meanings import OF_RESOURCE, OF_SPAN, attribute, extracted, quoted
 from informer.spans.received_rows import PARTS, Apart, Received, Sql
 from informer.spans.shown import bounded, name, renamed
@@ -35,6 +37,22 @@ create table if not exists sayings (
     scope varchar
 )
 """
+
+# How often sayings were forgotten: who knows their numbers has to know that.
+_FORGOT: WeakKeyDictionary[Engine, int] = WeakKeyDictionary()
+
+
+def forget_sayings(engine: Engine, kept: Ints) -> None:
+    """Let all sayings go but these: the rest have other numbers, when they come again."""
+    engine.append("kept_sayings", pa.table({"saying": kept}), passing=True)
+    engine.run("delete from sayings where saying not in (select saying from kept_sayings)")
+    engine.run("drop table kept_sayings")
+    _FORGOT[engine] = times_forgotten(engine) + 1
+
+
+def times_forgotten(engine: Engine) -> int:
+    """Another number after sayings of this engine were forgotten."""
+    return _FORGOT.get(engine, 0)
 
 
 def whole_spans(lines: str) -> Sql:
