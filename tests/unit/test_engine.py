@@ -157,6 +157,46 @@ def _replace_and_break_off(engine: DuckDBEngine) -> None:
     raise InformerError("half way")
 
 
+def test_what_is_committed_later_is_seen_by_whatever_is_asked_next(tmp_path: Path) -> None:
+    with DuckDBEngine(tmp_path / "t.duckdb") as engine:
+        for n in range(20):
+            with engine.transaction(later=True):
+                engine.append("t", pa.table({"n": list(range(1000))}))
+            ways = (engine.query, lambda sql: engine.stream(sql).read_all())
+            assert ways[n % 2]("select count(*) as n from t")["n"].to_pylist() == [1000 * (n + 1)]
+        with engine.transaction(later=True):
+            engine.append("new", pa.table({"n": [1]}))
+    with DuckDBEngine(tmp_path / "t.duckdb") as engine:
+        assert engine.query("select * from new").num_rows == 1
+        with pytest.raises(InformerError), engine.transaction(later=True):
+            _replace_and_break_off(engine)
+        assert engine.query("select count(*) as n from t")["n"].to_pylist() == [20_000]
+
+
+@pytest.mark.parametrize("asked", ["query", "run", "append", "has", "close"])
+def test_a_later_commit_that_fails_is_told_by_whatever_is_asked_next(
+    tmp_path: Path, asked: str
+) -> None:
+    with DuckDBEngine(tmp_path / "t.duckdb") as engine, engine.beside() as other:
+        engine.write("t", pa.table({"n": [1]}))
+        engine.run("create unique index one on t (n)")
+        with engine.transaction(later=True):
+            # The same row from elsewhere comes first: only the commit finds out.
+            engine.run("insert into t values (2)")
+            other.run("insert into t values (2)")
+        ask = {
+            "query": lambda: engine.query("select 1"),
+            "run": lambda: engine.run("select 1"),
+            "append": lambda: engine.append("u", pa.table({"n": [1]})),
+            "has": lambda: engine.has("t"),
+            "close": engine.close,
+        }
+        with pytest.raises(InformerError, match="cannot read or write"):
+            ask[asked]()
+        if asked != "close":
+            assert engine.query("select n from t order by n")["n"].to_pylist() == [1, 2]
+
+
 def test_an_engine_beside_sees_what_is_kept_and_outlives_nobody(tmp_path: Path) -> None:
     with DuckDBEngine(tmp_path / "d.duckdb") as engine:
         engine.run("create table t as select 1 as n")
