@@ -143,6 +143,25 @@ def test_a_bad_file_among_good_ones_is_skipped_and_told(workspace: Path, tmp_pat
 # Options that do not fit
 
 
+def test_bytes_that_are_no_text_are_learned_as_signs_and_else_told_in_one_line(
+    workspace: Path, tmp_path: Path
+) -> None:
+    table = spans()
+    names = pa.array([name.encode() + b"\xff" for name in table["Service"].to_pylist()])
+    named = pa.Array.from_buffers(pa.string(), len(names), names.buffers())
+    place = table.schema.get_field_index("Service")
+    path = write_spans(tmp_path / "s.parquet", table.set_column(place, "Service", named))
+    assert learn(workspace, path, "--columns", COLUMNS).code == 0
+    with Workspace.open(workspace) as home:
+        services = set(home.table("rpcs")["callee"].to_pylist())
+    assert services
+    assert all(service.endswith("\ufffd") for service in services)
+    for asked in (("check", path, "--columns", COLUMNS), ("detect", path, "-w", workspace)):
+        complaint = run(*asked).complaint
+        assert complaint.startswith("informer: cannot read on: Invalid Input Error: Invalid")
+        assert complaint.isprintable()
+
+
 def test_a_missing_column_is_named(workspace: Path, tmp_path: Path) -> None:
     path = write_spans(tmp_path / "t.parquet", spans().drop_columns(["Service"]))
     assert "has no column 'Service'" in learn(workspace, path, "--columns", COLUMNS).complaint

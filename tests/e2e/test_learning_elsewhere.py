@@ -18,6 +18,7 @@ from informer.engines.duckdb import DuckDBEngine
 from informer.outlines.state import begin
 from informer.pipeline.stored import PASSWORD as PASSWORD_NAME
 from informer.pipeline.stored import clickhouse_at, spark_at, stored_sources
+from informer.pipeline.workspace import Workspace
 from informer.spans.parcels import coded
 from informer.spans.received import Selection
 from informer.spans.templates import Templates
@@ -28,6 +29,20 @@ from workspace_tables import learned
 # What it says of a run: everything but what it was read from.
 SAID = ("run_id", "from_ns", "until_ns", "thresholds", "spans", "chains", "rejected", "patterns")
 TABLE = "table:otel.otel_traces"
+# Whoever sends spans may put any bytes in them: the collector takes them as they are.
+NO_TEXTS = """
+create table otel.otel_traces engine = MergeTree order by Timestamp as
+select
+    fromUnixTimestamp64Nano(toInt64(1700000000000000000 + number * 1000000000)) as Timestamp,
+    toString(intDiv(number, 2)) as TraceId, toString(number) as SpanId,
+    if(number % 2 = 1, toString(number - 1), '') as ParentSpanId, '' as TraceState,
+    concat('GET /', unhex('FF')) as SpanName, 'SERVER' as SpanKind,
+    concat(if(number % 2 = 1, 'a', 'b'), unhex('FF')) as ServiceName, '' as ScopeName,
+    map('k8s.pod.name', concat('pod', unhex('FE'))) as ResourceAttributes,
+    map('http.route', concat('/x', unhex('FF'))) as SpanAttributes,
+    toInt64(5) as Duration, 'OK' as StatusCode
+from numbers(2000)
+"""
 
 
 @pytest.fixture(scope="module")
@@ -146,6 +161,26 @@ def test_a_table_of_the_collector_in_clickhouse_is_learned_and_judged_the_same(
     clickhouse_at(url).close()
     assert said(found) == from_files[1]
     assert judged == done("detect", traffic / "test", "-w", from_files[0], *after).json
+
+
+@pytest.mark.usefixtures("other_engines_end")
+def test_bytes_in_clickhouse_that_are_no_text_are_learned_as_signs(tmp_path: Path) -> None:
+    needed("clickhouse")
+    from informer.engines.clickhouse_embedded import EmbeddedClickHouse
+
+    filled = EmbeddedClickHouse(tmp_path / "clickhouse")
+    filled.tell("create database otel", {})
+    filled.tell(NO_TEXTS, {})
+    filled.close()
+    url, workspace = f"chdb:{tmp_path / 'clickhouse'}", tmp_path / "workspace"
+    asked = ("learn", TABLE, "-w", workspace, "--engine", url, "--step", "60s", "--json")
+    assert done(*asked).json["spans"] == 2_000
+    clickhouse_at(url).close()
+    with Workspace.open(workspace) as home:
+        rpcs = home.table("rpcs").select(["callee", "method"]).to_pylist()
+    assert {(rpc["callee"], rpc["method"]) for rpc in rpcs} == {
+        (f"{name}\ufffd", "/x\ufffd") for name in "ab"
+    }
 
 
 @pytest.mark.usefixtures("other_engines_end")

@@ -17,7 +17,7 @@ from informer.core.errors import InformerError
 BATCH_ROWS = 100_000
 THREAD_BYTES = 64 << 20  # of memory for each thread: to read JSON, one takes half of it for itself
 # What errors of classes that are for mistakes of ours say of a damaged file.
-DAMAGE = "Malformed JSON in file"
+DAMAGE = ("Malformed JSON in file", "Invalid string encoding found in Parquet file")
 
 
 class DuckDBEngine:
@@ -235,7 +235,7 @@ def _told_plainly() -> Iterator[None]:
         raise InformerError(f"cannot read or write: {_first_line(error)}") from error
     except duckdb.Error as error:
         # What a damaged file gives, which has no class of its own.
-        if type(error) is duckdb.Error or DAMAGE in str(error):
+        if type(error) is duckdb.Error or any(told in str(error) for told in DAMAGE):
             raise InformerError(f"cannot read on: {_first_line(error)}") from error
         raise
 

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from informer.core.batches import together
 from informer.core.lines import Lines
+from informer.core.utf8 import valid_texts
 from informer.engines.duckdb import DuckDBEngine
 from informer.outlines.parts import fold_part, wanted_of
 from informer.spans.parcels import Parcels, arrived, parceled, table_of
@@ -43,7 +44,7 @@ def tell(
     with DuckDBEngine(threads=1) as engine:
         engine.run(NO_SAYINGS)
         parcels = Parcels(engine, key, parts)
-        pieces = together(rows, piece_rows)
+        pieces = map(valid_texts, together(rows, piece_rows))
         for lines in _lines(engine, telling, pieces, f"{partition}-", tally, key):
             for part, parcel in parcels.packed(lines):
                 yield _held(part, LINES, parcel)

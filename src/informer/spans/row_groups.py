@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from informer.core.errors import InformerError
+from informer.core.utf8 import valid_texts
 
 SHORT = 4  # bytes a value: a column that takes fewer is a dictionary in the file
 
@@ -35,7 +36,7 @@ class RowGroups:
                 self._large(parts[0], most) if rows > most else self._small(parts, skip > number)
             ):
                 if number >= skip and table is not None:
-                    yield table
+                    yield valid_texts(table)
                 number += 1
 
     def _small(self, parts: Sequence[Part], skipped: bool) -> Iterator[pa.Table | None]:

@@ -11,6 +11,7 @@ from informer.core.errors import InformerError
 from informer.core.lines import Lines
 from informer.core.ports import PIECE_ROWS, Engine
 from informer.core.types import NS_PER_S
+from informer.core.utf8 import valid_batches, valid_texts
 from informer.spans.clock import UNITS_NS, WORDS
 from informer.spans.columns import received_rows
 from informer.spans.condition import wanted
@@ -104,7 +105,8 @@ class StoredSource:
         self.tally = Tally()
         self.rejected = self.tally.rejected
         self.notes = self.tally.notes
-        self._sample, self._pieces, self._selection = sample, pieces, selection
+        self._sample = valid_texts(sample)
+        self._pieces, self._selection = pieces, selection
         self._columns = self._layout(columns)
 
     def telling(self, engine: Engine) -> Telling:
@@ -161,7 +163,7 @@ class StoredSource:
         for number, rows in enumerate(self._pieces(most, telling.bounds())):
             if number < skip:
                 continue
-            engine.append(ROWS, rows, passing=True)
+            engine.append(ROWS, valid_batches(rows), passing=True)
             yield telling.received(str(number))
             engine.run(f"drop table {ROWS}")
 
