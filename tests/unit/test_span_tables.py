@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from informer.core.errors import InformerError
+from informer.spans import recognise
 from span_reading import T0, read, written
 
 OURS = "trace_id,span_id,parent_span_id,service,operation,kind,start_ns,duration_ns"
@@ -239,6 +240,20 @@ def test_lines_that_cannot_be_read_are_counted_when_a_condition_is_given_too(
     path = table(tmp_path, f"t,1,,a,x,2,{T0},5", f"t,2,,b,x,2,{T0},5", "too few")
     reading = read(path, where="service = 'b'")
     assert [row["span_id"] for row in reading.rows] == ["2"]
+    assert reading.rejected == {"unreadable_line": 1}
+
+
+@pytest.mark.parametrize("head", [len(OURS) + 8, 4 << 20], ids=["cut within a letter", "whole"])
+def test_a_file_is_a_table_whatever_bytes_come_behind_its_header(
+    tmp_path: Path, head: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recognise, "HEAD", head)
+    good, bad = f"{OURS}\nt,1,,aü,x,2,{T0},5\n", f"t,2,,b\xff,x,2,{T0},5\n"
+    path = tmp_path / "spans.csv"
+    path.write_bytes(good.encode() + bad.encode("latin1"))
+    assert path.read_bytes()[: len(OURS) + 8].endswith("ü".encode()[:1])
+    reading = read(path)
+    assert [row["service"] for row in reading.rows] == ["aü"]
     assert reading.rejected == {"unreadable_line": 1}
 
 

@@ -39,8 +39,8 @@ def parquet_file(path: Path) -> TableFile:
 
 def csv_file(path: Path, head: bytes) -> TableFile | None:
     """A CSV file by its first bytes; None when its first line is no header of two columns."""
-    try:
-        first = head.removeprefix(BOM).decode().splitlines()[0]
+    try:  # the first line alone: what comes after it may be cut off within a letter, or no text
+        first = head.removeprefix(BOM).splitlines()[0].decode()
     except (UnicodeDecodeError, IndexError):
         return None
     delimiter = max(DELIMITERS, key=first.count)
