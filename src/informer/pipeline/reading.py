@@ -10,7 +10,6 @@ import numpy as np
 import pyarrow as pa
 
 from informer.config.settings import Settings
-from informer.core.heap import map_large_arrays
 from informer.core.lines import Lines
 from informer.core.ports import PIECE_ROWS, Source
 from informer.core.types import NS_PER_S, Ints
@@ -135,7 +134,6 @@ class Reading:
 
     def _begin(self) -> None:
         self.parts, self.places = [], []
-        map_large_arrays()
         # Compiled loops take a while to load: who does not learn goes without them.
         from informer.outlines.folding import Folding
 

@@ -15,6 +15,7 @@ from informer.config.load import SETTINGS_FILE, settings_in, write_settings
 from informer.config.rules import bytes_of
 from informer.config.settings import Settings
 from informer.core.errors import InformerError
+from informer.core.heap import keep_little
 from informer.core.tables import TABLES
 from informer.core.types import Json
 from informer.engines.duckdb import DuckDBEngine
@@ -137,6 +138,7 @@ class Workspace:
 
     def reading(self) -> DuckDBEngine:
         """An engine on the file that keeps how far learning has read; see `forget_progress`."""
+        keep_little()  # before threads come that read and fold
         return DuckDBEngine(
             self.path / READING_FILE,
             spill=self.spill,
