@@ -140,9 +140,6 @@ def test_a_bad_file_among_good_ones_is_skipped_and_told(workspace: Path, tmp_pat
     assert "bad.parquet" in ran.err
 
 
-# Options that do not fit
-
-
 def test_bytes_that_are_no_text_are_learned_as_signs_and_else_told_in_one_line(
     workspace: Path, tmp_path: Path
 ) -> None:
@@ -160,6 +157,9 @@ def test_bytes_that_are_no_text_are_learned_as_signs_and_else_told_in_one_line(
         complaint = run(*asked).complaint
         assert complaint.startswith("informer: cannot read on: Invalid Input Error: Invalid")
         assert complaint.isprintable()
+
+
+# Options that do not fit
 
 
 def test_a_missing_column_is_named(workspace: Path, tmp_path: Path) -> None:
