@@ -1,4 +1,4 @@
-"""What all tests share: the data folder and how hard Hypothesis looks."""
+"""What all tests share: the data folder, how hard Hypothesis looks and how Spark is set up."""
 
 import os
 from pathlib import Path
@@ -13,6 +13,7 @@ __all__ = ["data", "own_workspace", "shop"]  # fixtures
 settings.register_profile("dev", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") == "true" else "dev")
+os.environ.setdefault("SPARK_CONF_DIR", str(Path(__file__).parent / "spark"))
 
 
 WAITING, LIGHT = "service", "unit"  # folders of tests: for real parts most of the time, and short

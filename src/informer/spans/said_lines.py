@@ -17,8 +17,9 @@ from informer.core.ports import Engine
 from informer.core.types import Bools, Ints
 from informer.spans.indexed import Indexed, Small
 from informer.spans.meanings import named
-from informer.spans.pieces import Numbered, Piece, Plain
+from informer.spans.pieces import Numbered, Piece
 from informer.spans.plain_paths import plain_attributes
+from informer.spans.plain_rows import Plain
 from informer.spans.received import Selection, Tally
 from informer.spans.received_rows import Received
 from informer.spans.sayings import NO_SAYINGS, sayings_of, times_forgotten
