@@ -204,9 +204,10 @@ def _names(option: click.Option) -> str:
 def _shown_limits(option: click.Option) -> str:
     if option.required:
         return " Required."
+    default = f" Default: `{option.default}`." if option.show_default else ""
     if isinstance(option.type, click.Choice):
-        return " One of " + ", ".join(f"`{c}`" for c in option.type.choices) + "."
-    return f" Default: `{option.default}`." if option.show_default else ""
+        return " One of " + ", ".join(f"`{c}`" for c in option.type.choices) + "." + default
+    return default
 
 
 def _meaning(metadata: Any) -> str:

@@ -65,8 +65,8 @@ def source_options(command: Command) -> Command:
         click.option("--where", help="Read only spans for which this SQL condition holds."),
         click.option(
             "--engine",
-            help="Where spans lie and are read: duckdb, spark, spark://HOST:PORT, "
-            "clickhouse://[USER@]HOST[:PORT] or chdb:FOLDER.",
+            help="Where spans lie and are read: duckdb, spark, spark://HOST:PORT, spark:MASTER, "
+            "clickhouse://[USER@]HOST[:PORT], clickhouses:// (with TLS) or chdb:FOLDER.",
         ),
     )
     for option in reversed(options):

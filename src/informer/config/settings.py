@@ -42,7 +42,8 @@ class SourceSettings:
     engine: str = setting(
         "duckdb",
         "Where spans lie and are read: `duckdb` (files, here), `spark`, `spark://HOST:PORT`, "
-        "`spark:MASTER`, `clickhouse://[USER@]HOST[:PORT]` or `chdb:FOLDER`.",
+        "`spark:MASTER`, `clickhouse://[USER@]HOST[:PORT]`, `clickhouses://` (with TLS) or "
+        "`chdb:FOLDER`.",
         "must be duckdb, spark, spark://HOST:PORT, spark:MASTER, clickhouse://[USER@]HOST[:PORT], "
         "clickhouses://[USER@]HOST[:PORT] or chdb:FOLDER",
         lambda v: re.fullmatch(ENGINE, v) is not None,

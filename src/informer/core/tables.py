@@ -110,7 +110,7 @@ PATTERNS = TableSpec(
 
 MEMBERS = TableSpec(
     "members",
-    "a shape belongs to a pattern",
+    "a shape's place in a pattern",
     (
         Column("run_id", TEXT, "the learning run"),
         Column("shape_id", TEXT, "the shape"),
@@ -216,7 +216,9 @@ DETECTIONS = TableSpec(
         Column("detection_id", TEXT, "the same cell, the same id"),
         Column("pattern_id", TEXT, "the pattern"),
         Column("rpc_id", TEXT, "the rpc"),
-        Column("signal", TEXT, "calls, share, failures, refusals, novelty, version or demand"),
+        Column(
+            "signal", TEXT, "calls, share, failures, refusals, latency, novelty, version or demand"
+        ),
         Column("step_start_ns", INT, "the step"),
         Column("observed", REAL, "in the signal's unit"),
         Column("expected", REAL, "in the signal's unit"),
@@ -333,8 +335,12 @@ AUDIT = TableSpec(
         Column("at_ns", INT, "when"),
         Column("who", TEXT, "the name of the token, or the user of this machine"),
         Column("role", TEXT, "in which role: decide"),
-        Column("action", TEXT, "accept, reject or revert"),
-        Column("object", TEXT, "what was decided on: `incident ID` or `pattern ID`"),
+        Column(
+            "action", TEXT, "accept, reject or revert; of policies propose, advance or step back"
+        ),
+        Column(
+            "object", TEXT, "what was decided on: `incident ID`, `pattern ID` or `policy version N`"
+        ),
         Column("outcome", TEXT, "done, refused or failed"),
         Column("why", TEXT, "why it was not done; empty = it was"),
         Column("note", TEXT, "what the person said of it"),

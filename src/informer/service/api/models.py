@@ -202,7 +202,7 @@ class AuditLine(Document):
     at_ns: Ns
     who: str
     role: str
-    action: Literal["accept", "reject", "revert"]
+    action: Literal["accept", "reject", "revert", "propose", "advance", "step back"]
     object: str
     outcome: Literal["done", "refused", "failed"]
     why: str
