@@ -13,7 +13,7 @@ POD_ALPHABET = "[bcdfghjklmnpqrstvwxz2456789]"  # what Kubernetes makes random n
 DEPLOYMENT_POD = f"-({POD_ALPHABET}{{6,10}})-{POD_ALPHABET}{{5}}$"
 OTHER_POD = f"-([0-9]{{1,3}}|{POD_ALPHABET}{{5}})$"  # StatefulSet, DaemonSet
 NAMES_PODS = re.compile(r"pod|instance", re.IGNORECASE)
-ROOTS = "('', 'root', '-1', 'outside')"
+OUTSIDE = "('', 'root', '-1', 'outside')"  # callers that are none
 DATABASES = "mongo|mysql|maria|postgres|jdbc|redis|jedis|lettuce|cassandra|elasticsearch|memcache"
 QUEUES = "kafka|rabbit|rocketmq|pulsar|activemq"
 # Of which ids are made, or what sayings take in another form.
@@ -69,7 +69,7 @@ def _line(columns: Mapping[str, str], key: str) -> dict[str, str]:
     """An RPC log line. Without parent ids, its own id is its callee: it hangs below its caller."""
     callee, version = _service(columns, "callee")
     caller, _ = _service(columns, "caller")
-    caller = f"case when {_text(columns, 'caller')} not in {ROOTS} then {caller} end"
+    caller = f"case when {_text(columns, 'caller')} not in {OUTSIDE} then {caller} end"
     made = {**_span({**columns, "service": columns["callee"]}), "kind": "'server'"}
     made |= {"service": callee, "version": version, "peer": caller}
     if "trace_id" not in columns:

@@ -6,12 +6,11 @@ from typing import Any
 import orjson
 
 from informer.spans.json_lines import values
+from informer.spans.json_values import UNREADABLE
 from informer.spans.meanings import meant_of
 from informer.spans.received import Tally
 from informer.spans.rows import Row
 from informer.spans.unpack import Content
-
-NO_SPAN = (KeyError, TypeError, AttributeError, ValueError)
 
 
 def read(content: Content, tally: Tally) -> Iterator[Row]:
@@ -23,9 +22,9 @@ def read(content: Content, tally: Tally) -> Iterator[Row]:
                 for span in trace["spans"]:
                     try:
                         yield _row(span, processes)
-                    except NO_SPAN:
+                    except UNREADABLE:
                         tally.rejected["malformed_span"] += 1
-        except NO_SPAN:
+        except UNREADABLE:
             tally.rejected["malformed_trace"] += 1
 
 

@@ -7,11 +7,11 @@ expect is left to who takes more time.
 import msgspec
 import orjson
 
-from informer.spans.json_values import NO_SPAN, attributes_of
+from informer.spans.json_values import UNREADABLE, attributes_of
 from informer.spans.span_batch import Origin, Origins
 
 # What `JsonEnvelopes.open` raises. The text may be a request for all that.
-UNEXPECTED = (*NO_SPAN, msgspec.DecodeError, RecursionError)
+UNEXPECTED = (*UNREADABLE, msgspec.DecodeError, RecursionError)
 NOTHING = msgspec.Raw(b"null")
 
 

@@ -1,7 +1,7 @@
 """JSON values of a file: one a line, or one document over many lines."""
 
 from collections.abc import Iterator
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 import orjson
@@ -24,14 +24,16 @@ def texts(content: Content) -> Iterator[bytes]:
 
     Errors: InformerError for a document too large to be read whole.
     """
-    first, second, *_ = *islice(content.lines(), 2), b"", b""
+    lines = content.lines()
+    begun = list(islice(lines, 2))
+    first, second, *_ = *begun, b"", b""
     if first.strip() in (b"[", b"{") or not (is_json(first) or is_json(second)):
         document = content.whole().removeprefix(BOM)
         if is_json(document):
             yield document
             return
         del document  # lines after all, the first two of them broken
-    yield from content.lines()
+    yield from chain(begun, lines)
 
 
 def is_json(line: bytes) -> bool:

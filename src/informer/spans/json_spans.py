@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from informer.core.types import Bools
 from informer.spans.attribute_columns import attribute_columns
-from informer.spans.json_values import BASE64, NO_SPAN, in_hex, row_of, text_of
+from informer.spans.json_values import BASE64, UNREADABLE, in_hex, row_of, text_of
 from informer.spans.json_walk import (
     END,
     FAILED,
@@ -75,4 +75,4 @@ def _row(span: msgspec.Raw, origin: Origin) -> Row:
     return row_of(orjson.loads(bytes(span)), origin.service, origin.resource.encode(), origin.scope)
 
 
-JSON = Reading(len, columns_of, _row, NO_SPAN)
+JSON = Reading(len, columns_of, _row, UNREADABLE)

@@ -9,7 +9,8 @@ import orjson
 from informer.spans.received import Tally
 from informer.spans.rows import Row
 
-NO_SPAN = (KeyError, TypeError, AttributeError, ValueError)
+# What is raised by values that are not of the form of spans.
+UNREADABLE = (KeyError, TypeError, AttributeError, ValueError)
 BASE64 = "="  # eight bytes end in it, as protobuf's own JSON writes ids; hex never does
 FAILED = (2, "STATUS_CODE_ERROR")
 
@@ -26,14 +27,14 @@ def rows_of(request: Any, tally: Tally) -> Iterator[Row]:
                 for span in part.get("spans") or ():
                     try:
                         yield row_of(span, service, described, scope.get("name"))
-                    except NO_SPAN:
+                    except UNREADABLE:
                         tally.rejected["malformed_span"] += 1
-    except NO_SPAN:
+    except UNREADABLE:
         tally.rejected["malformed_request"] += 1
 
 
 def row_of(span: dict[str, Any], service: Any, resource: bytes, scope: Any) -> Row:
-    """The row of one span. Errors: those in NO_SPAN."""
+    """The row of one span. Errors: those in UNREADABLE."""
     start, end = (int(span.get(f"{name}TimeUnixNano") or 0) for name in ("start", "end"))
     trace_id, span_id, parent_span_id = map(span.get, ("traceId", "spanId", "parentSpanId"))
     if span_id and span_id[-1] == BASE64:
@@ -59,7 +60,7 @@ def row_of(span: dict[str, Any], service: Any, resource: bytes, scope: Any) -> R
 
 
 def attributes_of(pairs: Any) -> dict[str, str]:
-    """Attributes by key; of two with one key the later counts. Errors: those in NO_SPAN."""
+    """Attributes by key; of two with one key the later counts. Errors: those in UNREADABLE."""
     return {
         pair["key"]: text
         if isinstance(text := (value := pair.get("value") or {}).get("stringValue"), str)

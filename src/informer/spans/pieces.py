@@ -5,15 +5,13 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from informer.core.types import Bools, Ints
+from informer.spans.ids import shortened
 from informer.spans.indexed import Indexed, indexed
 from informer.spans.numbers import id_numbers
 from informer.spans.plain_rows import Plain
 from informer.spans.received import Tally
-
-LONGEST_ID = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +43,7 @@ class Numbered:
     @classmethod
     def of(cls, piece: Piece, key: bytes, plain: Plain) -> Self:
         """The numbers of a piece whose columns are as they came."""
-        ids = [_short(part) for part in piece.ids]
+        ids = [shortened(part) for part in piece.ids]
         numbers = id_numbers(ids, key)
         names, columns = piece.said.column_names, piece.said.columns
         said = [indexed(name, one(c)) for name, c in zip(names, columns, strict=True)]
@@ -59,15 +57,3 @@ def one(column: pa.ChunkedArray) -> pa.Array:
         return column.chunk(0)
     joined = column.combine_chunks()
     return joined.chunk(0) if isinstance(joined, pa.ChunkedArray) else joined
-
-
-def _short(texts: pa.Array) -> pa.Array:
-    """Ids of bounded length."""
-    longest = pc.max(pc.binary_length(_values(texts))).as_py() or 0
-    if longest <= LONGEST_ID:
-        return texts
-    return pc.utf8_slice_codeunits(texts.cast(pa.string()), 0, LONGEST_ID)
-
-
-def _values(texts: pa.Array) -> pa.Array:
-    return texts.dictionary if pa.types.is_dictionary(texts.type) else texts

@@ -7,11 +7,10 @@ import numpy as np
 
 from informer.core.compiled import compiled
 from informer.core.types import Ints
+from informer.spans.ids import NO_SPAN, NO_TRACE, ROOTS
 from informer.spans.numbers import number_texts
 from informer.spans.received import Selection
 
-ROOTS = ("", "root", "-1", "0000000000000000")
-NO_TRACE, NO_SPAN = ("", "0" * 32), ("", "0" * 16)
 MOST = 2**63 - 1
 
 

@@ -4,7 +4,7 @@ A million spans have some thousand sayings: service, operation, kind, attributes
 and the like. So each is normalised once, and a span carries the number of its saying.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from weakref import WeakKeyDictionary
 
@@ -13,6 +13,7 @@ import pyarrow as pa
 from informer.core.ports import Engine
 from informer.core.tables import SPANS
 from informer.core.types import Ints
+from informer.spans.ids import LONGEST_ID, NO_SPAN, NO_TRACE, ROOTS
 from informer.spans.meanings import OF_RESOURCE, OF_SPAN, attribute, extracted, quoted
 from informer.spans.received_rows import PARTS, Apart, Received, Sql
 from informer.spans.shown import bounded, name, renamed
@@ -240,7 +241,7 @@ shown as (
         {_short("trace_id")} as trace_id,
         {_short("span_id")} as span_id,
         case
-            when parent_span_id in ('', 'root', '-1', '0000000000000000') then null
+            when parent_span_id in {_listed(ROOTS)} then null
             else {_short("parent_span_id")}
         end as parent_span_id,
         start_ns, greatest(coalesce(duration_ns, 0), 0) as duration_ns,
@@ -249,8 +250,8 @@ shown as (
         case
             when trace_id is null and span_id is null and as_received is null and start_ns is null
                 then 'unreadable'
-            when coalesce(trace_id, '') in ('', '00000000000000000000000000000000') then {missing}
-            when coalesce(span_id, '') in ('', '0000000000000000') then 'missing_span_id'
+            when coalesce(trace_id, '') in {_listed(NO_TRACE)} then {missing}
+            when coalesce(span_id, '') in {_listed(NO_SPAN)} then 'missing_span_id'
             when coalesce(as_received, '') = '' then 'missing_service'
             when coalesce(start_ns, 0) <= 0 then 'missing_time'
         end as reason,
@@ -262,8 +263,13 @@ select * from shown where ({wanted}) or reason in ('unreadable', 'missing_time')
 
 
 def _short(column: str) -> Sql:
-    """Most ids are short, and to count bytes is quicker than to count characters."""
-    return f"case when strlen({column}) > 256 then left({column}, 256) else {column} end"
+    """As `shortened`."""
+    least = f"left({column}, {LONGEST_ID})"
+    return f"case when strlen({column}) > {LONGEST_ID} then {least} else {column} end"
+
+
+def _listed(texts: Sequence[str]) -> Sql:
+    return f"({', '.join(map(quoted, texts))})"
 
 
 def _told() -> dict[str, Sql]:

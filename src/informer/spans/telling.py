@@ -4,6 +4,7 @@ A saying is told by SQL once, when the first span comes that has it, and is reme
 number of it. Nearly all sayings of live traffic were told a moment ago.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,14 +15,12 @@ from informer.core.ports import Engine
 from informer.core.tables import SPANS
 from informer.core.types import Bools, Ints
 from informer.spans.apart import SAID_BY, said_columns
+from informer.spans.ids import NO_SPAN, NO_TRACE, ROOTS, shortened
 from informer.spans.received import Tally
 from informer.spans.sayings import TOLD, told_sayings
 from informer.spans.shown import bounded
 
 MOST_SAYINGS, MOST_BYTES = 50_000, 64 << 20  # that are remembered; with more it begins anew
-ROOTS = pa.array(["", "root", "-1", "0" * 16])
-NO_TRACE, NO_SPAN = pa.array(["", "0" * 32]), pa.array(["", "0" * 16])
-LONGEST_ID = 256
 SHOWN = "to_be_shown"
 GUID, REQUEST_ID = '"guid:x-request-id"', '"x-request-id"'
 
@@ -83,7 +82,7 @@ class Telling:
     ) -> tuple[pa.Table, Bools]:
         """Rows of `spans`, and which of them are spans; those that are not are counted."""
         trace, span, parent = (
-            _short(read[n].combine_chunks()) for n in ("trace_id", "span_id", "parent_span_id")
+            shortened(read[n].combine_chunks()) for n in ("trace_id", "span_id", "parent_span_id")
         )
         start_ns = _numbers(read["start_ns"])
         duration_ns = _numbers(read["duration_ns"])
@@ -152,9 +151,9 @@ def _all_null(read: pa.Table) -> Bools:
     return nothing
 
 
-def _in(texts: pa.Array, some: pa.Array) -> Bools:
+def _in(texts: pa.Array, some: Sequence[str]) -> Bools:
     """Which are null or among some."""
-    found: Bools = pc.is_in(texts, value_set=some).to_numpy(zero_copy_only=False)
+    found: Bools = pc.is_in(texts, value_set=pa.array(some)).to_numpy(zero_copy_only=False)
     found |= texts.is_null().to_numpy(zero_copy_only=False)
     return found
 
@@ -162,10 +161,3 @@ def _in(texts: pa.Array, some: pa.Array) -> Bools:
 def _numbers(column: pa.ChunkedArray) -> Ints:
     found: Ints = column.combine_chunks().fill_null(0).to_numpy()
     return found
-
-
-def _short(texts: pa.Array) -> pa.Array:
-    """Ids of bounded length."""
-    if (pc.max(pc.binary_length(texts)).as_py() or 0) <= LONGEST_ID:
-        return texts
-    return pc.utf8_slice_codeunits(texts, 0, LONGEST_ID)

@@ -2,7 +2,7 @@
 
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyarrow as pa
@@ -71,18 +71,17 @@ class Content:
     def lines(self) -> Iterator[bytes]:
         """The lines that are not blank; an unfinished last line of a damaged file is left out."""
         self.damage, self.too_long = None, 0
-        rest, mark = b"", BOM
-        skipping = False
+        mark = BOM
+        begun = _Begun()
         for chunk in self.chunks_ahead():
-            chunk, mark = chunk.removeprefix(mark), b""
-            *whole, rest = (rest + chunk).split(b"\n")
-            if skipping and whole:
-                del whole[0]
-                skipping = False
-            yield from (line for line in whole if line.strip())
-            if len(rest) > LARGEST or (skipping and rest):
-                self.too_long += not skipping
-                skipping, rest = True, b""
+            first, *others = chunk.removeprefix(mark).split(b"\n")
+            mark = b""
+            self.too_long += begun.add(first)
+            if others:
+                *whole, rest = begun.ended(), *others
+                yield from (line for line in whole if line.strip())
+                self.too_long += begun.add(rest)
+        rest = begun.ended()
         if rest.strip() and self.damage is None:
             yield rest
 
@@ -137,6 +136,33 @@ class Content:
                     yield chunk
         except OSError:
             self.damage = "the zstd data is cut off or damaged"
+
+
+@dataclass(slots=True)
+class _Begun:
+    """The parts of a line whose end has not come, put together once.
+
+    Of a line beyond LARGEST none are held.
+    """
+
+    parts: list[bytes] = field(default_factory=list)
+    size: int = 0
+
+    def add(self, part: bytes) -> bool:
+        """Whether the line became too long by this part."""
+        was_held = self.size <= LARGEST
+        self.size += len(part)
+        if self.size <= LARGEST:
+            self.parts.append(part)
+            return False
+        self.parts.clear()
+        return was_held
+
+    def ended(self) -> bytes:
+        """The line, empty when it is too long; the next begins."""
+        line = b"".join(self.parts)
+        self.parts, self.size = [], 0
+        return line
 
 
 def unpacked(message: bytes) -> bytes:

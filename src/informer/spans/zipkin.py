@@ -6,12 +6,11 @@ from typing import Any
 import orjson
 
 from informer.spans.json_lines import values
+from informer.spans.json_values import UNREADABLE
 from informer.spans.meanings import meant_of
 from informer.spans.received import Tally
 from informer.spans.rows import Row
 from informer.spans.unpack import Content
-
-NO_SPAN = (KeyError, TypeError, AttributeError, ValueError)
 
 
 def read(content: Content, tally: Tally) -> Iterator[Row]:
@@ -20,7 +19,7 @@ def read(content: Content, tally: Tally) -> Iterator[Row]:
         for span in _flat(value):
             try:
                 yield _row(span)
-            except NO_SPAN:
+            except UNREADABLE:
                 tally.rejected["malformed_span"] += 1
 
 
