@@ -1,6 +1,5 @@
 """Bytes of a file as lines, however they come in chunks."""
 
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
