@@ -159,6 +159,14 @@ def test_bytes_that_are_no_text_are_learned_as_signs_and_else_told_in_one_line(
         assert complaint.isprintable()
 
 
+def test_json_in_parquet_that_is_none_is_told_in_one_line(workspace: Path, tmp_path: Path) -> None:
+    table = spans()
+    broken = pa.ExtensionArray.from_storage(pa.json_(), pa.array(['{"a":'] * len(table)))
+    path = write_spans(tmp_path / "s.parquet", table.append_column("attributes", broken))
+    complaint = learn(workspace, path, "--columns", f"{COLUMNS},attributes=attributes").complaint
+    assert complaint.startswith("informer: cannot read on: Invalid Input Error: Invalid JSON")
+
+
 # Options that do not fit
 
 

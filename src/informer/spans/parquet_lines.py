@@ -53,4 +53,4 @@ def _is_plain(kind: pa.DataType) -> bool:
         kind = kind.value_type
     is_number = pa.types.is_integer(kind) or pa.types.is_float32(kind) or pa.types.is_float64(kind)
     is_text = pa.types.is_string(kind) or pa.types.is_large_string(kind)
-    return is_text or is_number or pa.types.is_boolean(kind)
+    return bool(is_text or is_number or pa.types.is_boolean(kind))
