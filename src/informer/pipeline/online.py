@@ -195,8 +195,9 @@ class Online:
         busy = np.flatnonzero(chains)
         first = int(busy[0]) if len(busy) else before
         first = min(first, before)
+        whole = np.zeros(len(chains) - first)
         seen = np.concatenate(
-            [np.zeros(first, bool), covered(chains[first:], 0.0, 0.0, grid.step_s)]
+            [np.zeros(first, bool), covered(chains[first:], whole, whole, grid.step_s)]
         )[before:]
         starts = grid.starts_ns()
         for from_ns, until_ns in self._missing:
