@@ -58,6 +58,12 @@ def test_a_folder_with_settings_alone_becomes_a_workspace_that_has_them(tmp_path
         assert home.settings == FAST
 
 
+def test_settings_that_were_being_written_when_all_ended_are_no_strangers(tmp_path: Path) -> None:
+    (tmp_path / "informer.toml.part").write_text("[traf")
+    Workspace.open(made(tmp_path)).close()
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["informer.toml", "workspace.duckdb"]
+
+
 def test_settings_given_hold_and_are_kept_when_the_work_was_done(tmp_path: Path) -> None:
     path = made(tmp_path / "w")
     with Workspace.create(path, FAST) as home:

@@ -11,7 +11,7 @@ from typing import Self, TypeAlias
 import orjson
 import pyarrow as pa
 
-from informer.config.load import SETTINGS_FILE, settings_in, write_settings
+from informer.config.load import SETTINGS_FILE, UNFINISHED, settings_in, write_settings
 from informer.config.rules import bytes_of
 from informer.config.settings import Settings
 from informer.core.errors import InformerError
@@ -31,6 +31,7 @@ FIRST = "first"  # spans to learn from for the first time
 CACHE = ".cache"  # compiled loops, where a container may write nowhere else
 OURS = (
     SETTINGS_FILE,
+    SETTINGS_FILE + UNFINISHED,
     SPOOL,
     FIRST,
     CACHE,
