@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import orjson
 
 from informer.core.errors import InformerError, UnknownError
-from informer.core.types import NS_PER_S, Json
+from informer.core.types import Json
 from informer.pipeline.accepts import Accept, accepts_in, drop_accept, keep_accept
 from informer.pipeline.audit import Decider, audited
 from informer.pipeline.deploys import accept_versions, restore_versions
@@ -18,6 +18,7 @@ from informer.pipeline.memory import fits, pattern_graphs, previous_patterns, ve
 from informer.pipeline.news import forget_news, learn_news, news_of, redraw
 from informer.pipeline.relearn import lesson_of, relearn
 from informer.pipeline.runs import put_in_force
+from informer.pipeline.steps import last_looked_ns, step_ns_of
 from informer.pipeline.teaching import ends_ns
 from informer.pipeline.training import Training
 from informer.pipeline.workspace import BLIND, Place, Workspace, at
@@ -40,7 +41,7 @@ def accept_incident(
     """It was legitimate: its steps may teach, its news is known, its patterns learn again."""
     with at(workspace) as home, audited(home, by, "accept", f"incident {incident_id}"):
         incident = _incident(home, incident_id)
-        until_ns = ends_ns(incident, _step_ns(home))
+        until_ns = ends_ns(incident, step_ns_of(home))
         span_ns = (int(incident["opened_ns"]), until_ns)
         patterns = list(incident["patterns"])
         return _accept(home, patterns, [incident], span_ns, training or Training())
@@ -72,7 +73,7 @@ def accept_pattern(
     training = training or Training()
     with at(workspace) as home, audited(home, by, "accept", f"pattern {pattern_id}"):
         _check_pattern(home, pattern_id)
-        end_ns = min(seen_until_ns(home), training.until_ns)
+        end_ns = min(last_looked_ns(home), training.until_ns)
         open_ones = [i for i in _incidents_of(home, pattern_id) if i["verdict"] == "open"]
         incidents = [i for i in open_ones if i["opened_ns"] < end_ns]
         return _accept(home, [pattern_id], incidents, (0, end_ns), training)
@@ -111,7 +112,7 @@ def _accept(
     in_force = versions_in_force(home)[1]
     pattern_ids = [p for p in pattern_ids if p in in_force]
     news = learn_news(home, incidents, pattern_ids)
-    shares = accept_versions(home, incidents, _step_ns(home))
+    shares = accept_versions(home, incidents, step_ns_of(home))
     redraw(home, sorted(set(news.joined.values())))
     lessons = []
     for pattern_id in pattern_ids:
@@ -208,16 +209,6 @@ def _check_fit(home: Workspace, models: Mapping[str, str]) -> None:
                 f"model {version} of pattern {pattern_id} knows other rpcs or another step than "
                 "the pattern has since it was learned again"
             )
-
-
-def seen_until_ns(home: Workspace) -> int:
-    """End of the last step that was looked at."""
-    last = home.engine.query("select max(step_start_ns) as t from steps")["t"][0].as_py()
-    return int(last) + _step_ns(home)
-
-
-def _step_ns(home: Workspace) -> int:
-    return int(home.get("trained")["step_s"]) * NS_PER_S
 
 
 def _incident(home: Workspace, incident_id: str) -> Json:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from informer.core.types import NS_PER_S, Grid, PatternTraffic
+from informer.core.types import EVER, NS_PER_S, Grid, PatternTraffic
 from informer.detections.streams import learn_rates
 from informer.forecasts.clock import learned_until_ns
 from informer.forecasts.fit import Fitted
@@ -34,8 +34,6 @@ from informer.pipeline.runs import put_in_force
 from informer.pipeline.sampled import counted_by, counting
 from informer.pipeline.teaching import unseen
 from informer.pipeline.workspace import Workspace
-
-EVER = 2**62
 
 
 @dataclass(frozen=True, slots=True)

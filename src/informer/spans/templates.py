@@ -15,6 +15,7 @@ from informer.spans.trie import Node, grown, is_path, segments_of, without_ids
 MOST_METHODS = 500  # per service; the rarest of more share the method `{other}`
 MOST_NEW = 32  # per service and mapping: methods that were not there when it was learned
 OTHER = "{other}"
+OPERATIONS = "select service, operation, count(*) as calls from spans group by service, operation"
 VERB = re.compile(r"[A-Z]{3,10} (?=/)")
 MAPPING = pa.schema([("service", pa.string()), ("operation", pa.string()), ("method", pa.string())])
 
