@@ -1,5 +1,8 @@
 """`informer.toml` fails at start, all of it, naming the key, the rule and the value."""
 
+import contextlib
+import resource
+from collections.abc import Iterator
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -64,6 +67,38 @@ def test_written_settings_are_read_the_same(tmp_path: Path) -> None:
             continue
         for known in fields(section.default_factory):  # type: ignore[arg-type]
             assert f"# {known.metadata['means']}\n{known.name} = " in text
+
+
+@contextlib.contextmanager
+def no_file_beyond(size: int) -> Iterator[None]:
+    """Whatever is written further does not find room, as on a disk that is full."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_settings_that_find_no_room_leave_those_of_before(tmp_path: Path) -> None:
+    file = tmp_path / "informer.toml"
+    file.write_text("[traffic]\nstep_s = 10\n")
+    with no_file_beyond(100), pytest.raises(InformerError) as error:
+        write_settings(Settings(), file)
+    assert str(error.value) == f"{file} cannot be written: File too large"
+    assert file.read_text() == "[traffic]\nstep_s = 10\n"
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_settings_stay_where_a_link_leads_and_as_private_as_they_were(tmp_path: Path) -> None:
+    kept, link = tmp_path / "kept.toml", tmp_path / "informer.toml"
+    kept.write_text("")
+    kept.chmod(0o600)
+    link.symlink_to(kept)
+    write_settings(Settings(), link)
+    assert link.is_symlink()
+    assert kept.read_text() == link.read_text() != ""
+    assert kept.stat().st_mode & 0o777 == 0o600
 
 
 @given(where=st.text(alphabet=st.characters(exclude_categories=["Cs"])))

@@ -1,6 +1,6 @@
 """Titles, severities and explanations of incidents, in words."""
 
-from informer.core.types import Json
+from informer.core.types import LEGITIMATE, Json
 
 SEVERITIES = ("info", "low", "medium", "high", "critical")
 # Scores are powers of ten: so many times the threshold is beyond doubt.
@@ -40,7 +40,7 @@ def title(kind: str, rpc: Json, changes: list[str]) -> str:
 
 def severity(kind: str, score: float, threshold: float) -> str:
     """How urgent: misuse before faults, faults before what is probably legitimate."""
-    if kind in ("demand", "change"):
+    if kind in LEGITIMATE:
         return "info"
     if kind == "novel":
         return "high"

@@ -1,11 +1,9 @@
 """Learning: spans to patterns, graphs, trained models and a calibrated threshold."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-import orjson
 import pyarrow as pa
 
 from informer.config.load import settings_in
@@ -13,8 +11,8 @@ from informer.config.settings import Settings
 from informer.core.errors import InformerError
 from informer.core.ports import Source
 from informer.core.sql import read_sql
-from informer.core.tables import PATTERNS, RUNS
-from informer.core.types import NS_PER_S, Grid, Json, PatternGraph, PatternTraffic
+from informer.core.tables import PATTERNS
+from informer.core.types import Grid, PatternGraph, PatternTraffic
 from informer.detections.calibrate import SECONDS_A_DAY, Calibration
 from informer.detections.changes import learned_shares
 from informer.detections.days import learned_kinds
@@ -44,6 +42,7 @@ from informer.pipeline.memory import (
 from informer.pipeline.news import without_rejected_news
 from informer.pipeline.progress import Progress, silent
 from informer.pipeline.read import Read, read_outlines, sources_of
+from informer.pipeline.runs import add_run, next_run_id
 from informer.pipeline.sampled import counting, sampled_patterns
 from informer.pipeline.states import keep_states
 from informer.pipeline.stored import spark_at
@@ -191,32 +190,6 @@ def _learn(home: Workspace, scratch: DuckDBEngine, read: Read, progress: Progres
         *questions,
     )
     return LearnResult(run_id, patterns, found.pattern_edges, rpcs, grid, read, learned, notes)
-
-
-def next_run_id(home: Workspace, until_ns: int) -> str:
-    """Sortable: number of the run, then the end of what it learned."""
-    number = home.table("runs").num_rows + 1
-    until = datetime.fromtimestamp(until_ns // NS_PER_S, UTC)
-    return f"{number:06d}-{until:%Y%m%dT%H%M%SZ}"
-
-
-def add_run(
-    home: Workspace,
-    run_id: str,
-    trained: tuple[int, int],
-    backtests: Mapping[str, Json],
-    versions: Mapping[str, str],
-) -> None:
-    """Write down a learning run; `versions` are the models in force from now on."""
-    row = {
-        "run_id": run_id,
-        "trained_from_ns": trained[0],
-        "trained_to_ns": trained[1],
-        "config": orjson.dumps(asdict(home.settings)).decode(),
-        "backtest": orjson.dumps(backtests, option=orjson.OPT_SERIALIZE_NUMPY).decode(),
-        "models": orjson.dumps(versions).decode(),
-    }
-    home.engine.append("runs", RUNS.of([row]))
 
 
 def _fit(

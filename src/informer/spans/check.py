@@ -8,9 +8,8 @@ from informer.core.ports import Engine
 from informer.core.types import NS_PER_S, Json
 from informer.spans.doubled import Doubled, doubled_in, is_proxy, one_side
 from informer.spans.findings import FIT, NOT_FIT, SHOWN, WITH_OPTIONS, Check
-from informer.spans.templates import OTHER, Templates
+from informer.spans.templates import OPERATIONS, OTHER, Templates
 
-OPERATIONS = "select service, operation, count(*) as calls from spans group by service, operation"
 REQUEST_ID = "x-request-id"
 MUCH = 0.5  # share of rows rejected, or of links unanswered, that leaves nothing to trust
 SOME = 0.01  # share from which a defect is told

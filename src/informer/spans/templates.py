@@ -17,6 +17,7 @@ MOST_NEW = 32  # per service and mapping: methods that were not there when it wa
 OTHER = "{other}"
 VERB = re.compile(r"[A-Z]{3,10} (?=/|https?://)")
 HOST = re.compile(r"https?://[^/?#]*")
+OPERATIONS = "select service, operation, count(*) as calls from spans group by service, operation"
 MAPPING = pa.schema([("service", pa.string()), ("operation", pa.string()), ("method", pa.string())])
 
 
