@@ -65,12 +65,9 @@ class Spool:
         self._began = 0.0
         self._held = Held()  # of the open segment
         self._is_whole = True  # nothing of a message that was not taken is behind what is held
-        self.torn = 0  # messages that a kill cut off; nobody was told that they had arrived
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            self._sealed = [
-                mended(path, self._tell_torn, clock()) for path in sorted(folder.glob(f"*{SUFFIX}"))
-            ]
+            self._sealed = [mended(path, clock()) for path in sorted(folder.glob(f"*{SUFFIX}"))]
             self._reserve()
         except OSError as error:
             raise InformerError(f"{folder} cannot be written: {error.strerror}") from error
@@ -272,9 +269,6 @@ class Spool:
         else:
             self._path(self._number).unlink()
         self._held = Held()
-
-    def _tell_torn(self) -> None:
-        self.torn += 1
 
     def _path(self, number: int) -> Path:
         return self._folder / f"{number:012d}{SUFFIX}"
