@@ -1,12 +1,12 @@
 """Values that people type: moments and durations."""
 
 import re
-from datetime import UTC, datetime
 from typing import Any
 
 import click
 
-LAST_NS = 2**63 - 1
+from informer.core.moments import LAST_NS, moment_ns
+
 UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
@@ -35,7 +35,7 @@ class Moment(click.ParamType[int]):
         if isinstance(value, int):
             return value
         time_ns = _moment_ns(str(value).strip())
-        if time_ns is None or not 0 <= time_ns <= LAST_NS:
+        if time_ns is None:
             self.fail(
                 f"{value!r} must be a time from 1970 to 2262, such as 2026-06-15T08:00",
                 param,
@@ -46,11 +46,8 @@ class Moment(click.ParamType[int]):
 
 def _moment_ns(text: str) -> int | None:
     if re.fullmatch(r"\d{16,19}", text):
-        return int(text)
+        return int(text) if int(text) <= LAST_NS else None
     try:
-        moment = datetime.fromisoformat(text)
+        return moment_ns(text)
     except ValueError:
         return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return round(moment.timestamp() * 1_000_000) * 1000
