@@ -19,7 +19,7 @@ class Duration(click.ParamType[int]):
         """Seconds; a usage error for anything else."""
         if isinstance(value, int):
             return value
-        found = re.fullmatch(r"(\d+)([smhd]?)", str(value).strip())
+        found = re.fullmatch(r"(\d{1,9})([smhd]?)", str(value).strip())
         if not found or int(found[1]) == 0:
             self.fail(f"{value!r} must be a duration such as 60s, 10m or 1h", param, ctx)
         return int(found[1]) * UNITS_S[found[2] or "s"]
