@@ -198,7 +198,7 @@ def test_a_missing_column_is_named(workspace: Path, tmp_path: Path) -> None:
         (("--where", "service ="), "where"),
         (("--where", "nonsense = 1"), "nonsense"),
         (("--where", "1; drop table spans"), ""),
-        (("--where", "\udcff"), "Unicode"),
+        (("--where", "\udcff"), "--where': \N{REPLACEMENT CHARACTER} must be UTF-8"),
         (("--correlate", "span"), "correlate"),
         (("--format", "xml"), "xml"),
         (("--format", "otlp"), ""),
