@@ -148,8 +148,14 @@ def test_text_that_is_no_unicode_is_refused() -> None:
         ("[alerts]\nbudget_per_day = -1\n", "alerts.budget_per_day must be > 0 and finite"),
         ("[alerts]\nbudget_per_day = nan\n", "alerts.budget_per_day must be > 0 and finite"),
         ("[alerts]\nbudget_per_day = inf\n", "alerts.budget_per_day must be > 0 and finite"),
-        ('[machine]\nmemory = "lots"\n', "machine.memory must be a size such as 4GB, got 'lots'"),
-        ('[machine]\nmemory = "0GB"\n', "machine.memory must be a size such as 4GB, got '0GB'"),
+        ('[machine]\nmemory = "lots"\n', "memory must be a size such as 4GB and at most 1000TB, g"),
+        ('[machine]\nmemory = "0GB"\n', "machine.memory must be a size such as 4GB and at most"),
+        ('[machine]\nmemory = "999999999999TB"\n', "at most 1000TB, got '999999999999TB'"),
+        ('[serve]\nspool = "1000.1TB"\n', "at most 1000TB, got '1000.1TB'"),
+        (
+            '[serve]\nmessage = "2GiB"\n',
+            "serve.message must be a size such as 16MiB and at most 2GB",
+        ),
         ("[machine]\nprocesses = -1\n", "machine.processes must be >= 0, got -1"),
         ("[machine]\nseed = -1\n", "machine.seed must be >= 0, got -1"),
         ('[source]\nformat = "xml"\n', "source.format must be empty or one of otlp, jaeger"),
@@ -176,7 +182,7 @@ def test_an_absent_file_is_refused(tmp_path: Path) -> None:
         read_settings(tmp_path / "none.toml")
 
 
-@pytest.mark.parametrize("memory", ["4GB", "512MB", "1.5 GiB", "2TB", "100KB"])
+@pytest.mark.parametrize("memory", ["4GB", "512MB", "1.5 GiB", "2TB", "1000TB", "100KB"])
 def test_sizes_are_written_as_people_write_them(memory: str) -> None:
     found = settings_of({"machine": {"memory": memory}}, "test")
     assert found.machine == MachineSettings(memory=memory)

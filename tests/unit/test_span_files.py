@@ -54,7 +54,13 @@ def test_a_name_with_brackets_is_a_file_when_it_exists(tmp_path: Path) -> None:
     assert len(read(path).rows) == 1
 
 
-@pytest.mark.parametrize("location", ["nowhere.csv", "*.none", "s3://bucket/x", "file://host/x"])
+@pytest.mark.parametrize(
+    "location",
+    [
+        *("nowhere.csv", "*.none", "a**b/*.csv", "/a**b/*.csv"),
+        *("s3://bucket/x", "file://host/x", "file://[x/y"),
+    ],
+)
 def test_a_location_that_names_nothing_is_the_users_mistake(location: str) -> None:
     with pytest.raises(InformerError, match="SOURCE must"):
         files_of([location])

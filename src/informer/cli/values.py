@@ -1,4 +1,4 @@
-"""Values that people type: moments and durations."""
+"""Values that people type: moments and durations, and text that is UTF-8."""
 
 import re
 from typing import Any
@@ -19,7 +19,7 @@ class Duration(click.ParamType[int]):
         """Seconds; a usage error for anything else."""
         if isinstance(value, int):
             return value
-        found = re.fullmatch(r"(\d+)([smhd]?)", str(value).strip())
+        found = re.fullmatch(r"(\d{1,9})([smhd]?)", str(value).strip())
         if not found or int(found[1]) == 0:
             self.fail(f"{value!r} must be a duration such as 60s, 10m or 1h", param, ctx)
         return int(found[1]) * UNITS_S[found[2] or "s"]
@@ -42,6 +42,28 @@ class Moment(click.ParamType[int]):
                 ctx,
             )
         return time_ns
+
+
+def hold_to_utf8(command: click.Command) -> None:
+    """Have the command, and those of a group, refuse what is no UTF-8, but for SOURCE.
+
+    Neither tables nor the engine take such ids and names. Files of spans may have them.
+    """
+    for given in command.params:
+        if given.name != "sources" and given.callback is None:
+            given.callback = _utf8
+    if isinstance(command, click.Group):
+        for one in command.commands.values():
+            hold_to_utf8(one)
+
+
+def _utf8(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
+    for text in map(str, value if isinstance(value, tuple) else (value,)):
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise click.BadParameter(f"{text} must be UTF-8", ctx, param) from error
+    return value
 
 
 def _moment_ns(text: str) -> int | None:
