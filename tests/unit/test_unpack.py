@@ -1,14 +1,11 @@
 """Bytes of a file as lines, however they come in chunks."""
 
-<<<<<<< HEAD
-=======
 import gzip
 import random
 import zlib
 from pathlib import Path
 from zlib import decompressobj
 
->>>>>>> edges
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
