@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from informer.chains.build import Chains
 from informer.config.load import settings_in
 from informer.config.settings import Settings
 from informer.core.errors import InformerError
@@ -117,10 +118,7 @@ def _learn(home: Workspace, scratch: DuckDBEngine, read: Read, progress: Progres
     )
     graphs = graphs_of(found.patterns, found.members, shapes)
     if not graphs:
-        raise InformerError(
-            f"a pattern needs at least 10 alike chains, no form of the {read.chains.chains:,} "
-            "chains has so many"
-        )
+        raise InformerError(_why_no_pattern(read.chains))
     scratch.write("members", found.members)
 
     progress("counting traffic", 0, None)
@@ -255,6 +253,18 @@ def _notes(calibration: Calibration, grid: Grid) -> list[str]:
     if calibration.days == 0:
         notes.append("no held-out traffic to calibrate on: the threshold is a careful guess")
     return notes
+
+
+def _why_no_pattern(chains: Chains) -> str:
+    if chains.partial_chains == chains.chains:
+        return (
+            f"all {chains.chains:,} chains begin below a span that is not there: export whole "
+            "traces, callers and callees"
+        )
+    return (
+        f"a pattern needs at least 10 alike chains, no form of the {chains.chains:,} chains has "
+        "so many"
+    )
 
 
 def _untaught(graphs: Sequence[PatternGraph], kept: Mapping[str, str]) -> list[str]:
