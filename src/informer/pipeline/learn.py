@@ -1,20 +1,19 @@
 """Learning: spans to patterns, graphs, trained models and a calibrated threshold."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
 
-from informer.chains.build import Chains
 from informer.config.load import settings_in
 from informer.config.settings import Settings
 from informer.core.errors import InformerError
 from informer.core.ports import Source
 from informer.core.sql import read_sql
 from informer.core.tables import PATTERNS
-from informer.core.types import Grid, PatternGraph, PatternTraffic
-from informer.detections.calibrate import SECONDS_A_DAY, Calibration
+from informer.core.types import Grid, PatternTraffic
+from informer.detections.calibrate import SECONDS_A_DAY
 from informer.detections.changes import learned_shares
 from informer.detections.days import learned_kinds
 from informer.detections.detect import Learned
@@ -31,6 +30,12 @@ from informer.pipeline.accepts import accepts_in, levelled
 from informer.pipeline.fits_on_spark import runner_on
 from informer.pipeline.held_out import calibrate_held_out
 from informer.pipeline.history import forget_other_steps, keep_range
+from informer.pipeline.learn_notes import (
+    notes_on_patterns,
+    notes_on_range,
+    untaught_patterns,
+    why_no_pattern,
+)
 from informer.pipeline.let_pass import ask, held_back, let_pass, roomy
 from informer.pipeline.memory import (
     models_that_fit,
@@ -118,7 +123,7 @@ def _learn(home: Workspace, scratch: DuckDBEngine, read: Read, progress: Progres
     )
     graphs = graphs_of(found.patterns, found.members, shapes)
     if not graphs:
-        raise InformerError(_why_no_pattern(read.chains))
+        raise InformerError(why_no_pattern(read.chains))
     scratch.write("members", found.members)
 
     progress("counting traffic", 0, None)
@@ -183,8 +188,9 @@ def _learn(home: Workspace, scratch: DuckDBEngine, read: Read, progress: Progres
     home.keep_settings()
     notes = (
         *read.notes,
-        *_notes(learned.calibration, grid),
-        *_untaught(untaught, kept),
+        *notes_on_patterns(found.patterns),
+        *notes_on_range(learned.calibration, grid, scratch),
+        *untaught_patterns(untaught, kept),
         *questions,
     )
     return LearnResult(run_id, patterns, found.pattern_edges, rpcs, grid, read, learned, notes)
@@ -238,43 +244,3 @@ def _calibrate(
         settings.alerts.budget_per_day,
         learned_kinds(grid),
     )
-
-
-def _notes(calibration: Calibration, grid: Grid) -> list[str]:
-    days = float(grid.seen.sum()) * grid.step_s / SECONDS_A_DAY
-    notes = []
-    if days < 2:
-        notes.append(
-            f"the training range has {days:.1f} days: too short for a daily season, so the level "
-            "of the last steps is all that is expected"
-        )
-    elif days < 14:
-        notes.append(f"the training range has {days:.1f} days: too short for a weekly season")
-    if calibration.days == 0:
-        notes.append("no held-out traffic to calibrate on: the threshold is a careful guess")
-    return notes
-
-
-def _why_no_pattern(chains: Chains) -> str:
-    if chains.partial_chains == chains.chains:
-        return (
-            f"all {chains.chains:,} chains begin below a span that is not there: export whole "
-            "traces, callers and callees"
-        )
-    return (
-        f"a pattern needs at least 10 alike chains, no form of the {chains.chains:,} chains has "
-        "so many"
-    )
-
-
-def _untaught(graphs: Sequence[PatternGraph], kept: Mapping[str, str]) -> list[str]:
-    """What to say of patterns whose every step was irregular or rejected."""
-    unwatched = [g.pattern_id for g in graphs if g.pattern_id not in kept]
-    notes = []
-    if kept:
-        names = ", ".join(sorted(kept))
-        notes.append(f"no step of {names} may teach: their earlier models stay in force")
-    if unwatched:
-        names = ", ".join(sorted(unwatched))
-        notes.append(f"no step of {names} may teach: they have no model and are not watched")
-    return notes
