@@ -93,8 +93,17 @@ def test_shares_are_those_of_the_last_steps() -> None:
     assert learned_shares({"cart": {"v1": went, "v2": stays}}, 60) == {
         "cart": {"v1": 0.0, "v2": 1.0}
     }
-    half = learned_shares({"cart": {"v1": went, "v2": stays}}, 100)["cart"]
-    assert half["v1"] == 120 / (120 + 160)
+    pauses, goes_on = calls((95, 3.0)), calls((95, 1.0), (5, 2.0))
+    both = learned_shares({"cart": {"v1": pauses, "v2": goes_on}}, 100)["cart"]
+    assert both["v1"] == 285 / (285 + 105)
+
+
+def test_a_version_that_went_while_it_was_learned_is_not_waited_for() -> None:
+    """A deploy in the middle of training would be told as one of today."""
+    went, came = calls((40, 3.0)), calls((40, 0.0), (60, 3.0))
+    shares = learned_shares({"cart": {"v1": went, "v2": came}}, 100)
+    assert shares == {"cart": {"v1": 0.0, "v2": 1.0}}
+    assert find_changes({"cart": {"v2": ALWAYS}}, shares) == []
 
 
 def test_a_service_that_was_silent_lately_has_shares_of_zero() -> None:

@@ -81,11 +81,22 @@ def learned_shares(
 ) -> dict[str, dict[str, float]]:
     """Share of its service's calls that each version had in the last steps of a range.
 
-    Versions that had calls only before are kept with share 0: known, but not waited for.
+    Versions that had calls only before, or surely went before the end, are kept with share 0:
+    known, but not waited for.
     """
     shares: dict[str, dict[str, float]] = {}
     for service, versions in workloads.items():
-        recent = {v: float(calls[-last_steps:].sum()) for v, calls in versions.items()}
-        total = sum(recent.values())
-        shares[service] = {v: n / total if total else 0.0 for v, n in recent.items()}
+        recent = {v: calls[-last_steps:] for v, calls in versions.items()}
+        total = np.sum(list(recent.values()), axis=0)  # [t]
+        there = {v: float(n.sum()) for v, n in recent.items() if not _went(n, total)}
+        whole = sum(there.values())
+        shares[service] = {v: there.get(v, 0.0) / whole if whole else 0.0 for v in versions}
     return shares
+
+
+def _went(calls: Floats, total: Floats) -> bool:
+    """Whether a version had no call at the end, where it should have had many."""
+    last = int(np.flatnonzero(calls)[-1]) if calls.any() else -1
+    all_calls = float(total.sum())
+    share = float(calls.sum()) / all_calls if all_calls else 0.0
+    return share * float(total[last + 1 :].sum()) >= SURELY_GONE
