@@ -42,6 +42,11 @@ def incident_document(row: Json, *, evidence: bool = False) -> Json:
     return document
 
 
+def judged_document(row: Json) -> Json:
+    """One incident in short, and what a person decided on it."""
+    return incident_document(row) | {"verdict": row["verdict"]}
+
+
 def pattern_document(
     row: Json, graph: PatternGraph | None, rpcs: Mapping[str, Json], forecaster: str, why: str
 ) -> Json:

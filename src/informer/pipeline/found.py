@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from informer.core.types import Json
-from informer.pipeline.documents import incident_document
+from informer.pipeline.documents import judged_document
 from informer.pipeline.workspace import Workspace
 
 FOUND = """
@@ -66,7 +66,7 @@ def incidents_found(home: Workspace, wanted: Wanted, *, most: int) -> Found:
         most=MOST_DRAWN,
     ).to_pylist()
     count = home.engine.query(f"select count(*) as n {FOUND}", **given)["n"][0].as_py()
-    shown = [incident_document(row) | {"verdict": row["verdict"]} for row in rows]
+    shown = [judged_document(row) for row in rows]
     return Found(shown, int(count), drawn)
 
 
@@ -77,7 +77,7 @@ def incidents_by_id(home: Workspace, ids: list[str]) -> list[Json]:
         "order by opened_ns desc, incident_id",
         ids=ids,
     ).to_pylist()
-    return [incident_document(row) | {"verdict": row["verdict"]} for row in rows]
+    return [judged_document(row) for row in rows]
 
 
 def incidents_of_pattern(home: Workspace, pattern_id: str, *, most: int) -> list[Json]:
@@ -88,7 +88,7 @@ def incidents_of_pattern(home: Workspace, pattern_id: str, *, most: int) -> list
         pattern_id=pattern_id,
         most=most,
     ).to_pylist()
-    return [incident_document(row) | {"verdict": row["verdict"]} for row in rows]
+    return [judged_document(row) for row in rows]
 
 
 def said_of(home: Workspace, thing: str, *, most: int = 20) -> list[Json]:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from informer.core.types import Json
-from informer.pipeline.documents import incident_document
+from informer.pipeline.documents import judged_document
 from informer.pipeline.workspace import Workspace
 
 RANK = "list_position(['critical', 'high', 'medium', 'low', 'info'], severity)"
@@ -49,10 +49,7 @@ def glance(
         until_ns=until_ns,
     ).to_pylist()[0]
     return Glance(
-        [
-            incident_document(row) | {"verdict": row["verdict"]}
-            for row in home.engine.query(UNDECIDED, most=incidents).to_pylist()
-        ],
+        [judged_document(row) for row in home.engine.query(UNDECIDED, most=incidents).to_pylist()],
         sum(row["n"] for row in counts if row["going_on"]),
         sum(row["n"] for row in counts if not row["going_on"]),
         {row["state"]: row["n"] for row in states},

@@ -14,7 +14,7 @@ from informer.pipeline.catalogue import (
     pattern_ids,
     patterns_with_graphs,
 )
-from informer.pipeline.documents import incident_document
+from informer.pipeline.documents import incident_document, judged_document
 from informer.pipeline.workspace import Place, Workspace, at
 
 
@@ -66,7 +66,7 @@ def list_incidents(workspace: Place) -> list[Json]:
     with at(workspace) as home:
         rows = home.table("incidents").to_pylist()
     rows.sort(key=lambda r: (r["opened_ns"], r["incident_id"]))
-    return [incident_document(row) | {"verdict": row["verdict"]} for row in rows]
+    return [judged_document(row) for row in rows]
 
 
 def show_incident(workspace: Place, incident_id: str) -> Json:

@@ -9,7 +9,7 @@ import orjson
 from informer.core.errors import InformerError
 from informer.core.tables import TABLES
 from informer.core.types import EVER, Json
-from informer.pipeline.documents import incident_document
+from informer.pipeline.documents import judged_document
 from informer.pipeline.workspace import Workspace
 
 PAGE = """
@@ -94,7 +94,7 @@ def _place(after: str) -> tuple[int, str]:
 
 
 def _incident(row: Json) -> Json:
-    return incident_document(row) | {"verdict": row["verdict"]}
+    return judged_document(row)
 
 
 def _run(row: Json) -> Json:

@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from informer.core.tables import INCIDENTS, NOTICES
 from informer.core.types import Json, Notice
-from informer.pipeline.documents import incident_document
+from informer.pipeline.documents import judged_document
 from informer.pipeline.workspace import Workspace
 
 FIRING, RESOLVED = "firing", "resolved"
@@ -60,7 +60,7 @@ def _told(row: Json, before: Json | None, now_ns: int) -> list[Json]:
     made = []
     open_before = before is not None and before["state"] == FIRING
     over = row["resolved_ns"] is not None
-    document = incident_document(row) | {"verdict": row["verdict"]}
+    document = judged_document(row)
     sequence = 0 if before is None else int(before["sequence"])
     former = before["severity"] if before is not None and open_before else None
     changed = former is not None and former != row["severity"]

@@ -17,6 +17,7 @@ from informer.config.serve import ServeSettings
 from informer.config.settings import Settings
 from informer.core.types import NS_PER_S, Json
 from informer.pipeline.online import Online
+from informer.pipeline.runs import is_learned
 from informer.pipeline.workspace import SPOOL, TABLES_FILE, Workspace
 from informer.service.access import Certificates, Tokens, check_address, is_loopback
 from informer.service.api.app import api_app
@@ -116,7 +117,7 @@ def _has_learned(workspace: Path) -> bool:
     if not (workspace / TABLES_FILE).exists():
         return False
     with Workspace.open(workspace) as home:
-        return bool(home.table("runs").num_rows)
+        return is_learned(home)
 
 
 def _certificates(settings: ServeSettings, insecure: bool) -> Certificates:
