@@ -283,6 +283,38 @@ def test_the_title_says_how_much_was_seen() -> None:
     assert incident["title"] == "4.0 times the expected calls: gateway > auth login-method"
 
 
+def test_a_rush_that_ends_in_a_lull_is_told_as_one_of_them() -> None:
+    rush = [row | {"observed": 59.0, "expected": 32.5} for row in cells("login", "in", first=10)]
+    lull = [
+        row | {"observed": 4.0, "expected": 19.1, "threshold": 9.0}
+        for row in cells("login", "in", "silence", first=14, last=15, score=8.0)
+    ]
+    (incident,) = told(rush, lull)
+    assert (incident["kind"], incident["score"]) == ("volume", 9.0)
+    assert incident["title"] == "1.8 times the expected calls: outside > gateway in-method"
+    assert incident["evidence"]["threshold"] == 6.0
+    assert (incident["opened"], incident["resolved"]) == (10, 16)
+    assert incident["evidence"]["explanation"][-1] == (
+        "At another time it was the other way round: 4 of 19.1 expected."
+    )
+    stronger = [row | {"score": 30.0} for row in lull]
+    (incident,) = told(rush, stronger)
+    assert (incident["kind"], incident["score"]) == ("silence", 30.0)
+    assert incident["title"].startswith("Fewer calls than expected (4 of 19.1)")
+    assert incident["evidence"]["threshold"] == 9.0
+    assert "59 of 32.5 expected" in incident["evidence"]["explanation"][-1]
+
+
+def test_rpcs_beside_the_guilty_one_went_the_same_way() -> None:
+    rows = [row | {"observed": 4.0} for row in cells("login", "in", "silence", first=10, last=14)]
+    counts = {"login": (40.0, 20.0), "db": (3.0, 20.0)}
+    others = [{"rpc_id": r, "observed": o, "expected": e} for r, (o, e) in counts.items()]
+    suspect = {"pattern_id": "login", "rpc_id": "in", "others": others}
+    suspect |= {"first_ns": START_NS, "last_ns": START_NS + 99 * STEP_NS}
+    (incident,) = told(rows, suspects=[suspect])
+    assert guilty(incident) == ["in", "db"]
+
+
 def test_severity_and_reason_go_by_the_limit_that_opened_the_incident() -> None:
     """Once it is open, half of the limit is enough for a cell: that is not what the budget set."""
     opening, going_on = cells("login", "login", first=10, last=11)

@@ -108,12 +108,11 @@ def _row(
     suspects: Sequence[Json],
 ) -> dict[str, object]:
     stories = sorted(stories, key=lambda s: (-s.score, s.rpc_id, s.pattern_id))
-    kind = min((s.kind for s in stories), key=PRECEDENCE.index)
+    kind = min((s.peak["kind"] for s in stories), key=PRECEDENCE.index)
     if kind == "latency":
         slow = by_blame([s for s in stories if s.kind == kind], _ends(names), names.calls)
         stories = [*slow, *(s for s in stories if s.kind != kind)]
-    leading = next(s for s in stories if s.kind == kind)
-    strongest = max(leading.rows, key=lambda r: (r["score"], -r["step_start_ns"]))
+    leading = next(s for s in stories if s.peak["kind"] == kind)
     opened_ns = min(s.first_ns for s in stories)
     ends_ns = max(s.last_ns for s in stories) + step_ns
     rpcs = _rpcs(leading, stories, names, suspects)
@@ -124,15 +123,14 @@ def _row(
             c for c in concerning if opened_ns - c["since_ns"] <= pause_ns(CHANGE, step_ns)
         ]
     own = [_change_words(c) for c in concerning]
-    score = float(strongest["score"])
     # The limit that opened the story: once it is open, less is enough for a cell to go on.
-    threshold = max(float(r["threshold"]) for r in leading.rows)
+    threshold = max(float(r["threshold"]) for r in leading.like_peak)
     patterns = list(dict.fromkeys(s.pattern_id for s in stories if s.pattern_id != NOISE))
     evidence = {
         "rpcs": rpcs,
         "patterns": [{"id": p, "label": names.labels.get(p, p)} for p in patterns],
         "threshold": threshold,
-        "explanation": explanation(kind, rpcs[0], score, threshold),
+        "explanation": explanation(kind, rpcs[0], leading.score, threshold, leading.turned),
         "changes": near,
         "novel": [n for n in novel if _told_of(n, stories)],
         "detections": [row for s in stories for row in s.rows],
@@ -142,10 +140,10 @@ def _row(
         "incident_id": hashlib.sha256(cell.encode()).hexdigest()[:10],
         "title": title(kind, rpcs[0], own),
         "kind": kind,
-        "severity": severity(kind, score, threshold),
+        "severity": severity(kind, leading.score, threshold),
         "opened_ns": opened_ns,
         "resolved_ns": None if ends_ns >= until_ns else ends_ns,
-        "score": score,
+        "score": leading.score,
         "patterns": patterns,
         "evidence": orjson.dumps(evidence).decode(),
         "verdict": "open",
@@ -191,7 +189,9 @@ def _beside(leading: Story, suspects: Sequence[Json]) -> list[Json]:
         cell = (one["pattern_id"], one["rpc_id"]) == (leading.pattern_id, leading.rpc_id)
         together = one["first_ns"] <= leading.last_ns and leading.first_ns <= one["last_ns"]
         if cell and together and leading.signal == "calls":
-            found += one["others"]
+            found += [
+                x for x in one["others"] if (x["observed"] >= x["expected"]) == leading.rises
+            ]
     return found
 
 
@@ -199,8 +199,7 @@ def _counts(story: Story) -> Json:
     """Observed and expected where the story is most telling; of news, all there was."""
     if story.signal == "novelty":
         return {"observed": sum(float(r["observed"]) for r in story.rows), "expected": 0.0}
-    peak = max(story.rows, key=lambda r: (r["score"], -r["step_start_ns"]))
-    return {"observed": float(peak["observed"]), "expected": float(peak["expected"])}
+    return {"observed": float(story.peak["observed"]), "expected": float(story.peak["expected"])}
 
 
 def _told_of(novel: Json, stories: list[Story]) -> bool:

@@ -4,6 +4,7 @@ from informer.core.types import Json
 
 SEVERITIES = ("info", "low", "medium", "high", "critical")
 # Scores are powers of ten: so many times the threshold is beyond doubt.
+BOTH_WAYS = ("volume", "silence", "mix", "demand")  # kinds of what may rise and fall
 FAR_OVER, BEYOND_DOUBT = 2.0, 5.0
 
 
@@ -52,8 +53,22 @@ def severity(kind: str, score: float, threshold: float) -> str:
     return "high" if over >= FAR_OVER else "medium"
 
 
-def explanation(kind: str, rpc: Json, score: float, threshold: float) -> list[str]:
-    """Why it was flagged, a sentence each."""
+def explanation(
+    kind: str, rpc: Json, score: float, threshold: float, turned: Json | None = None
+) -> list[str]:
+    """Why it was flagged, a sentence each; `turned` is a detection of the other direction."""
+    reasons = _reasons(kind, rpc, score, threshold)
+    if turned is not None and kind in BOTH_WAYS:
+        return [*reasons, _other_way(turned)]
+    return reasons
+
+
+def _other_way(turned: Json) -> str:
+    observed, expected = float(turned["observed"]), float(turned["expected"])
+    return f"At another time it was the other way round: {observed:.0f} of {expected:.1f} expected."
+
+
+def _reasons(kind: str, rpc: Json, score: float, threshold: float) -> list[str]:
     if kind == "novel":
         return [
             f"{rpc_words(rpc)} was not among the calls that were learned.",
