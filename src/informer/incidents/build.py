@@ -189,9 +189,7 @@ def _beside(leading: Story, suspects: Sequence[Json]) -> list[Json]:
         cell = (one["pattern_id"], one["rpc_id"]) == (leading.pattern_id, leading.rpc_id)
         together = one["first_ns"] <= leading.last_ns and leading.first_ns <= one["last_ns"]
         if cell and together and leading.signal == "calls":
-            found += [
-                x for x in one["others"] if (x["observed"] >= x["expected"]) == leading.rises
-            ]
+            found += [x for x in one["others"] if (x["observed"] >= x["expected"]) == leading.rises]
     return found
 
 
