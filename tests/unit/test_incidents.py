@@ -354,6 +354,19 @@ def test_news_is_kept_with_its_incident_so_that_accepting_it_makes_it_known() ->
     assert incident["evidence"]["novel"] == [novel[0]]
 
 
+def test_a_new_form_of_chain_is_not_said_to_be_a_new_call() -> None:
+    form = {"what": "shape", "name": "abc", "pattern_id": "login", "rpc_id": "in"}
+    edge = {"what": "edge", "name": "db", "pattern_id": "login", "rpc_id": "db"}
+    (of_form,) = told(cells("login", "in", "novel", first=10, signal="novelty"), novel=[form, edge])
+    assert of_form["title"] == "Known calls in a new form of chain: outside > gateway in-method"
+    assert of_form["evidence"]["explanation"][0].endswith("begin with outside > gateway in-method.")
+    (of_edge,) = told(cells("login", "db", "novel", first=10, signal="novelty"), novel=[form, edge])
+    assert of_edge["title"].startswith("Never seen before: ")
+    again = cells("login", "in", "novel", first=24, signal="novelty")
+    (now,) = going_on(of_form, again, first=21)  # what was told before is not among the news
+    assert now["title"] == of_form["title"]
+
+
 def test_a_flood_of_detections_becomes_few_incidents() -> None:
     flood = [
         row

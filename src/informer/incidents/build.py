@@ -1,7 +1,7 @@
 """Turns groups of detections into rows of the incidents table."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 import orjson
@@ -68,13 +68,15 @@ def build_incidents(
         services_of=names.services_of,
         from_ns=from_ns,
     )
+    told_before = [n for i in earlier for n in orjson.loads(i["evidence"])["novel"]]
+    forms = {_cell(n) for n in (*told_before, *novel) if n["what"] == "shape"}
     found = []
     for stories in groups:
         ids = [row["detection_id"] for story in stories for row in story.rows]
         known = [before[i] for i in ids if i in before]
         if len(known) == len(ids):
             continue  # nothing new of it
-        row = _row(stories, names, step_ns, until_ns, changes, novel, suspects)
+        row = _row(stories, names, step_ns, until_ns, changes, novel, suspects, forms)
         found.append(_going_on(min(known, key=_age), row) if known else row)
     return INCIDENTS.of(sorted(found, key=lambda row: (row["opened_ns"], row["incident_id"])))
 
@@ -106,6 +108,7 @@ def _row(
     changes: list[Json],
     novel: list[Json],
     suspects: Sequence[Json],
+    forms: Collection[tuple[str, str]],
 ) -> dict[str, object]:
     stories = sorted(stories, key=lambda s: (-s.score, s.rpc_id, s.pattern_id))
     kind = min((s.peak["kind"] for s in stories), key=PRECEDENCE.index)
@@ -116,6 +119,7 @@ def _row(
     opened_ns = min(s.first_ns for s in stories)
     ends_ns = max(s.last_ns for s in stories) + step_ns
     rpcs = _rpcs(leading, stories, names, suspects)
+    new_form = leading.signal == "novelty" and (leading.pattern_id, leading.rpc_id) in forms
     near = [_change_words(c) for c in changes if _near(c, opened_ns, ends_ns)]
     concerning = [c for c in changes if _concerns(c, stories, names, opened_ns, ends_ns)]
     if kind == "latency":  # a deploy of last week is no reason
@@ -130,7 +134,14 @@ def _row(
         "rpcs": rpcs,
         "patterns": [{"id": p, "label": names.labels.get(p, p)} for p in patterns],
         "threshold": threshold,
-        "explanation": explanation(kind, rpcs[0], leading.score, threshold, leading.turned),
+        "explanation": explanation(
+            kind,
+            rpcs[0],
+            leading.score,
+            threshold,
+            turned=leading.turned,
+            new_form=new_form,
+        ),
         "changes": near,
         "novel": [n for n in novel if _told_of(n, stories)],
         "detections": [row for s in stories for row in s.rows],
@@ -138,7 +149,7 @@ def _row(
     cell = f"{leading.pattern_id}|{leading.rpc_id}|{leading.signal}|{opened_ns}"
     return {
         "incident_id": hashlib.sha256(cell.encode()).hexdigest()[:10],
-        "title": title(kind, rpcs[0], own),
+        "title": title(kind, rpcs[0], own, new_form=new_form),
         "kind": kind,
         "severity": severity(kind, leading.score, threshold),
         "opened_ns": opened_ns,
@@ -201,8 +212,11 @@ def _counts(story: Story) -> Json:
 
 
 def _told_of(novel: Json, stories: list[Story]) -> bool:
-    cell = (novel["pattern_id"], novel["rpc_id"])
-    return any(s.signal == "novelty" and (s.pattern_id, s.rpc_id) == cell for s in stories)
+    return any(s.signal == "novelty" and (s.pattern_id, s.rpc_id) == _cell(novel) for s in stories)
+
+
+def _cell(novel: Json) -> tuple[str, str]:
+    return novel["pattern_id"], novel["rpc_id"]
 
 
 def _near(change: Json, opened_ns: int, ends_ns: int) -> bool:

@@ -13,8 +13,8 @@ def rpc_words(rpc: Json) -> str:
     return f"{rpc['caller']} > {rpc['callee']} {rpc['method']}"
 
 
-def title(kind: str, rpc: Json, changes: list[str]) -> str:
-    """What happened, with the guilty rpc."""
+def title(kind: str, rpc: Json, changes: list[str], *, new_form: bool = False) -> str:
+    """What happened, with the guilty rpc; `new_form`: only the form of its chain was not known."""
     observed, expected = float(rpc["observed"]), float(rpc["expected"])
     what = rpc_words(rpc)
     if kind == "volume":
@@ -28,7 +28,8 @@ def title(kind: str, rpc: Json, changes: list[str]) -> str:
     if kind == "refusal":
         return f"{observed:.0f} refused calls, {expected:.1f} expected: {what}"
     if kind == "novel":
-        return f"Never seen before: {what}"
+        news = "Known calls in a new form of chain" if new_form else "Never seen before"
+        return f"{news}: {what}"
     if kind == "demand":
         return f"All traffic together: {_times(observed, expected)} calls"
     if kind == "latency":
@@ -54,10 +55,16 @@ def severity(kind: str, score: float, threshold: float) -> str:
 
 
 def explanation(
-    kind: str, rpc: Json, score: float, threshold: float, turned: Json | None = None
+    kind: str,
+    rpc: Json,
+    score: float,
+    threshold: float,
+    *,
+    turned: Json | None = None,
+    new_form: bool = False,
 ) -> list[str]:
     """Why it was flagged, a sentence each; `turned` is a detection of the other direction."""
-    reasons = _reasons(kind, rpc, score, threshold)
+    reasons = _reasons(kind, rpc, score, threshold, new_form=new_form)
     if turned is not None and kind in BOTH_WAYS:
         return [*reasons, _other_way(turned)]
     return reasons
@@ -68,10 +75,15 @@ def _other_way(turned: Json) -> str:
     return f"At another time it was the other way round: {observed:.0f} of {expected:.1f} expected."
 
 
-def _reasons(kind: str, rpc: Json, score: float, threshold: float) -> list[str]:
+def _reasons(kind: str, rpc: Json, score: float, threshold: float, *, new_form: bool) -> list[str]:
     if kind == "novel":
+        news = f"{rpc_words(rpc)} was not among the calls that were learned."
+        form = (
+            "The calls of these chains were learned, the form of chain that they are made in was "
+            f"not. The chains begin with {rpc_words(rpc)}."
+        )
         return [
-            f"{rpc_words(rpc)} was not among the calls that were learned.",
+            form if new_form else news,
             f"A clean step brings a new one about once in {10**score:,.0f} times.",
         ]
     if kind == "change":
