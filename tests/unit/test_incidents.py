@@ -354,6 +354,23 @@ def test_news_is_kept_with_its_incident_so_that_accepting_it_makes_it_known() ->
     assert incident["evidence"]["novel"] == [novel[0]]
 
 
+@pytest.mark.parametrize(
+    ("signal", "observed", "said"),
+    [
+        ("share", 1.0, "Calls missing after those of their callers (1 of 32.0)"),
+        ("share", 125.0, "Too many calls for those of their callers (125, 32.0 expected)"),
+        ("calls", 1.0, "Fewer requests in one form of chain (1, 32.0 expected)"),
+        ("calls", 125.0, "More requests in one form of chain (125, 32.0 expected)"),
+    ],
+)
+def test_a_mix_says_whether_calls_are_missing_or_too_many(
+    signal: str, observed: float, said: str
+) -> None:
+    rows = cells("login", "login", "mix", first=10, signal=signal)
+    (incident,) = told([row | {"observed": observed, "expected": 32.0} for row in rows])
+    assert incident["title"] == f"{said}: gateway > auth login-method"
+
+
 def test_a_new_form_of_chain_is_not_said_to_be_a_new_call() -> None:
     form = {"what": "shape", "name": "abc", "pattern_id": "login", "rpc_id": "in"}
     edge = {"what": "edge", "name": "db", "pattern_id": "login", "rpc_id": "db"}

@@ -22,7 +22,7 @@ def title(kind: str, rpc: Json, changes: list[str], *, new_form: bool = False) -
     if kind == "silence":
         return f"Fewer calls than expected ({observed:.0f} of {expected:.1f}): {what}"
     if kind == "mix":
-        return f"Calls that do not follow from their callers: {what}"
+        return f"{_out_of_mix(str(rpc['signal']), observed, expected)}: {what}"
     if kind == "failure":
         return f"{observed:.0f} failed calls, {expected:.1f} expected: {what}"
     if kind == "refusal":
@@ -106,6 +106,15 @@ def _reasons(kind: str, rpc: Json, score: float, threshold: float, *, new_form: 
         f"Clean traffic does that by chance about once in {chance} windows (score {score:.1f}).",
         f"The alert budget sets the limit at {threshold:.1f}.",
     ]
+
+
+def _out_of_mix(signal: str, observed: float, expected: float) -> str:
+    if signal == "calls":  # of one of the patterns that share an entry, the others made up for it
+        way = "Fewer" if observed < expected else "More"
+        return f"{way} requests in one form of chain ({observed:.0f}, {expected:.1f} expected)"
+    if observed < expected:
+        return f"Calls missing after those of their callers ({observed:.0f} of {expected:.1f})"
+    return f"Too many calls for those of their callers ({observed:.0f}, {expected:.1f} expected)"
 
 
 def _times(observed: float, expected: float) -> str:
