@@ -371,6 +371,29 @@ def test_a_mix_says_whether_calls_are_missing_or_too_many(
     assert incident["title"] == f"{said}: gateway > auth login-method"
 
 
+def failing(rpc_id: str, score: float) -> list[Row]:
+    rows = cells("login", rpc_id, "failure", first=10, signal="failures", score=score)
+    return [row | {"observed": 60.0, "expected": 2.8} for row in rows]
+
+
+def test_what_failed_in_a_rush_is_told_with_it() -> None:
+    rush = cells("login", "login", first=10, last=14)
+    (louder,) = told(rush, failing("login", 50.0), failing("db", 60.0))
+    assert louder["kind"] == "volume"
+    assert louder["title"] == (
+        "4.0 times the expected calls, 60 failed (2.8 expected): gateway > auth login-method"
+    )
+    said = "60 failed calls where 2.8 were expected (score {}): {}."
+    sentence = said.format("50.0", "gateway > auth login-method")
+    assert louder["evidence"]["explanation"][-1] == sentence
+    (lesser,) = told(rush, failing("login", 7.0))
+    assert lesser["title"] == "4.0 times the expected calls: gateway > auth login-method"
+    assert lesser["evidence"]["explanation"][-1].startswith("60 failed calls where 2.8")
+    (behind,) = told(rush, failing("db", 60.0))
+    assert "failed" not in behind["title"]
+    assert behind["evidence"]["explanation"][-1] == said.format("60.0", "auth > db db-method")
+
+
 def test_a_new_form_of_chain_is_not_said_to_be_a_new_call() -> None:
     form = {"what": "shape", "name": "abc", "pattern_id": "login", "rpc_id": "in"}
     edge = {"what": "edge", "name": "db", "pattern_id": "login", "rpc_id": "db"}

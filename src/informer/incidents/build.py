@@ -11,7 +11,7 @@ from informer.core.tables import DETECTIONS, INCIDENTS
 from informer.core.types import NOISE, Json
 from informer.incidents.group import CHANGE, Story, group, pause_ns
 from informer.incidents.slow import by_blame
-from informer.incidents.words import explanation, severity, title
+from informer.incidents.words import OUTCOMES, explanation, outcome_words, severity, title
 
 MOST_RPCS = 10
 # What an incident with several kinds is called by, the most telling first.
@@ -120,6 +120,12 @@ def _row(
     ends_ns = max(s.last_ns for s in stories) + step_ns
     rpcs = _rpcs(leading, stories, names, suspects)
     new_form = leading.signal == "novelty" and (leading.pattern_id, leading.rpc_id) in forms
+    outcomes = _outcomes(leading, stories)
+    louder = {
+        s.kind: _counts(s)
+        for s in outcomes
+        if s.rpc_id == leading.rpc_id and s.score > leading.score
+    }
     near = [_change_words(c) for c in changes if _near(c, opened_ns, ends_ns)]
     concerning = [c for c in changes if _concerns(c, stories, names, opened_ns, ends_ns)]
     if kind == "latency":  # a deploy of last week is no reason
@@ -141,7 +147,8 @@ def _row(
             threshold,
             turned=leading.turned,
             new_form=new_form,
-        ),
+        )
+        + [outcome_words(s.kind, names.rpcs[s.rpc_id], _counts(s), s.score) for s in outcomes],
         "changes": near,
         "novel": [n for n in novel if _told_of(n, stories)],
         "detections": [row for s in stories for row in s.rows],
@@ -149,7 +156,7 @@ def _row(
     cell = f"{leading.pattern_id}|{leading.rpc_id}|{leading.signal}|{opened_ns}"
     return {
         "incident_id": hashlib.sha256(cell.encode()).hexdigest()[:10],
-        "title": title(kind, rpcs[0], own, new_form=new_form),
+        "title": title(kind, rpcs[0], own, new_form=new_form, outcomes=louder),
         "kind": kind,
         "severity": severity(kind, leading.score, threshold),
         "opened_ns": opened_ns,
@@ -201,6 +208,16 @@ def _beside(leading: Story, suspects: Sequence[Json]) -> list[Json]:
         together = one["first_ns"] <= leading.last_ns and leading.first_ns <= one["last_ns"]
         if cell and together and leading.signal == "calls":
             found += [x for x in one["others"] if (x["observed"] >= x["expected"]) == leading.rises]
+    return found
+
+
+def _outcomes(leading: Story, stories: list[Story]) -> list[Story]:
+    """How calls ended, where that is not the kind: those of the guilty rpc, or else the worst."""
+    found = []
+    for kind in OUTCOMES:
+        alike = [s for s in stories if s.kind == kind]
+        if alike and kind != leading.kind:
+            found.append(max(alike, key=lambda s: (s.rpc_id == leading.rpc_id, s.score)))
     return found
 
 
