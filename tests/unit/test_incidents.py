@@ -315,6 +315,23 @@ def test_rpcs_beside_the_guilty_one_went_the_same_way() -> None:
     assert guilty(incident) == ["in", "db"]
 
 
+@pytest.mark.parametrize(
+    ("observed", "said"),
+    [
+        (0.0, "hardly any of the expected"),
+        (3.0, "hardly any of the expected"),
+        (60.0, "6 % of the expected"),
+        (3000.0, "3.0 times the expected"),
+    ],
+)
+def test_a_fall_of_everything_is_told_as_a_part_of_what_was_expected(
+    observed: float, said: str
+) -> None:
+    rows = cells("login", "in", "demand", first=10, signal="demand")
+    (incident,) = told([row | {"observed": observed, "expected": 1000.0} for row in rows])
+    assert incident["title"] == f"All traffic together: {said} calls"
+
+
 def test_severity_and_reason_go_by_the_limit_that_opened_the_incident() -> None:
     """Once it is open, half of the limit is enough for a cell: that is not what the budget set."""
     opening, going_on = cells("login", "login", first=10, last=11)

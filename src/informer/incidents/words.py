@@ -148,6 +148,9 @@ def _out_of_mix(signal: str, observed: float, expected: float) -> str:
 def _times(observed: float, expected: float) -> str:
     if expected < 0.5:
         return f"{observed:.0f} unexpected"
+    if observed < 0.95 * expected:
+        percent = f"{100 * observed / expected:.0f} %"
+        return f"{percent if percent != '0 %' else 'hardly any'} of the expected"
     return f"{observed / expected:.1f} times the expected"
 
 

@@ -273,8 +273,9 @@ def _notes(calibration: Calibration, grid: Grid) -> list[str]:
     days = float(grid.seen.sum()) * grid.step_s / SECONDS_A_DAY
     notes = []
     if days < 2:
+        short = f"{24 * days:.1f} hours" if days > 1 / 12 else f"{1440 * days:.0f} minutes"
         notes.append(
-            f"the training range has {days:.1f} days: too short for a daily season, so the level "
+            f"the training range has {short}: too short for a daily season, so the level "
             "of the last steps is all that is expected"
         )
     elif days < 14:
