@@ -26,9 +26,9 @@ from informer.core.types import NOISE
 from informer.patterns.find import Patterns, find_patterns
 from informer.patterns.graphs import graphs_of
 from informer.pipeline.progress import silent
-from informer.pipeline.read import OPERATIONS, load_spans, sources_of
+from informer.pipeline.read import load_spans, sources_of
 from informer.pipeline.workspace import Workspace
-from informer.spans.templates import Templates
+from informer.spans.templates import OPERATIONS, Templates
 
 RESULT = Path(__file__).parent / "results" / "pattern_quality.json"
 TRAIN_TICKET = Path("train-ticket", "clean_1415_1600.parquet")

@@ -11,7 +11,7 @@ from informer.core.errors import InformerError
 # What the machine lacks and the user can mend: room, rights, a folder that can be written.
 LACKS = {
     *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS),
-    *(errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENAMETOOLONG),
+    *(errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENAMETOOLONG, errno.ENOTDIR),
 }
 
 

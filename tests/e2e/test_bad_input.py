@@ -131,6 +131,28 @@ def test_a_folder_without_readable_files_is_told_in_one_line(
     assert "folder" in learn(workspace, tmp_path / "folder").complaint
 
 
+@pytest.mark.parametrize(
+    "args",
+    [
+        *(("patterns", verb, "\udcff", "-w", "W") for verb in ("show", "accept", "revert")),
+        *(("incidents", verb, "\udcff", "-w", "W") for verb in ("show", "reject")),
+        ("incidents", "show", "1", "-w", "b\udcff"),
+        ("incidents", "accept", "1", "-w", "W", "--note", "\udcff"),
+        ("detect", "s.parquet", "-w", "W", "--scores", "b\udcff/scores.parquet"),
+        ("detect", "s.parquet", "-w", "W", "--report", "b\udcff/report.html"),
+        ("check", "s.parquet", "--where", "service = '\udcff'"),
+        ("simulate", "shop", "-o", "b\udcff/out"),
+        ("policy", "export", "-w", "W", "-o", "b\udcff"),
+        ("policy", "verify", "a.rules", "--shadow", "a.log", "--shadow", "\udcff"),
+    ],
+    ids=ascii,
+)
+def test_what_is_typed_and_no_utf_8_is_told_in_one_line(args: tuple[str, ...]) -> None:
+    complaint = run(*args).complaint
+    assert "must be UTF-8" in complaint
+    assert "\N{REPLACEMENT CHARACTER}" in complaint
+
+
 def test_a_bad_file_among_good_ones_is_skipped_and_told(workspace: Path, tmp_path: Path) -> None:
     folder = tmp_path / "folder"
     write_spans(folder / "good.parquet", spans())
@@ -159,6 +181,14 @@ def test_bytes_that_are_no_text_are_learned_as_signs_and_else_told_in_one_line(
         assert complaint.isprintable()
 
 
+def test_json_in_parquet_that_is_none_is_told_in_one_line(workspace: Path, tmp_path: Path) -> None:
+    table = spans()
+    broken = pa.ExtensionArray.from_storage(pa.json_(), pa.array(['{"a":'] * len(table)))
+    path = write_spans(tmp_path / "s.parquet", table.append_column("attributes", broken))
+    complaint = learn(workspace, path, "--columns", f"{COLUMNS},attributes=attributes").complaint
+    assert complaint.startswith("informer: cannot read on: Invalid Input Error: Invalid JSON")
+
+
 # Options that do not fit
 
 
@@ -176,7 +206,7 @@ def test_a_missing_column_is_named(workspace: Path, tmp_path: Path) -> None:
         (("--where", "service ="), "where"),
         (("--where", "nonsense = 1"), "nonsense"),
         (("--where", "1; drop table spans"), ""),
-        (("--where", "\udcff"), "Unicode"),
+        (("--where", "\udcff"), "--where': \N{REPLACEMENT CHARACTER} must be UTF-8"),
         (("--correlate", "span"), "correlate"),
         (("--format", "xml"), "xml"),
         (("--format", "otlp"), ""),

@@ -68,6 +68,7 @@ def test_detect_prints_the_document_of_the_contract(found: Any, shop: Shop) -> N
     assert found["from_ns"] == shop.day_ns
     assert found["until_ns"] == shop.day_ns + DAY_STEPS * STEP_NS
     assert found["step_s"] == 600
+    assert found["incidents"]
     for incident in found["incidents"]:
         assert list(incident) == INCIDENT_KEYS
         assert incident["kind"] in KINDS
@@ -148,6 +149,7 @@ def test_incidents_are_listed_and_shown(looked: Path, found: Any) -> None:
 
 def test_without_json_people_read_the_same(shop: Shop, looked: Path, found: Any) -> None:
     text = done("detect", shop.attacked, "-w", looked).out
+    assert found["incidents"]
     for incident in found["incidents"]:
         assert incident["id"] in text
         assert incident["title"] in text

@@ -201,7 +201,15 @@ def test_what_cannot_be_done_is_told_in_words(served: Served) -> None:
             assert client.get(path).status_code == 404
         for path in ("/?range=9y", "/?from=5&until=1", "/explore?at=noon", "/?from=x&until=1"):
             assert client.get(path).status_code == 422
+        assert client.get("/explore?at=9999-12-31").status_code == 422
         assert client.get("/patterns?first=-1&q=%00").status_code == 200
+
+
+def test_a_time_to_explore_is_utc_unless_it_says_otherwise(served: Served) -> None:
+    with browser(served, READER) as client:
+        for typed in ("2026-06-17T10:40", "2026-06-17T12:40+02:00", "2026-06-17T10:40Z"):
+            page = client.get("/explore", params={"at": typed}).text
+            assert 'value="2026-06-17T10:40"' in page, typed
 
 
 def test_every_answer_carries_the_policy(served: Served) -> None:

@@ -258,6 +258,7 @@ def test_what_was_irregular_and_is_undecided_does_not_teach(feed: Feed) -> None:
     found = due_patterns(feed.home, every_s=3600, until_ns=end_ns)
     (attack,) = [i for i in list_incidents(feed.home) if i["rpcs"][0]["callee"] == "auth"]
     attacked = {p["id"] for p in attack["patterns"]}
+    assert attacked < {one.pattern_id for one in found}
     for one in found:
         starts = one.traffic.series.step_starts_ns()
         inside = (starts >= attack["opened_ns"]) & (starts < attack["resolved_ns"])

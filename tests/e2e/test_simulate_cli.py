@@ -69,3 +69,11 @@ def test_a_mistake_is_one_line_and_exit_2(tmp_path: Path) -> None:
         "informer: SCENARIO must be one of bank, paper, shop, social or a TOML file, got shopp"
     ]
     assert not (tmp_path / "t").exists()
+
+
+def test_an_output_below_what_is_no_folder_is_told_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    ran = informer("simulate", "shop", "-o", str(tmp_path / "file" / "x"))
+    assert ran.returncode == 2
+    (line,) = ran.stderr.splitlines()
+    assert line.endswith("stopped: Not a directory")

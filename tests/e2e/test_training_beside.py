@@ -9,7 +9,8 @@ import pytest
 from command import done
 from informer.core.errors import InformerError
 from informer.pipeline.audit import Decider
-from informer.pipeline.decide import accept_incident, accept_pattern, seen_until_ns
+from informer.pipeline.decide import accept_incident, accept_pattern
+from informer.pipeline.steps import last_looked_ns
 from informer.pipeline.training import ToTrainError, Trained, Training
 from informer.pipeline.workspace import Workspace
 from shop import Shop
@@ -42,7 +43,7 @@ def test_the_models_are_the_same_and_nothing_is_kept_before_they_are_there(
     before = models(attacked)
     with Workspace.open(attacked) as home:
         trained = Trained()
-        training = Training(seen_until_ns(home), trained.runner)
+        training = Training(last_looked_ns(home), trained.runner)
         with pytest.raises(ToTrainError) as needed:
             accept_incident(home, one, BY, training)
         assert models(attacked) == before

@@ -37,8 +37,9 @@ class Plain:
                 begun[trace] = min(start_ns, begun.get(trace, start_ns))
         leave = [(begun[t], t, batch) for t, _, batch in self.open if t in begun]
         self.open = [span for span in self.open if span[0] not in begun]
-        late = sum(began_ns <= ns < from_ns and batch > self.replayed for ns, _, batch in leave)
-        before = sum(ns < began_ns for ns, _, _ in leave)
+        new = [ns for ns, _, batch in leave if batch > self.replayed]
+        late = sum(began_ns <= ns < from_ns for ns in new)
+        before = sum(ns < began_ns for ns in new)
         return sorted(t for ns, t, _ in leave if ns >= from_ns), late, before
 
 

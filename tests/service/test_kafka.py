@@ -135,7 +135,6 @@ def test_after_a_kill_nothing_is_lost_or_taken_twice(brokers: str, tmp_path: Pat
     last = spool.sealed()[-1].path
     last.write_bytes(last.read_bytes()[:-5])  # as a kill leaves it
     again = spool_in(tmp_path)
-    assert again.torn == 1
     topic.write(*[message(f"b{i}") for i in range(20)])
     with following(brokers, again):
         eventually(is_read(again, 320))
@@ -169,7 +168,7 @@ def test_a_full_spool_holds_the_topic_up_and_loses_nothing(brokers: str, tmp_pat
     spool = spool_in(tmp_path, most_bytes=900_000)
     found: list[str] = []
     with following(brokers, spool) as stream:
-        eventually(lambda: stream.is_waiting)
+        eventually(lambda: stream._is_full)
         while len(found) < 1_000:
             eventually(lambda: bool(spool.sealed()))
             segments = spool.sealed()  # more may be sealed while these are read
@@ -207,6 +206,31 @@ def test_partitions_that_come_later_are_read_from_their_beginning(
         eventually(is_read(spool, 1))
         assert stream.received.spans == 1
     assert names(spool) == ["new"]
+
+
+def test_partitions_whose_ends_cannot_be_told_at_first_are_read_later(
+    brokers: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Faltering(kafka.Consumer):  # type: ignore[misc]
+        asked = 0
+
+        def get_watermark_offsets(self, *given: object, **named: object) -> tuple[int, int]:
+            """Fails once, for the second partition."""
+            self.asked += 1
+            if self.asked == 2:
+                raise kafka.KafkaException(kafka.KafkaError(kafka.KafkaError._TIMED_OUT))
+            return super().get_watermark_offsets(*given, **named)
+
+    monkeypatch.setattr(kafka, "Consumer", Faltering)
+    monkeypatch.setattr("informer.service.kafka.LOOK_S", 0.1)
+    topic = Topic(brokers)
+    for partition in range(PARTITIONS):
+        topic.write(message(f"{partition}"), partition=partition)
+    spool = spool_in(tmp_path)
+    with following(brokers, spool) as stream:
+        eventually(is_read(spool, PARTITIONS), lambda: names(spool))
+        assert stream.errors["timed_out"] == 1
+    assert sorted(names(spool)) == [f"{partition}" for partition in range(PARTITIONS)]
 
 
 def test_where_offsets_are_gone_reading_goes_on_at_the_oldest_message(

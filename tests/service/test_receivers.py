@@ -1,5 +1,6 @@
 """Receivers: SDKs and collectors are heard, those who ask too much are told so, and counted."""
 
+import socket
 import ssl
 import threading
 import urllib.error
@@ -115,6 +116,77 @@ def test_renewed_certificates_are_taken_up(
         assert trusted_by(pem["ca"], heard) == [True, True]
         given["server_key"].write_bytes(others["server_key"].read_bytes())
         eventually(lambda: trusted_by(others["ca"], heard) == [True, True])
+
+
+def test_renewed_authorities_of_clients_are_trusted_in_place_of_those_before(
+    pem: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(renewal, "LOOK_S", 0.1)
+    others = make_certificates(tmp_path / "others")
+    clients = tmp_path / "clients.pem"
+    clients.write_bytes(pem["ca"].read_bytes())
+    files = Certificates(str(pem["server"]), str(pem["server_key"]), str(clients))
+    before, after = client_of(pem, pem["ca"]), client_of(others, pem["ca"])
+    with listening(tmp_path, certificates=files) as heard:
+        sessions: list[ssl.SSLSession | None] = []
+        assert is_let_in(before, heard, sessions=sessions)
+        assert sessions[0] is not None
+        assert is_heard_by_grpc(pem, pem["ca"], heard)
+        assert not is_let_in(after, heard)
+        assert not is_heard_by_grpc(others, pem["ca"], heard)
+        clients.write_bytes(others["ca"].read_bytes())
+        eventually(lambda: is_let_in(after, heard))
+        assert not is_let_in(before, heard)
+        assert not is_let_in(before, heard, session=sessions[0])
+        assert is_heard_by_grpc(others, pem["ca"], heard)
+        assert not is_heard_by_grpc(pem, pem["ca"], heard)
+        for unnamed in (before, after):  # who is sent no name of the server
+            unnamed.check_hostname = False
+        assert not is_let_in(before, heard, name=None)
+        assert is_let_in(after, heard, name=None)
+
+
+def client_of(made: dict[str, Path], authority: Path) -> ssl.SSLContext:
+    """A client with a certificate, who trusts an authority."""
+    context = ssl.create_default_context(cafile=str(authority))
+    context.load_cert_chain(made["client"], made["client_key"])
+    return context
+
+
+def is_let_in(
+    context: ssl.SSLContext,
+    heard: Listening,
+    *,
+    name: str | None = "localhost",
+    session: ssl.SSLSession | None = None,
+    sessions: list[ssl.SSLSession | None] | None = None,
+) -> bool:
+    """Whether a client gets an answer by HTTP; `sessions` is given what it may go on with."""
+    try:
+        with (
+            socket.create_connection(("127.0.0.1", heard.http), timeout=20) as plain,
+            context.wrap_socket(plain, server_hostname=name, session=session) as shaken,
+        ):
+            shaken.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            answer = shaken.recv(5)
+            if sessions is not None:
+                sessions.append(shaken.session)
+    except (ssl.SSLError, ConnectionError):
+        return False
+    return answer == b"HTTP/"
+
+
+def is_heard_by_grpc(made: dict[str, Path], authority: Path, heard: Listening) -> bool:
+    """Whether a client with a certificate is."""
+    credentials = grpc.ssl_channel_credentials(
+        authority.read_bytes(), made["client_key"].read_bytes(), made["client"].read_bytes()
+    )
+    with grpc.secure_channel(f"localhost:{heard.grpc}", credentials) as channel:
+        try:
+            channel.unary_unary(EXPORT)(message("x"), timeout=20)
+        except grpc.RpcError:
+            return False
+    return True
 
 
 def trusted_by(authority: Path, heard: Listening) -> list[bool]:

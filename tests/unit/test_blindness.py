@@ -1,8 +1,35 @@
 """When the service sees nothing it says so, once, and says when that is over."""
 
+import asyncio
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 
-from informer.service.blindness import CLEAR_S, LOOK_S, WINDOW_S, Blindness, Reading
+import pytest
+
+from informer.pipeline.blind import open_reasons
+from informer.pipeline.online import Online
+from informer.pipeline.workspace import Workspace
+from informer.service.api.desk import Desk
+from informer.service.blindness import (
+    CLEAR_S,
+    LOOK_S,
+    WINDOW_S,
+    Blindness,
+    Reading,
+    tell_blindness,
+)
+from informer.service.gaps import Gaps
+from informer.service.loop import Loop, asked
+from informer.service.outbox import Outbox
+from informer.service.parts import Parts
+from informer.service.reception import Reception
+from informer.service.spool import Spool
+from informer.service.streams import Streams
 
 SILENT_S, STUCK_S, STEPS_S = 900.0, 1_200.0, 1_260.0
 
@@ -134,3 +161,65 @@ def test_messages_that_nobody_can_read_are_told() -> None:
     watched = Watched()
     found = watched.go(100, heard=1, spans=1, closed_ns=1, messages=2, unreadable=1)
     assert found == {"rejected"}
+
+
+@contextmanager
+def at_work(folder: Path) -> Iterator[Parts]:
+    """The parts of a service that nobody sends anything to; its spool is in `spool`."""
+    with Workspace.create(folder / "w") as home:
+        home.put("trained", {"step_s": 60})
+        spool = Spool(folder / "spool", most_bytes=1 << 20)
+        opened = partial(Online, home, watermark_s=0, beside=lambda incidents, note: None)
+        loop = Loop(home, opened, spool, Gaps(0))
+        thread = threading.Thread(target=loop.run)
+        desk = Desk(home, loop, thread.is_alive)
+        reception = Reception(spool, most_message_bytes=1 << 20)
+        thread.start()
+        try:
+            outbox = Outbox(home.engine, [])
+            yield Parts(reception, spool, loop, thread, outbox, desk, Streams([]))
+        finally:
+            desk.close()
+            loop.stop()
+            thread.join()
+
+
+def test_a_look_that_fails_is_told_once_and_not_the_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("informer.service.blindness.LOOK_S", 0.0)
+    folder, hidden = tmp_path / "spool", tmp_path / "hidden"
+
+    async def looked_after(parts: Parts) -> set[str]:
+        telling = asyncio.create_task(tell_blindness(parts, silent_s=1e-9, watermark_s=0.0))
+        while "cannot be seen" not in caplog.text:
+            assert not telling.done()
+            await asyncio.sleep(0)
+        for _ in range(10):  # a look each
+            await asyncio.sleep(0)
+        hidden.rename(folder)
+        while not (found := await asked(parts.loop, open_reasons)):
+            assert not telling.done()
+        telling.cancel()
+        return set(found)
+
+    with at_work(tmp_path) as parts:
+        folder.rename(hidden)  # how much room is left on its disk cannot be told
+        assert asyncio.run(looked_after(parts)) == {"no_spans"}
+    assert caplog.text.count("cannot be seen: FileNotFoundError") == 1
+
+
+def test_what_came_is_counted_while_another_thread_counts_on(tmp_path: Path) -> None:
+    class Growing(Counter[str]):
+        """Another thread adds a name while this one goes through those there are."""
+
+        def items(self):  # type: ignore[no-untyped-def]
+            for item in super().items():
+                self[f"new {len(self)}"] += 1
+                yield item
+
+    with at_work(tmp_path) as parts:
+        parts.reception.received.refused = Growing(malformed=2)
+        parts.reception.received.sent_away = Growing(behind=3)
+        received = parts.received
+    assert (received.refused, received.sent_away) == ({"malformed": 2}, {"behind": 3})

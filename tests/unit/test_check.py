@@ -28,7 +28,7 @@ def row(trace: str, span: str, parent: str | None = None, **given: Any) -> dict[
         "peer": None,
         "start_ns": T0,
         "duration_ns": 1_000_000,
-        "status_code": None,
+        "status_code": 200,
         "failed": False,
         "refused": False,
         "weight": 1.0,
@@ -136,6 +136,20 @@ def test_a_gap_is_far_longer_than_the_usual_pause() -> None:
 
 def test_a_short_range_is_told() -> None:
     assert any("a daily season cannot be learned" in line for line in checked(*call("a")).lines())
+
+
+@pytest.mark.parametrize(
+    ("lacks", "told"),
+    [
+        ({"duration_ns": 0}, "no span has a duration"),
+        ({"status_code": None}, "no span failed, was refused or has a status code"),
+        ({"parent_span_id": None, "peer": "stock"}, "no span names a parent"),
+    ],
+)
+def test_what_no_span_says_is_told(lacks: dict[str, Any], told: str) -> None:
+    found = checked(*[one | lacks for one in days()])
+    assert found.verdict == "fit"
+    assert [reason for reason in found.reasons if reason.startswith(told)] == list(found.reasons)
 
 
 def test_sampled_spans_are_told() -> None:

@@ -1,5 +1,8 @@
 """`informer.toml` fails at start, all of it, naming the key, the rule and the value."""
 
+import contextlib
+import resource
+from collections.abc import Iterator
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -66,6 +69,38 @@ def test_written_settings_are_read_the_same(tmp_path: Path) -> None:
             assert f"# {known.metadata['means']}\n{known.name} = " in text
 
 
+@contextlib.contextmanager
+def no_file_beyond(size: int) -> Iterator[None]:
+    """Whatever is written further does not find room, as on a disk that is full."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_settings_that_find_no_room_leave_those_of_before(tmp_path: Path) -> None:
+    file = tmp_path / "informer.toml"
+    file.write_text("[traffic]\nstep_s = 10\n")
+    with no_file_beyond(100), pytest.raises(InformerError) as error:
+        write_settings(Settings(), file)
+    assert str(error.value) == f"{file} cannot be written: File too large"
+    assert file.read_text() == "[traffic]\nstep_s = 10\n"
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_settings_stay_where_a_link_leads_and_as_private_as_they_were(tmp_path: Path) -> None:
+    kept, link = tmp_path / "kept.toml", tmp_path / "informer.toml"
+    kept.write_text("")
+    kept.chmod(0o600)
+    link.symlink_to(kept)
+    write_settings(Settings(), link)
+    assert link.is_symlink()
+    assert kept.read_text() == link.read_text() != ""
+    assert kept.stat().st_mode & 0o777 == 0o600
+
+
 @given(where=st.text(alphabet=st.characters(exclude_categories=["Cs"])))
 def test_any_text_survives_being_written(
     tmp_path_factory: pytest.TempPathFactory, where: str
@@ -113,8 +148,14 @@ def test_text_that_is_no_unicode_is_refused() -> None:
         ("[alerts]\nbudget_per_day = -1\n", "alerts.budget_per_day must be > 0 and finite"),
         ("[alerts]\nbudget_per_day = nan\n", "alerts.budget_per_day must be > 0 and finite"),
         ("[alerts]\nbudget_per_day = inf\n", "alerts.budget_per_day must be > 0 and finite"),
-        ('[machine]\nmemory = "lots"\n', "machine.memory must be a size such as 4GB, got 'lots'"),
-        ('[machine]\nmemory = "0GB"\n', "machine.memory must be a size such as 4GB, got '0GB'"),
+        ('[machine]\nmemory = "lots"\n', "memory must be a size such as 4GB and at most 1000TB, g"),
+        ('[machine]\nmemory = "0GB"\n', "machine.memory must be a size such as 4GB and at most"),
+        ('[machine]\nmemory = "999999999999TB"\n', "at most 1000TB, got '999999999999TB'"),
+        ('[serve]\nspool = "1000.1TB"\n', "at most 1000TB, got '1000.1TB'"),
+        (
+            '[serve]\nmessage = "2GiB"\n',
+            "serve.message must be a size such as 16MiB and at most 2GB",
+        ),
         ("[machine]\nprocesses = -1\n", "machine.processes must be >= 0, got -1"),
         ("[machine]\nseed = -1\n", "machine.seed must be >= 0, got -1"),
         ('[source]\nformat = "xml"\n', "source.format must be empty or one of otlp, jaeger"),
@@ -141,7 +182,7 @@ def test_an_absent_file_is_refused(tmp_path: Path) -> None:
         read_settings(tmp_path / "none.toml")
 
 
-@pytest.mark.parametrize("memory", ["4GB", "512MB", "1.5 GiB", "2TB", "100KB"])
+@pytest.mark.parametrize("memory", ["4GB", "512MB", "1.5 GiB", "2TB", "1000TB", "100KB"])
 def test_sizes_are_written_as_people_write_them(memory: str) -> None:
     found = settings_of({"machine": {"memory": memory}}, "test")
     assert found.machine == MachineSettings(memory=memory)

@@ -1,11 +1,15 @@
 """Parts of the console, one at a time: sessions, tries, links, waterfalls, hours and curves."""
 
+import asyncio
 import itertools
+from collections.abc import MutableMapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 import pytest
+from starlette.applications import Starlette
 
 from informer.config.load import settings_of
 from informer.core.errors import InformerError
@@ -15,7 +19,9 @@ from informer.pipeline.curves import MOST_STEPS, Curve, curves
 from informer.pipeline.hours import HOUR_NS, forget_hours, roll_up, rolled_until_ns
 from informer.pipeline.workspace import Workspace
 from informer.service.api.roles import DECIDE, Holder
+from informer.service.console.app import refusal
 from informer.service.console.attempts import MOST_FROM_ONE, Attempts
+from informer.service.console.door import Door
 from informer.service.console.links import incident_links, trace_links
 from informer.service.console.sessions import LASTS_S, MOST, Sessions
 from informer.web.waterfall import MOST_DEPTH, waterfall
@@ -257,3 +263,39 @@ def test_hours_whose_steps_are_written_anew_are_made_again(home: Workspace) -> N
     assert drawn(home, 0, MOST_STEPS + 1).observed[:2].tolist() == [0.5, 1.5]
     rows = home.engine.query("select count(*) as n from hours")["n"][0].as_py()
     assert rows == 48
+
+
+def answered_at_the_door(path: str, **headers: str) -> str:
+    """Head and body of what one who is not signed in gets; the path as servers decode it."""
+    said: list[str] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        heads = [name + b": " + value for name, value in message.get("headers", [])]
+        said.extend(part.decode() for part in [*heads, message.get("body", b"")])
+
+    named = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
+    scope = {"type": "http", "method": "GET", "path": path, "query_string": b"", "headers": named}
+    asyncio.run(Door(Starlette(), Sessions(), None, refusal)(scope, receive, send))
+    return "\n".join(said)
+
+
+@pytest.mark.parametrize(
+    ("path", "leads_to"),
+    [
+        ("/patterns/a b", "/patterns/a%20b"),
+        ("//elsewhere.example/x", "/"),
+        ("///elsewhere.example/x", "/"),
+        ("/\\elsewhere.example/x", "/%5Celsewhere.example/x"),
+        ("/\t/elsewhere.example/x", "/%09/elsewhere.example/x"),
+    ],
+)
+def test_a_link_of_another_site_leads_to_a_place_on_this_server_and_no_other(
+    path: str, leads_to: str
+) -> None:
+    followed = {"sec_fetch_mode": "navigate", "sec_fetch_site": "cross-site"}
+    assert f'content="0;url={leads_to}"' in answered_at_the_door(path, **followed)
+    asked = f"/sign-in?next={quote(leads_to, safe='')}"
+    assert f"location: {asked}\n" in answered_at_the_door(path)

@@ -1,6 +1,7 @@
 """Spans are gathered once each, packed, and it is enough when the hours or the room are over."""
 
 import asyncio
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -97,6 +98,41 @@ def test_it_is_enough_when_the_room_is_used_up(tmp_path: Path) -> None:
         give(gathering, number)
         gathering.take_over(rest=True)
     assert gathering.is_enough
+
+
+def test_when_the_room_is_used_up_what_comes_waits_in_the_spool_until_it_is_learned(
+    tmp_path: Path,
+) -> None:
+    gathering = began(tmp_path, PACKED_S, spool="0.5KiB")
+    for number in range(1, 8):
+        give(gathering, number)
+        gathering.take_over()
+    packed = gathered(tmp_path)
+    waiting = [f for s in gathering.spool.sealed() for f in Content(s.path).frames()]
+    assert [*packed, *waiting] == list(MESSAGES.values())
+    assert waiting
+    sizes = [path.stat().st_size for path in sorted((tmp_path / FIRST).iterdir())]
+    assert sum(sizes[:-1]) < 512 <= sum(sizes)
+    gathering.take_over(rest=True)
+    assert gathered(tmp_path) == list(MESSAGES.values())
+
+
+def test_what_is_packed_is_made_sure_of_before_it_is_forgotten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gathering = began(tmp_path)
+    give(gathering, 1)
+    sure: list[tuple[int, bool, bool]] = []
+
+    def made_sure_of(number: int) -> None:
+        packed = [p.suffix for p in (tmp_path / FIRST).iterdir()]
+        sure.append((os.fstat(number).st_ino, packed == [".zst"], bool(gathering.spool.sealed())))
+
+    monkeypatch.setattr("informer.service.gathering.os.fsync", made_sure_of)
+    gathering.take_over(rest=True)
+    (packed,) = (tmp_path / FIRST).iterdir()
+    folder = packed.parent
+    assert sure == [(packed.stat().st_ino, False, True), (folder.stat().st_ino, True, True)]
 
 
 def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from informer.pipeline.history import (
     joined,
     keep_range,
 )
+from informer.pipeline.steps import last_looked_ns
 from informer.pipeline.teaching import keep_irregular
 from informer.pipeline.workspace import Workspace
 from kept_traffic import STEP_NS, STEP_S, calls_of, keep, kept
@@ -44,6 +45,14 @@ def test_nothing_kept_is_no_history(home: Workspace) -> None:
     assert kept(home) is None
     keep(home, 0, [1.0])
     assert kept(home, 5) is None
+
+
+def test_steps_were_looked_at_up_to_the_end_of_the_last_one(home: Workspace) -> None:
+    assert last_looked_ns(home) == 0
+    home.put("trained", {"step_s": STEP_S})
+    keep(home, 0, [1.0])
+    keep(home, 4, [3.0, 2.0])
+    assert last_looked_ns(home) == START_NS + 6 * STEP_NS
 
 
 def test_what_lies_between_two_ranges_was_not_seen(home: Workspace) -> None:

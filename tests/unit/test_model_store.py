@@ -62,7 +62,7 @@ def test_a_missing_file_is_named(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [ARRAYS, SETTINGS])
-@pytest.mark.parametrize("junk", [b"", b"\x00\xff junk", b"{}"])
+@pytest.mark.parametrize("junk", [b"", b"\x00\xff junk", b"{}", b"null", b"[1]"])
 def test_a_damaged_file_is_said_in_one_line(tmp_path: Path, name: str, junk: bytes) -> None:
     version = save_model(MODEL, tmp_path)
     (tmp_path / version / name).write_bytes(junk)

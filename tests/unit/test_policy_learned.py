@@ -84,6 +84,16 @@ def test_a_pair_whose_methods_keep_coming_anew_is_open() -> None:
     assert len(closed.rules[0].when.of) == 3  # type: ignore[union-attr]
 
 
+def test_methods_that_let_any_path_pass_are_told() -> None:
+    wide = [seen(method="GET /{}"), seen(method="/{}/x"), seen(method="{other}")]
+    notes = learn_policy([*wide, seen(method="GET /cart/{}")], TWO_WEEKS, Margin()).notes
+    (told,) = [note for note in notes if "never called" in note]
+    assert "cart /{}/x, cart GET /{}, cart {other}; give method rules" in told
+    assert not [
+        note for note in learn_policy([seen()], TWO_WEEKS, Margin()).notes if "never called" in note
+    ]
+
+
 def test_calls_whose_caller_was_lost_make_no_rule() -> None:
     found = learn_policy([seen(), seen(caller="unknown", calls=50)], TWO_WEEKS, Margin())
     assert [rule.name for rule in found.policy.rules] == ["web_to_cart"]

@@ -1,9 +1,15 @@
 """What comes in from outside is taken or refused, whatever it is; nothing is lost unseen."""
 
+import asyncio
 import gzip
+import random
+import threading
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from zlib import decompressobj
 
+import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,6 +24,7 @@ from informer.service.otlp_http import gunzipped
 from informer.service.reception import Reception, RefusedError, check_message, counted, counted_json
 from informer.service.segments import framed
 from informer.service.spool import Spool
+from informer.service.web import traces_app
 from otlp_strategies import varint
 
 MOST = 10_000
@@ -192,6 +199,80 @@ def test_gzip_of_several_members_is_unpacked_whole() -> None:
         gunzipped(gzip.compress(b"spans") + b"rubbish", MOST)
 
 
+class CountingUnpacker:
+    """An unpacker of zlib that counts what it is given to look at."""
+
+    given = 0
+
+    def __init__(self, wbits: int) -> None:
+        self._unpacker = decompressobj(wbits)
+
+    def decompress(self, packed: bytes, most: int) -> bytes:
+        type(self).given += len(packed)
+        assert self.given < 20 << 20, "the rest of the body is copied for every member"
+        return self._unpacker.decompress(packed, most)
+
+    @property
+    def eof(self) -> bool:
+        return self._unpacker.eof
+
+    @property
+    def unused_data(self) -> bytes:
+        return self._unpacker.unused_data
+
+
+@pytest.fixture
+def counting(monkeypatch: pytest.MonkeyPatch) -> type[CountingUnpacker]:
+    class Counting(CountingUnpacker):
+        pass
+
+    monkeypatch.setattr(zlib, "decompressobj", lambda wbits: Counting(wbits))
+    return Counting
+
+
+def test_many_gzip_members_do_not_have_the_rest_of_the_body_copied_for_each(
+    counting: type[CountingUnpacker],
+) -> None:
+    large = random.Random(0).randbytes(1 << 20)
+    body = gzip.compress(b"", mtime=0) * 900 + gzip.compress(large, mtime=0)
+    assert gunzipped(body, 2 << 20) == large
+    assert len(body) <= counting.given < 20 << 20
+
+
+def test_gzip_of_more_members_than_a_sender_writes_is_refused(
+    counting: type[CountingUnpacker],
+) -> None:
+    with pytest.raises(RefusedError, match="1000 members"):
+        gunzipped(gzip.compress(b"", mtime=0) * 100_000, MOST)
+    assert counting.given < 20 << 20
+
+
+def test_a_body_is_unpacked_beside_the_loop_that_answers_all_others(
+    spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads = []
+
+    def unpacked(body: bytes, most: int) -> bytes:
+        threads.append(threading.current_thread())
+        return gunzipped(body, most)
+
+    monkeypatch.setattr(otlp_http, "gunzipped", unpacked)
+    app = traces_app(Reception(spool, most_message_bytes=1 << 20), Tokens.read(""))
+    headers = {"Content-Type": "application/x-protobuf", "Content-Encoding": "gzip"}
+    bodies = [gzip.compress(b"no spans"), gzip.compress(random.Random(0).randbytes(10_000))]
+
+    async def posted() -> list[int]:
+        way = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=way, base_url="http://serve") as client:
+            answers = [await client.post("/v1/traces", content=b, headers=headers) for b in bodies]
+        return [answer.status_code for answer in answers]
+
+    assert asyncio.run(posted()) == [400, 400]
+    small, large = threads
+    assert small is threading.main_thread()
+    assert large is not threading.main_thread()
+
+
 def test_json_with_space_before_it_is_kept_as_json(spool: Spool) -> None:
     reception = Reception(spool, most_message_bytes=MOST)
     reception.take(b' \n{"resourceSpans":[{"scopeSpans":[{"spans":[{}]}]}]}', is_json=True)
@@ -302,7 +383,7 @@ def test_no_sender_writes_what_only_the_spool_may(tmp_path: Path) -> None:
     spool.close()
     again = Spool(tmp_path, most_bytes=100_000)
     assert again.places == {}
-    assert again.torn == 0
+    assert again.size == spool.size
     (segment,) = again.sealed()
     assert not segment.has_lines
     assert segment.path.read_bytes() == framed(good) * (len(forged) + 1)

@@ -5,6 +5,7 @@ import gzip
 import os
 import random
 import struct
+import sys
 from pathlib import Path
 
 import orjson
@@ -53,7 +54,13 @@ def test_a_name_with_brackets_is_a_file_when_it_exists(tmp_path: Path) -> None:
     assert len(read(path).rows) == 1
 
 
-@pytest.mark.parametrize("location", ["nowhere.csv", "*.none", "s3://bucket/x", "file://host/x"])
+@pytest.mark.parametrize(
+    "location",
+    [
+        *("nowhere.csv", "*.none", "a**b/*.csv", "/a**b/*.csv"),
+        *("s3://bucket/x", "file://host/x", "file://[x/y"),
+    ],
+)
 def test_a_location_that_names_nothing_is_the_users_mistake(location: str) -> None:
     with pytest.raises(InformerError, match="SOURCE must"):
         files_of([location])
@@ -87,6 +94,32 @@ def test_a_file_of_no_use_is_one_clear_line(tmp_path: Path, content: bytes, why:
         open_sources([str(path)])
     assert str(path) in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_what_can_be_read_only_once_is_no_file(tmp_path: Path) -> None:
+    """Of a pipe the beginning was gone when its spans were read."""
+    os.mkfifo(tmp_path / "pipe.jsonl")
+    with pytest.raises(InformerError, match="must be a file, which is read more than once"):
+        open_sources([str(tmp_path / "pipe.jsonl")])
+    written(tmp_path / "a.jsonl", request(span()))
+    reading = read(tmp_path)
+    assert len(reading.rows) == 1
+    assert any("pipe" in note for note in reading.notes)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names are texts")
+def test_a_name_that_is_no_text_is_told_and_skipped(tmp_path: Path) -> None:
+    odd = Path(os.fsdecode(os.fsencode(tmp_path / "b") + b"\xff.jsonl"))
+    written(odd, request(span()))
+    with pytest.raises(InformerError, match="must be a name in UTF-8"):
+        open_sources([str(odd)])
+    written(tmp_path / "a.jsonl", request(span()))
+    assert len(read(tmp_path).rows) == 1
+
+
+def test_blank_lines_before_a_header_are_no_lengths(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.csv", f"\n\n\ntrace_id,span_id,service,start_ns\nt,s,a,{T0}\n")
+    assert read(path).row["service"] == "a"
 
 
 def test_of_many_files_those_of_no_use_are_told_and_skipped(tmp_path: Path) -> None:

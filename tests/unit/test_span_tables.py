@@ -1,6 +1,7 @@
 """Tables of spans and RPC logs: columns, units, pods, roots, bad rows."""
 
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +107,34 @@ def test_times_may_be_written_out(tmp_path: Path, typed: bool) -> None:
         pq.write_table(pa.table({**given, "start_ns": at[:1], "end_ns": at[1:]}), path)
     row = read(path).row
     assert (row["start_ns"], row["duration_ns"]) == (T0, 500_000_000)
+
+
+@pytest.mark.parametrize("unit", [None, "s", "ms", "us"])
+@pytest.mark.parametrize(
+    "far", ["0001-01-01T00:00:00", "1600-01-01T00:00:00", "9999-12-31T00:00:00"]
+)
+def test_a_time_that_nanoseconds_have_no_room_for_is_missing(
+    tmp_path: Path, unit: str | None, far: str
+) -> None:
+    """Such as the zero time of Go, or an end that never came."""
+    near = "2026-06-01T00:00:00"
+    given = {"trace_id": ["t", "t"], "span_id": ["1", "2"], "service": ["a", "a"]}
+    starts, ends = [near, far], [far, near]
+    if unit is None:
+        path = tmp_path / "spans.jsonl"
+        lines = zip(*given.values(), starts, ends, strict=True)
+        names = (*given, "start_ns", "end_ns")
+        path.write_text("\n".join(json.dumps(dict(zip(names, row, strict=True))) for row in lines))
+    else:
+        path = tmp_path / "spans.parquet"
+        times = {
+            name: pa.array([datetime.fromisoformat(t) for t in texts], pa.timestamp(unit, "UTC"))
+            for name, texts in (("start_ns", starts), ("end_ns", ends))
+        }
+        pq.write_table(pa.table({**given, **times}), path)
+    found = read(path)
+    assert (found.row["span_id"], found.row["duration_ns"]) == ("1", 0)
+    assert found.rejected == {"missing_time": 1}
 
 
 @pytest.mark.parametrize("at", [T0 / 1e9, T0 // 1_000_000_000])

@@ -78,7 +78,9 @@ def test_what_was_added_before_a_kill_is_there_after_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("cut", [1, 3, 4, 9])
-def test_a_message_that_a_kill_cut_off_was_never_there(tmp_path: Path, cut: int) -> None:
+def test_a_message_that_a_kill_cut_off_was_never_there(
+    tmp_path: Path, cut: int, caplog: pytest.LogCaptureFixture
+) -> None:
     spool = spool_in(tmp_path)
     spool.add(b"whole")
     spool.add(b"cut off")
@@ -87,17 +89,19 @@ def test_a_message_that_a_kill_cut_off_was_never_there(tmp_path: Path, cut: int)
     path.write_bytes(path.read_bytes()[:-cut])
     again = spool_in(tmp_path)
     assert messages(again) == [b"whole"]
-    assert again.torn == 1
+    assert f"000000000001.otlp: {11 - cut} bytes behind the last whole message" in caplog.text
     again.add(b"next")
     again.close()
     assert messages(again) == [b"whole", b"next"]
 
 
-def test_a_length_that_is_nonsense_ends_a_segment(tmp_path: Path) -> None:
+def test_a_length_that_is_nonsense_ends_a_segment(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     (tmp_path / "000000000004.otlp").write_bytes(b"\xff\xff\xff\xff" + b"x" * 40)
     spool = spool_in(tmp_path)
     assert messages(spool) == []
-    assert spool.torn == 1
+    assert "000000000004.otlp: 44 bytes behind the last whole message" in caplog.text
 
 
 def test_what_is_forgotten_is_gone_and_its_number_is_never_used_again(tmp_path: Path) -> None:
@@ -198,6 +202,57 @@ def test_a_full_disk_refuses_and_leaves_no_part_of_a_message(
 ) -> None:
     spool = spool_in(tmp_path)
     spool.add(b"whole")
+    disk = full_disk(spool, monkeypatch)
+    with pytest.raises(SpoolFullError):
+        spool.add(b"lost")
+    disk.undo()
+    spool.add(b"next")
+    spool.close()
+    assert messages(spool) == [b"whole", b"next"]
+
+
+def test_where_a_part_of_a_message_stays_nothing_is_written_or_read_behind_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock = Clock()
+    spool = spool_in(tmp_path, clock)
+    spool.add(b"whole")
+    disk = full_disk(spool, monkeypatch, is_stuck=True)
+    for message in (b"lost", b"lost too"):
+        with pytest.raises(SpoolFullError):
+            spool.add(message)
+    clock.now = 5.0
+    assert spool.sealed() == []
+    assert caplog.text.count("No space left") == 1
+    disk.undo()
+    assert messages(spool) == [b"whole"]
+    spool.add(b"next")
+    spool.close()
+    assert messages(spool) == [b"whole", b"next"]
+
+
+def test_a_part_of_a_message_that_stays_to_the_end_is_cut_off_at_the_next_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool = spool_in(tmp_path)
+    spool.add(b"whole")
+    full_disk(spool, monkeypatch, is_stuck=True)
+    with pytest.raises(SpoolFullError):
+        spool.add(b"lost")
+    spool.close()
+    again = spool_in(tmp_path)
+    again.add(b"next")
+    again.close()
+    assert messages(again) == [b"whole", b"next"]
+
+
+def full_disk(
+    spool: Spool, patch: pytest.MonkeyPatch, *, is_stuck: bool = False
+) -> pytest.MonkeyPatch:
+    """A disk that takes a part of what is written, until it is undone; one that is stuck keeps it.
+
+    It holds the open segment.
+    """
     file = spool._file
     assert file is not None
 
@@ -206,16 +261,16 @@ def test_a_full_disk_refuses_and_leaves_no_part_of_a_message(
             file.write(data[:3])
             raise OSError(errno.ENOSPC, "No space left on device")
 
+        def truncate(self, size: int) -> int:
+            if is_stuck:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return file.truncate(size)
+
         def __getattr__(self, name: str) -> object:
             return getattr(file, name)
 
-    monkeypatch.setattr(spool, "_file", Full())
-    with pytest.raises(SpoolFullError):
-        spool.add(b"lost")
-    monkeypatch.setattr(spool, "_file", file)
-    spool.add(b"next")
-    spool.close()
-    assert messages(spool) == [b"whole", b"next"]
+    patch.setattr(spool, "_file", Full())
+    return patch
 
 
 def test_a_segment_that_cannot_be_made_sure_of_is_still_given(

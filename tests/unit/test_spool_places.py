@@ -49,7 +49,6 @@ def test_a_group_that_was_cut_off_moved_no_place(tmp_path: Path, lost_bytes: int
     again = spool_in(tmp_path)
     assert again.places == {"topic/0": 1}
     assert again.size == whole
-    assert again.torn == 1
 
 
 def test_places_outlive_the_segments_that_told_them(tmp_path: Path) -> None:

@@ -130,6 +130,52 @@ def test_times_of_parquet_that_are_moments_are_scanned(
     assert scanned == told(monkeypatch, path, as_they_lie=False)
 
 
+VIEWS = {
+    "views of texts": (pa.string_view(), ("trace_id", "span_id", "operation")),
+    "JSON": (pa.json_(), ("attributes", "operation", "scope", "span_id")),
+    "long texts": (pa.large_string(), ("trace_id", "parent_span_id", "service", "attributes")),
+    "small floats": (pa.float16(), ("weight",)),
+    "large decimals": (pa.decimal256(60, 4), ("status_code",)),
+    "bytes": (pa.binary(), ("trace_state",)),
+}
+
+
+@pytest.mark.parametrize("kind", VIEWS)
+@pytest.mark.parametrize("alike", [True, False])
+def test_types_of_arrow_that_loops_do_not_know_are_scanned(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kind: str, alike: bool
+) -> None:
+    """DuckDB and Polars write them; a folder may have files of both."""
+    type_, columns = VIEWS[kind]
+    table = rows(*[{"attributes": "{}", "operation": "1", "scope": "2"}] * 5)
+    other = table
+    for name in columns:
+        column = table[name].combine_chunks()
+        of_type = (
+            pa.ExtensionArray.from_storage(type_, column)
+            if kind == "JSON"
+            else column.cast(type_)
+            if kind != "small floats"
+            else pa.array(np.ones(len(column), np.float16), type_)
+        )
+        other = other.set_column(other.column_names.index(name), name, of_type)
+    pq.write_table(other, tmp_path / "a.parquet")
+    pq.write_table(other if alike else table, tmp_path / "b.parquet")
+    read = told(monkeypatch, tmp_path, as_they_lie=True)
+    assert len(read[0]) == 2 * len(table)
+    assert read == told(monkeypatch, tmp_path, as_they_lie=False)
+
+
+def test_of_columns_of_one_name_the_first_counts(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    table = rows(*[{}] * 3)
+    path = tmp_path / "spans.parquet"
+    pq.write_table(table.append_column("service", pa.array(["other"] * 3)), path)
+    read = told(monkeypatch, path, as_they_lie=True)
+    assert [span["service"] for span in read[0]] == table["service"].to_pylist()
+
+
 def test_pieces_of_texts_are_the_same_whenever_they_are_read(tmp_path: Path) -> None:
     path = tmp_path / "spans.csv"
     many: list[dict[str, Any]] = [

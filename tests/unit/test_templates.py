@@ -67,6 +67,15 @@ def method(operation: str) -> str:
         ("/*", "/*"),
         ("GET /", "GET /"),
         ("GET /a;jsessionid=1A2B/b", "GET /a"),
+        ("GET /catalog?page=7&q=tea", "GET /catalog"),
+        ("POST /login?next=/home&u=ann", "POST /login"),
+        ("/search#top", "/search"),
+        ("GET /?q=tea", "GET /"),
+        ("GET /users/:id?/edit", "GET /users/:id?/edit"),
+        ("GET https://shop.example:8443/orders/17?full=1", "GET /orders/{}"),
+        ("https://shop.example", "/"),
+        ("POST https://shop.example?q=1", "POST /"),
+        ("select * from users where name = 'ann'", "select * from users where name = {}"),
         ("POST /shop.v1.Cart/AddItem", "POST /shop.v1.Cart/AddItem"),
         ("shop.v1.Cart/AddItem", "shop.v1.Cart/AddItem"),
         ("HTTP POST", "HTTP POST"),
@@ -83,6 +92,17 @@ def test_what_is_obviously_an_id_gives_way(operation: str, expected: str) -> Non
 def test_a_place_with_many_words_holds_ids() -> None:
     table = operations(*(f"GET /users/{user}/posts" for user in USERS))
     assert set(methods(learned(table), table).values()) == {"GET /users/{}/posts"}
+
+
+def test_queries_leave_the_words_before_them() -> None:
+    """Else each would be a word of its own, and all that come at their place one method."""
+    searched = operations(*(f"GET /catalog?q={user}" for user in USERS))
+    signed_in = operations(*(f"POST /login?next=/home&u={user}" for user in USERS))
+    templates = learned(pa.concat_tables([searched, signed_in]))
+    assert set(methods(templates, searched).values()) == {"GET /catalog"}
+    assert set(methods(templates, signed_in).values()) == {"POST /login"}
+    odd = operations("GET /admin?cmd=id")
+    assert methods(templates, odd) == {"GET /admin?cmd=id": "GET /admin"}
 
 
 def test_a_place_with_few_words_keeps_them() -> None:

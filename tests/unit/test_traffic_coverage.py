@@ -10,8 +10,21 @@ HOUR_S = 3600
 
 
 def whole(chains: Floats) -> list[bool]:
-    """Coverage when the data reaches from the first moment of the range to the last."""
-    return list(covered(np.asarray(chains, float), 0.0, 0.0, HOUR_S))
+    """Coverage when the data reaches from the first moment of each step to the last."""
+    return cut(chains)
+
+
+def cut(
+    chains: Floats, heads: dict[int, float] | None = None, tails: dict[int, float] | None = None
+) -> list[bool]:
+    """Coverage when the data of some steps begins late, or ends early, by such shares of them."""
+    given = []
+    for shares in (heads or {}, tails or {}):
+        missing = np.zeros(len(chains))
+        for step, share in shares.items():
+            missing[step] = share
+        given.append(missing)
+    return list(covered(np.asarray(chains, float), given[0], given[1], HOUR_S))
 
 
 def office_days(days: int) -> Floats:
@@ -85,14 +98,38 @@ def test_a_first_or_last_step_that_the_data_covers_in_part_is_not_covered(
 ) -> None:
     chains = np.full(30, 10.0)
     chains[0] = chains[-1] = round(10 * (1 - missing))
-    assert covered(chains, missing, 0.0, HOUR_S)[0] == seen
-    assert covered(chains, 0.0, missing, HOUR_S)[-1] == seen
-    assert covered(chains, missing, missing, HOUR_S)[1:-1].all()
+    assert cut(chains, heads={0: missing})[0] == seen
+    assert cut(chains, tails={-1: missing})[-1] == seen
+    assert all(cut(chains, heads={0: missing}, tails={-1: missing})[1:-1])
+
+
+@pytest.mark.parametrize(("missing", "seen"), [(0.0, True), (0.3, True), (0.6, False)])
+def test_a_step_that_a_hole_begins_or_ends_in_is_not_covered(missing: float, seen: bool) -> None:
+    chains = np.full(40, 10.0)
+    chains[15:20] = 0
+    chains[14] = chains[20] = round(10 * (1 - missing))
+    found = cut(chains, heads={20: missing}, tails={14: missing})
+    assert (found[14], found[20]) == (seen, seen)
+    assert not any(found[15:20])
+    assert all([*found[:14], *found[21:]])
+
+
+def test_a_step_that_ends_early_far_from_any_hole_is_covered() -> None:
+    chains = np.full(40, 10.0)
+    chains[15:20] = 0
+    assert all(cut(chains, heads={30: 0.9}, tails={5: 0.9})[20:])
+
+
+def test_a_hole_at_an_end_has_one_step_that_may_be_cut() -> None:
+    chains = np.full(40, 10.0)
+    chains[:5] = chains[35:] = 0
+    found = cut(chains, heads={5: 0.6}, tails={34: 0.6})
+    assert [step for step, is_seen in enumerate(found) if is_seen] == [*range(6, 34)]
 
 
 def test_a_late_first_chain_of_quiet_traffic_is_chance() -> None:
-    assert covered(np.full(30, 2.0), 0.9, 0.9, HOUR_S).all()
+    assert all(cut(np.full(30, 2.0), heads={0: 0.9}, tails={-1: 0.9}))
 
 
 def test_a_single_step_is_covered() -> None:
-    assert list(covered(np.array([3.0]), 0.9, 0.9, HOUR_S)) == [True]
+    assert cut(np.array([3.0]), heads={0: 0.9}, tails={0: 0.9}) == [True]

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from informer.config.load import read_settings
 from informer.config.settings import MachineSettings, Settings, TrafficSettings
 from informer.core.errors import InformerError
 from informer.core.tables import INCIDENTS, RPCS, TABLES
+from informer.engines.duckdb import DuckDBEngine
 from informer.pipeline.table_memory import when_folded
 from informer.pipeline.workspace import FORMAT, Workspace
 
@@ -22,6 +24,13 @@ from informer.pipeline.workspace import Workspace
 with Workspace.open(Path(sys.argv[1])):
     print("open", flush=True)
     sys.stdin.read()
+"""
+END = """
+import os, sys
+from pathlib import Path
+from informer.pipeline.workspace import Workspace
+Workspace.put = lambda home, name, value: os._exit(9)
+Workspace.create(Path(sys.argv[1]))
 """
 FAST = replace(Settings(), traffic=TrafficSettings(step_s=10))
 
@@ -56,6 +65,12 @@ def test_a_folder_with_settings_alone_becomes_a_workspace_that_has_them(tmp_path
     (tmp_path / "informer.toml").write_text("[traffic]\nstep_s = 10\n")
     with Workspace.create(tmp_path) as home:
         assert home.settings == FAST
+
+
+def test_settings_that_were_being_written_when_all_ended_are_no_strangers(tmp_path: Path) -> None:
+    (tmp_path / "informer.toml.part").write_text("[traf")
+    Workspace.open(made(tmp_path)).close()
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["informer.toml", "workspace.duckdb"]
 
 
 def test_settings_given_hold_and_are_kept_when_the_work_was_done(tmp_path: Path) -> None:
@@ -108,11 +123,31 @@ def test_a_workspace_of_another_version_is_refused(tmp_path: Path, version: obje
 
 
 def test_a_database_that_is_no_workspace_is_of_no_version(tmp_path: Path) -> None:
-    from informer.engines.duckdb import DuckDBEngine
-
     with DuckDBEngine(tmp_path / "workspace.duckdb") as engine:
         engine.run("create table t as select 1 as n")
     assert "is of version None" in complaint(Workspace.open, tmp_path)
+
+
+@pytest.mark.parametrize("action", [Workspace.create, Workspace.open])
+def test_a_folder_whose_maker_was_killed_is_made_by_whoever_comes_next(
+    tmp_path: Path, action: Callable[[Path], Workspace]
+) -> None:
+    path = tmp_path / "w"
+    assert subprocess.run([sys.executable, "-c", END, str(path)], check=False).returncode == 9
+    assert (path / "workspace.duckdb").exists()
+    with action(path) as home:
+        key = home.key
+        assert all(home.engine.has(name) for name in set(TABLES) - {"spans"})
+    with Workspace.open(path) as home:
+        assert home.key == key
+
+
+def test_tables_that_went_are_not_made_anew_beside_models(tmp_path: Path) -> None:
+    path = tmp_path / "w"
+    (path / "models" / "p" / "0001").mkdir(parents=True)
+    DuckDBEngine(path / "workspace.duckdb").close()
+    for action in (Workspace.open, Workspace.create):
+        assert "is of version None" in complaint(action, path)
 
 
 def test_a_second_process_is_told_that_the_workspace_is_in_use(tmp_path: Path) -> None:

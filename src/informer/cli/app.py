@@ -15,7 +15,7 @@ from informer.cli.options import (
 )
 from informer.cli.pattern_commands import patterns
 from informer.cli.policy_commands import policy
-from informer.cli.values import Duration, Moment
+from informer.cli.values import Duration, Moment, hold_to_utf8
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -194,3 +194,4 @@ def audit(workspace: Path, json_out: bool) -> None:
 
 for group in (patterns, incidents, policy):
     informer.add_command(group)
+hold_to_utf8(informer)

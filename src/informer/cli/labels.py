@@ -5,9 +5,9 @@ import fnmatch
 from pathlib import Path
 from typing import Any
 
+from informer.core.types import LEGITIMATE
 from informer.web.views import Label
 
-MISUSE_EXCEPT = ("demand", "change")
 SLACK_STEPS = 3
 
 
@@ -29,7 +29,7 @@ def false_incidents(
     return [
         i
         for i in incidents
-        if i["kind"] not in MISUSE_EXCEPT
+        if i["kind"] not in LEGITIMATE
         and not any(_opens_in(i, e.start_ns, e.end_ns, step_ns) for e in events)
     ]
 
@@ -42,7 +42,7 @@ def _label(row: dict[str, str], incidents: list[dict[str, Any]], step_ns: int) -
     told = [
         (i, rank)
         for i, rank in found
-        if (i["kind"] in MISUSE_EXCEPT) == legitimate and (legitimate or rank)
+        if (i["kind"] in LEGITIMATE) == legitimate and (legitimate or rank)
     ]
     outcome, found_by = "missed", None
     if told:

@@ -1,7 +1,10 @@
 """Reads and writes `informer.toml`."""
 
 import json
+import os
+import shutil
 import tomllib
+from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -11,6 +14,7 @@ from informer.config.settings import Settings
 from informer.core.errors import InformerError
 
 SETTINGS_FILE = "informer.toml"  # in the workspace
+UNFINISHED = ".part"  # behind the name of a file that is being written
 
 
 def settings_in(folder: Path) -> Settings:
@@ -54,7 +58,11 @@ def settings_of(given: dict[str, Any], origin: str) -> Settings:
 
 
 def write_settings(settings: Settings, path: Path) -> None:
-    """Write every setting with its meaning; reading the file gives the same settings."""
+    """Write every setting with its meaning; reading the file gives the same settings.
+
+    The file holds what was there before or all of this. Errors: InformerError when it cannot be
+    written.
+    """
     lines = ["# Informer's configuration. What is not named here has its default.\n"]
     for section in fields(settings):
         values = getattr(settings, section.name)
@@ -64,7 +72,26 @@ def write_settings(settings: Settings, path: Path) -> None:
         lines.append(f"\n# More of [{section.metadata['section']}]: [{section.name}.NAME], each.\n")
         for name, named in values.items():
             lines += _written(f"{section.name}.{name}", named)
-    path.write_text("".join(lines), encoding="utf-8")
+    try:
+        _write_whole("".join(lines), path.resolve())  # a link goes on leading to its file
+    except OSError as error:
+        raise InformerError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def _write_whole(text: str, path: Path) -> None:
+    """An empty file would read as the defaults, and one that was cut off as nothing at all."""
+    unfinished = path.with_name(path.name + UNFINISHED)
+    try:
+        with unfinished.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        with suppress(FileNotFoundError):
+            shutil.copymode(path, unfinished)
+        unfinished.replace(path)
+    except OSError:
+        unfinished.unlink(missing_ok=True)
+        raise
 
 
 def _written(name: str, values: Any) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any
 from informer.core.errors import InformerError
 
 SIZE = re.compile(r"(?=.*[1-9])(\d{1,12}(?:\.\d{1,12})?)\s*([KMGT])(i?)B", re.ASCII)
+MOST_BYTES = 10**15  # of a size; the engine refuses what does not fit into its numbers
 PORT = re.compile(r"\d{1,5}", re.ASCII)
 
 
@@ -58,6 +59,11 @@ def _fits(value: Any, default: Any) -> bool:
 def is_port(text: str) -> bool:
     """Whether it is the number of a port."""
     return PORT.fullmatch(text) is not None and int(text) <= 65_535
+
+
+def is_size(text: str, most: int = MOST_BYTES) -> bool:
+    """Whether it is a size such as `4GB`, of so many bytes at most."""
+    return SIZE.fullmatch(text) is not None and bytes_of(text) <= most
 
 
 def bytes_of(size: str) -> int:

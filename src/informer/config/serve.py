@@ -3,9 +3,10 @@
 import math
 from dataclasses import dataclass
 
-from informer.config.rules import SIZE, is_port, setting
+from informer.config.rules import is_port, is_size, setting
 
 HOURS_A_YEAR = 8_760
+MOST_MESSAGE_BYTES = 2_000_000_000  # gRPC counts them in 32 bits
 
 
 def _is_address(value: str) -> bool:
@@ -44,14 +45,14 @@ class ServeSettings:
     message: str = setting(
         "16MiB",
         "The largest message that is taken, unpacked.",
-        "must be a size such as 16MiB",
-        lambda v: SIZE.fullmatch(v) is not None,
+        "must be a size such as 16MiB and at most 2GB",
+        lambda v: is_size(v, MOST_MESSAGE_BYTES),
     )
     spool: str = setting(
         "4GB",
         "Room on disk for spans of steps that are not closed; full, senders are told to wait.",
-        "must be a size such as 4GB",
-        lambda v: SIZE.fullmatch(v) is not None,
+        "must be a size such as 4GB and at most 1000TB",
+        is_size,
     )
     backlog_steps: float = setting(
         1.0,

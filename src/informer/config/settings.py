@@ -7,7 +7,7 @@ from typing import Any
 
 from informer.config.console import ConsoleSettings
 from informer.config.retention import RetentionSettings
-from informer.config.rules import SIZE, setting
+from informer.config.rules import is_size, setting
 from informer.config.serve import ServeSettings
 from informer.config.sinks import AlertmanagerSettings, WebhookSettings, named_sections
 from informer.config.streams import KafkaSettings, TailSettings
@@ -121,8 +121,8 @@ class MachineSettings:
         "1GB",
         "Memory for tables; beyond it work spills into the workspace. The whole process takes up "
         "to a gigabyte more.",
-        "must be a size such as 4GB",
-        lambda v: SIZE.fullmatch(v) is not None,
+        "must be a size such as 4GB and at most 1000TB",
+        is_size,
     )
     slice_lines: int = setting(
         4_000_000,

@@ -19,6 +19,8 @@ NS_PER_S = 1_000_000_000
 NOISE = "-1"
 OUTSIDE = "outside"
 UNKNOWN = "unknown"
+EVER = 2**62  # later than any time in ns
+LEGITIMATE = ("change", "demand")  # kinds of incidents that are probably no misuse
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,11 @@ from informer.core.errors import InformerError
 BATCH_ROWS = 100_000
 THREAD_BYTES = 64 << 20  # of memory for each thread: to read JSON, one takes half of it for itself
 # What errors of classes that are for mistakes of ours say of a damaged file.
-DAMAGE = ("Malformed JSON in file", "Invalid string encoding found in Parquet file")
+DAMAGE = (
+    "Malformed JSON in file",
+    "Invalid JSON found in Parquet file",
+    "Invalid string encoding found in Parquet file",
+)
 
 
 class DuckDBEngine:

@@ -42,6 +42,8 @@ def load_model(folder: Path, version: str) -> Model:
     path = folder / version
     try:
         document = json.loads((path / SETTINGS).read_text())
+        if not isinstance(document, dict):
+            raise ValueError(f"{SETTINGS} must hold a JSON object")
         if document["format"] != FORMAT:
             raise InformerError(
                 f"model {path} must have format {FORMAT}, got {document['format']}:"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from informer.core.types import NOISE, NS_PER_S, OUTSIDE, UNKNOWN, Json
+from informer.core.types import LEGITIMATE, NOISE, NS_PER_S, OUTSIDE, UNKNOWN, Json
 
 # Pauses in steps, and in seconds where steps are short: who abuses in bursts counts in minutes.
 SAME_CELL = (12, 3600)  # a pause this long on one cell does not end its story
@@ -121,7 +121,7 @@ def _stories(detections: pa.Table, step_ns: int, from_ns: int) -> list[Story]:
     for row in sorted(
         detections.to_pylist(), key=lambda r: (r["step_start_ns"], r["detection_id"])
     ):
-        told_apart = row["kind"] in ("change", "demand")
+        told_apart = row["kind"] in LEGITIMATE
         key = (row["pattern_id"], row["rpc_id"], row["signal"], told_apart)
         story = open_stories.get(key)
         pause = SAME_OF.get(row["signal"], SAME_CELL)
@@ -178,7 +178,7 @@ def _neighbours(
     # By what stories have in common: those that began of late, and end before all before them.
     recent: dict[tuple[str, str], deque[int]] = {}
     for i, story in sorted(enumerate(stories), key=lambda s: s[1].first_ns):
-        lasting = story.kind in ("change", "demand")
+        lasting = story.kind in LEGITIMATE
         slack_ns = pause_ns(CHANGE if story.kind == "change" else TOGETHER, step_ns)
         for common in _in_common(story, callers, services_of):
             before = recent.setdefault(common, deque())

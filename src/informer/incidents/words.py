@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from informer.core.types import Json
+from informer.core.types import LEGITIMATE, Json
 
 SEVERITIES = ("info", "low", "medium", "high", "critical")
 OUTCOMES = {"refusal": "refused", "failure": "failed"}  # kinds of how calls end
@@ -61,7 +61,7 @@ def _head(kind: str, rpc: Json, changes: Sequence[str], *, new_form: bool) -> st
 
 def severity(kind: str, score: float, threshold: float) -> str:
     """How urgent: misuse before faults, faults before what is probably legitimate."""
-    if kind in ("demand", "change"):
+    if kind in LEGITIMATE:
         return "info"
     if kind == "novel":
         return "high"

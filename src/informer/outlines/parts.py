@@ -15,7 +15,7 @@ from informer.core.cell_counts import CellCounts
 from informer.core.lines import Lines
 from informer.core.ports import Engine
 from informer.core.sql import read_sql
-from informer.core.types import Ints
+from informer.core.types import EVER, Ints
 from informer.outlines import state
 from informer.outlines.folding import Folding
 from informer.outlines.slices import sliced
@@ -37,7 +37,6 @@ PASSING = (
     *(*FORMS, *KEPT, "link_places", "met_outlines", "outline_places", "kind_places"),
     *("cell_places", "chosen_traces", "named_lines"),
 )
-ALL = 2**62  # no line begins so late: all traces are closed
 KEEP = """
 insert into kept_spans by name select * exclude (part) from part_spans;
 insert into kept_traces select * from chosen_traces
@@ -49,7 +48,7 @@ def fold_part(
 ) -> dict[str, pa.Table]:
     """Fold whole traces in an engine of their own; the tables of FORMS, COUNTS and KEPT."""
     folding = Folding(engine, key=key, step_s=step_s, whole=whole)
-    here = sliced(lines, ALL)
+    here = sliced(lines, EVER)  # no line begins so late: all traces are closed
     folding.fold(here, here.sayings() > 0)
     made = {table: engine.query(sql) for table, sql in FORMS.items()}
     made[COUNTS] = engine.query("select * from cell_counts")

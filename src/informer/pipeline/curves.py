@@ -14,6 +14,7 @@ from informer.core.types import NS_PER_S, Floats, Ints
 from informer.pipeline.band import band
 from informer.pipeline.drawn import SIGNALS
 from informer.pipeline.hours import HOUR_NS, rolled_until_ns
+from informer.pipeline.steps import step_ns_of
 from informer.pipeline.usual import usual
 from informer.pipeline.workspace import Workspace
 
@@ -51,17 +52,6 @@ class Curve:
     threshold: Floats
 
 
-def last_looked_ns(home: Workspace) -> int:
-    """End of the last step that was looked at; 0 when there was none."""
-    last = home.engine.query("select max(step_start_ns) as t from steps")["t"][0].as_py()
-    return 0 if last is None else int(last) + step_ns_of(home)
-
-
-def step_ns_of(home: Workspace) -> int:
-    """Length of a step."""
-    return int(home.get("trained")["step_s"]) * NS_PER_S
-
-
 def curves(
     home: Workspace,
     cells: Sequence[Cell],
@@ -84,7 +74,7 @@ def curves(
     is_short = (until_ns - from_ns) // step_ns <= MOST_STEPS or step_ns >= HOUR_NS
     if exact or (is_short and not by_hour):
         return _by_step(home, cells, from_ns, until_ns, signal, step_ns, bare)
-    return _by_hour(home, cells, from_ns, until_ns, signal, step_ns)
+    return _by_hour(home, cells, from_ns, until_ns, signal)
 
 
 def _by_step(
@@ -137,7 +127,6 @@ def _by_hour(
     from_ns: int,
     until_ns: int,
     signal: str,
-    step_ns: int,
 ) -> list[Curve]:
     """A step of every hour, on average."""
     first, last = from_ns - from_ns % HOUR_NS, min(until_ns, rolled_until_ns(home))

@@ -9,16 +9,16 @@ from dataclasses import dataclass, replace
 import orjson
 
 from informer.core.errors import InformerError, UnknownError
-from informer.core.types import NS_PER_S, Json
+from informer.core.types import Json
 from informer.pipeline.accepts import Accept, accepts_in, drop_accept, keep_accept
 from informer.pipeline.audit import Decider, audited
 from informer.pipeline.deploys import accept_versions, restore_versions
-from informer.pipeline.learn import add_run, next_run_id
 from informer.pipeline.look import incident_row
 from informer.pipeline.memory import fits, pattern_graphs, previous_patterns, versions_in_force
 from informer.pipeline.news import forget_news, learn_news, news_of, redraw
 from informer.pipeline.relearn import lesson_of, relearn
-from informer.pipeline.states import keep_states
+from informer.pipeline.runs import put_in_force
+from informer.pipeline.steps import last_looked_ns, step_ns_of
 from informer.pipeline.teaching import ends_ns
 from informer.pipeline.training import Training
 from informer.pipeline.workspace import BLIND, Place, Workspace, at
@@ -28,9 +28,7 @@ from informer.pipeline.workspace import BLIND, Place, Workspace, at
 class Decision:
     """What a decision did."""
 
-    run_id: str
     models: dict[str, str]  # pattern: the version now in force, for the patterns that changed
-    learned_rpcs: tuple[str, ...] = ()  # rpcs that were novel and are not any more
     reopened: tuple[str, ...] = ()  # incidents that wait for a decision again
 
 
@@ -43,7 +41,7 @@ def accept_incident(
     """It was legitimate: its steps may teach, its news is known, its patterns learn again."""
     with at(workspace) as home, audited(home, by, "accept", f"incident {incident_id}"):
         incident = _incident(home, incident_id)
-        until_ns = ends_ns(incident, _step_ns(home))
+        until_ns = ends_ns(incident, step_ns_of(home))
         span_ns = (int(incident["opened_ns"]), until_ns)
         patterns = list(incident["patterns"])
         return _accept(home, patterns, [incident], span_ns, training or Training())
@@ -57,7 +55,7 @@ def reject_incident(workspace: Place, incident_id: str, by: Decider | None = Non
     """
     with at(workspace) as home, audited(home, by, "reject", f"incident {incident_id}"):
         incident = _incident(home, incident_id)
-        done = Decision("", {})
+        done = Decision({})
         if incident["verdict"] == "accepted":
             done = _take_back(home, incident)
         _set_verdict(home, [incident_id], "rejected")
@@ -75,7 +73,7 @@ def accept_pattern(
     training = training or Training()
     with at(workspace) as home, audited(home, by, "accept", f"pattern {pattern_id}"):
         _check_pattern(home, pattern_id)
-        end_ns = min(seen_until_ns(home), training.until_ns)
+        end_ns = min(last_looked_ns(home), training.until_ns)
         open_ones = [i for i in _incidents_of(home, pattern_id) if i["verdict"] == "open"]
         incidents = [i for i in open_ones if i["opened_ns"] < end_ns]
         return _accept(home, [pattern_id], incidents, (0, end_ns), training)
@@ -114,7 +112,7 @@ def _accept(
     in_force = versions_in_force(home)[1]
     pattern_ids = [p for p in pattern_ids if p in in_force]
     news = learn_news(home, incidents, pattern_ids)
-    shares = accept_versions(home, incidents, _step_ns(home))
+    shares = accept_versions(home, incidents, step_ns_of(home))
     redraw(home, sorted(set(news.joined.values())))
     lessons = []
     for pattern_id in pattern_ids:
@@ -134,7 +132,8 @@ def _accept(
         keep_accept(home, accept)
         versions[accept.pattern_id] = accept.version
         backtests[accept.pattern_id] = fitted.backtest.to_json()
-    return Decision(_put_in_force(home, versions, backtests), versions, news.rpcs)
+    put_in_force(home, versions, backtests)
+    return Decision(versions)
 
 
 def _put_back(home: Workspace, pattern_ids: Sequence[str]) -> Decision:
@@ -159,7 +158,8 @@ def _put_back(home: Workspace, pattern_ids: Sequence[str]) -> Decision:
     _check_fit(home, models)
     reopened = sorted({i for accept in undone for i in accept.incidents})
     _set_verdict(home, reopened, "open")
-    return Decision(_put_in_force(home, models, {}), models, (), tuple(reopened))
+    put_in_force(home, models, {})
+    return Decision(models, tuple(reopened))
 
 
 def _made(accept: Accept, in_force: Mapping[str, str]) -> bool:
@@ -187,13 +187,13 @@ def _take_back(home: Workspace, incident: Json) -> Decision:
     members = set(home.table("members")["shape_id"].to_pylist())
     holding = {s["shape_id"] for s in shapes if names & {s["shape_id"], *s["rpc_ids"]}} - members
     forget_news(home, {n["name"] for n in news if n["what"] != "shape"}, holding)
-    return Decision("", {})
+    return Decision({})
 
 
 def _earlier_model(home: Workspace, pattern_id: str, current: str) -> str:
     """The last version that was in force before this one, of those that are older."""
-    runs = home.table("runs").sort_by("run_id").to_pylist()
-    versions = [orjson.loads(run["models"]) for run in runs]
+    runs = home.engine.query("select models from runs order by run_id")["models"].to_pylist()
+    versions = [orjson.loads(models) for models in runs]
     earlier = [v[pattern_id] for v in versions if v.get(pattern_id, current) < current]
     if not earlier:
         raise InformerError(f"pattern {pattern_id} has no model before {current}")
@@ -209,31 +209,6 @@ def _check_fit(home: Workspace, models: Mapping[str, str]) -> None:
                 f"model {version} of pattern {pattern_id} knows other rpcs or another step than "
                 "the pattern has since it was learned again"
             )
-
-
-def _put_in_force(home: Workspace, changed: Mapping[str, str], backtests: dict[str, Json]) -> str:
-    """Write a run in which only these models are other ones; returns its id."""
-    last = home.table("runs").sort_by("run_id").to_pylist()[-1]
-    run_id = next_run_id(home, last["trained_to_ns"])
-    add_run(
-        home,
-        run_id,
-        (last["trained_from_ns"], last["trained_to_ns"]),
-        orjson.loads(last["backtest"]) | backtests,
-        orjson.loads(last["models"]) | changed,
-    )
-    keep_states(home)
-    return run_id
-
-
-def seen_until_ns(home: Workspace) -> int:
-    """End of the last step that was looked at."""
-    last = home.engine.query("select max(step_start_ns) as t from steps")["t"][0].as_py()
-    return int(last) + _step_ns(home)
-
-
-def _step_ns(home: Workspace) -> int:
-    return int(home.get("trained")["step_s"]) * NS_PER_S
 
 
 def _incident(home: Workspace, incident_id: str) -> Json:

@@ -17,6 +17,7 @@ from informer.pipeline.memory import (
 )
 from informer.pipeline.progress import Progress, silent
 from informer.pipeline.read import Read, read_chains, sources_of
+from informer.pipeline.runs import is_learned
 from informer.pipeline.states import PatternState, keep_states, states_note
 from informer.pipeline.tell import Look, tell
 from informer.pipeline.workspace import Workspace
@@ -57,7 +58,7 @@ def detect(
     workspace. Errors: InformerError for what the user can mend.
     """
     with Workspace.open(Path(workspace)) as home, home.scratch() as scratch:
-        if home.table("runs").num_rows == 0:
+        if not is_learned(home):
             raise InformerError(f"nothing was learned into {workspace} yet: run `informer learn`")
         given = replace(home.settings, source=settings.source) if settings else home.settings
         sources = sources_of(locations, given, from_ns=from_ns, until_ns=until_ns)

@@ -5,9 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
-from informer.core.types import Floats, Ints, Json
+from informer.core.types import EVER, Floats, Ints, Json
 from informer.pipeline.catalogue import one_pattern
-from informer.pipeline.pages import EVER
 from informer.pipeline.rpcs import rpcs_named
 from informer.pipeline.workspace import Workspace
 

@@ -12,6 +12,13 @@ from informer.pipeline.rates import rates_from_json, rates_to_json
 from informer.pipeline.workspace import Workspace
 
 Inflation = dict[str, tuple[float, ...]]  # stream key: by window
+OF_VERSIONS = """
+select f.pattern_id, f.rates, f.inflation
+from model_facts as f
+inner join (select unnest($patterns) as pattern_id, unnest($versions) as version) as v
+    on v.pattern_id = f.pattern_id and v.version = f.version
+order by f.pattern_id
+"""
 
 
 def keep_facts(home: Workspace, versions: Mapping[str, str], learned: Learned) -> None:
@@ -33,14 +40,15 @@ def keep_facts(home: Workspace, versions: Mapping[str, str], learned: Learned) -
 def with_facts(home: Workspace, versions: Mapping[str, str], learned: Learned) -> Learned:
     """The same with what goes with the versions in force in place of what the last run learned."""
     rates, inflation = learned.rates, dict(learned.calibration.inflation)
-    for row in home.table("model_facts").to_pylist():
+    # Those of all versions that ever were are many more than those in force.
+    asked = {"patterns": list(versions), "versions": list(versions.values())}
+    for row in home.engine.query(OF_VERSIONS, **asked).to_pylist():
         pattern_id = row["pattern_id"]
-        if versions.get(pattern_id) == row["version"]:
-            rates = with_rates(rates, pattern_id, rates_from_json(orjson.loads(row["rates"])))
-            for key in inflation_of(inflation, pattern_id):
-                del inflation[key]
-            told = orjson.loads(row["inflation"])
-            inflation |= {key: tuple(by_window) for key, by_window in told.items()}
+        rates = with_rates(rates, pattern_id, rates_from_json(orjson.loads(row["rates"])))
+        for key in inflation_of(inflation, pattern_id):
+            del inflation[key]
+        told = orjson.loads(row["inflation"])
+        inflation |= {key: tuple(by_window) for key, by_window in told.items()}
     calibration = replace(learned.calibration, inflation=inflation)
     return replace(learned, rates=rates, calibration=calibration)
 

@@ -1,11 +1,9 @@
 """Learning: spans to patterns, graphs, trained models and a calibrated threshold."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-import orjson
 import pyarrow as pa
 
 from informer.config.load import settings_in
@@ -13,9 +11,9 @@ from informer.config.settings import Settings
 from informer.core.errors import InformerError
 from informer.core.ports import Source
 from informer.core.sql import read_sql
-from informer.core.tables import PATTERNS, RUNS
-from informer.core.types import NS_PER_S, Grid, Json, PatternGraph, PatternTraffic
-from informer.detections.calibrate import SECONDS_A_DAY, Calibration
+from informer.core.tables import PATTERNS
+from informer.core.types import Grid, PatternTraffic
+from informer.detections.calibrate import SECONDS_A_DAY
 from informer.detections.changes import learned_shares
 from informer.detections.days import learned_kinds
 from informer.detections.detect import Learned
@@ -32,6 +30,12 @@ from informer.pipeline.accepts import accepts_in, levelled
 from informer.pipeline.fits_on_spark import runner_on
 from informer.pipeline.held_out import calibrate_held_out
 from informer.pipeline.history import forget_other_steps, keep_range
+from informer.pipeline.learn_notes import (
+    notes_on_patterns,
+    notes_on_range,
+    untaught_patterns,
+    why_no_pattern,
+)
 from informer.pipeline.let_pass import ask, held_back, let_pass, roomy
 from informer.pipeline.memory import (
     models_that_fit,
@@ -44,6 +48,7 @@ from informer.pipeline.memory import (
 from informer.pipeline.news import without_rejected_news
 from informer.pipeline.progress import Progress, silent
 from informer.pipeline.read import Read, read_outlines, sources_of
+from informer.pipeline.runs import add_run, next_run_id
 from informer.pipeline.sampled import counting, sampled_patterns
 from informer.pipeline.states import keep_states
 from informer.pipeline.stored import spark_at
@@ -118,10 +123,7 @@ def _learn(home: Workspace, scratch: DuckDBEngine, read: Read, progress: Progres
     )
     graphs = graphs_of(found.patterns, found.members, shapes)
     if not graphs:
-        raise InformerError(
-            f"a pattern needs at least 10 alike chains, no form of the {read.chains.chains:,} "
-            "chains has so many"
-        )
+        raise InformerError(why_no_pattern(read.chains))
     scratch.write("members", found.members)
 
     progress("counting traffic", 0, None)
@@ -186,37 +188,12 @@ def _learn(home: Workspace, scratch: DuckDBEngine, read: Read, progress: Progres
     home.keep_settings()
     notes = (
         *read.notes,
-        *_notes(learned.calibration, grid),
-        *_untaught(untaught, kept),
+        *notes_on_patterns(found.patterns),
+        *notes_on_range(learned.calibration, grid, scratch),
+        *untaught_patterns(untaught, kept),
         *questions,
     )
     return LearnResult(run_id, patterns, found.pattern_edges, rpcs, grid, read, learned, notes)
-
-
-def next_run_id(home: Workspace, until_ns: int) -> str:
-    """Sortable: number of the run, then the end of what it learned."""
-    number = home.table("runs").num_rows + 1
-    until = datetime.fromtimestamp(until_ns // NS_PER_S, UTC)
-    return f"{number:06d}-{until:%Y%m%dT%H%M%SZ}"
-
-
-def add_run(
-    home: Workspace,
-    run_id: str,
-    trained: tuple[int, int],
-    backtests: Mapping[str, Json],
-    versions: Mapping[str, str],
-) -> None:
-    """Write down a learning run; `versions` are the models in force from now on."""
-    row = {
-        "run_id": run_id,
-        "trained_from_ns": trained[0],
-        "trained_to_ns": trained[1],
-        "config": orjson.dumps(asdict(home.settings)).decode(),
-        "backtest": orjson.dumps(backtests, option=orjson.OPT_SERIALIZE_NUMPY).decode(),
-        "models": orjson.dumps(versions).decode(),
-    }
-    home.engine.append("runs", RUNS.of([row]))
 
 
 def _fit(
@@ -267,32 +244,3 @@ def _calibrate(
         settings.alerts.budget_per_day,
         learned_kinds(grid),
     )
-
-
-def _notes(calibration: Calibration, grid: Grid) -> list[str]:
-    days = float(grid.seen.sum()) * grid.step_s / SECONDS_A_DAY
-    notes = []
-    if days < 2:
-        short = f"{24 * days:.1f} hours" if days > 1 / 12 else f"{1440 * days:.0f} minutes"
-        notes.append(
-            f"the training range has {short}: too short for a daily season, so the level "
-            "of the last steps is all that is expected"
-        )
-    elif days < 14:
-        notes.append(f"the training range has {days:.1f} days: too short for a weekly season")
-    if calibration.days == 0:
-        notes.append("no held-out traffic to calibrate on: the threshold is a careful guess")
-    return notes
-
-
-def _untaught(graphs: Sequence[PatternGraph], kept: Mapping[str, str]) -> list[str]:
-    """What to say of patterns whose every step was irregular or rejected."""
-    unwatched = [g.pattern_id for g in graphs if g.pattern_id not in kept]
-    notes = []
-    if kept:
-        names = ", ".join(sorted(kept))
-        notes.append(f"no step of {names} may teach: their earlier models stay in force")
-    if unwatched:
-        names = ", ".join(sorted(unwatched))
-        notes.append(f"no step of {names} may teach: they have no model and are not watched")
-    return notes

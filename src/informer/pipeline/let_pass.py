@@ -29,15 +29,23 @@ class HeldBack:
     steps: Bools  # [t]
 
 
-def let_pass(home: Workspace, step_s: int) -> dict[str, Model]:
-    """By pattern the last model, of this step, that a person let pass and that knows a week."""
+def let_pass(home: Workspace, step_s: int, *, only: str | None = None) -> dict[str, Model]:
+    """By pattern the last model, of this step, that a person let pass and that knows a week.
+
+    With `only`, that of this pattern alone.
+    """
     found: dict[str, Model] = {}
-    for run in home.table("runs").sort_by("run_id").to_pylist():
-        for pattern_id, version in orjson.loads(run["models"]).items():
-            if pattern_id not in found:
+    tried: set[tuple[str, str]] = set()  # a version is in force for many runs, and read once
+    runs = home.engine.query("select models from runs order by run_id")["models"].to_pylist()
+    for models in runs:
+        for pattern_id, version in orjson.loads(models).items():
+            one = (pattern_id, version)
+            if pattern_id not in found and one not in tried and only in (None, pattern_id):
+                tried.add(one)
                 found |= _known(home, pattern_id, version, step_s)
     for accept in accepts_in(home):
-        found |= _known(home, accept.pattern_id, accept.version, step_s)
+        if only in (None, accept.pattern_id):
+            found |= _known(home, accept.pattern_id, accept.version, step_s)
     return found
 
 

@@ -98,6 +98,12 @@ def recall(workspace: Workspace) -> Learned:
     return with_facts(workspace, versions_in_force(workspace)[1], learned)
 
 
+def recall_entries(workspace: Workspace) -> tuple[tuple[str, str], ...]:
+    """Services and methods that are called from where nobody exports spans, as learned."""
+    pairs = workspace.get("remote_entries").get("pairs", [])
+    return tuple((service, method) for service, method in pairs)
+
+
 def remember_pool(workspace: Workspace, pool: Pool | None) -> None:
     """Write what patterns lend to one that learns later, alone."""
     workspace.put("pool", pool.to_json() if pool else {})

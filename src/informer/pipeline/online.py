@@ -26,24 +26,25 @@ from informer.pipeline.memory import (
     pattern_graphs,
     previous_patterns,
     recall,
+    recall_entries,
     workload_series,
 )
 from informer.pipeline.open_spans import Came, OpenSpans
 from informer.pipeline.progress import silent
 from informer.pipeline.sampled import counted_by
+from informer.pipeline.steps import step_ns_of
 from informer.pipeline.strangers import share_methods, share_names
 from informer.pipeline.teaching import barred_steps
 from informer.pipeline.tell import Look, tell
 from informer.pipeline.watch import Watch
 from informer.pipeline.workspace import Workspace
-from informer.spans.templates import Templates
+from informer.spans.templates import OPERATIONS, Templates
 from informer.traffic.bin import bin_onto
 from informer.traffic.coverage import covered
 
 NOTE = "watching"  # how far it came
 BEGINS_S = SECONDS_A_DAY  # before the newest span, at most, the watching begins
 CHAINS_S = 8 * SECONDS_A_DAY  # of chains before a step say whether it was covered
-OPERATIONS = "select service, operation, count(*) as calls from spans group by service, operation"
 CHAINS = """
 select t.step_start_ns, sum(t.calls) as chains
 from traffic as t
@@ -82,7 +83,7 @@ class Online:
         self.scratch = home.scratch()
         self._watermark_ns = watermark_s * NS_PER_S
         self._beside = beside
-        self.step_ns = int(home.get("trained")["step_s"]) * NS_PER_S
+        self.step_ns = step_ns_of(home)
         self.note = home.get(NOTE)
         self.closed_ns = int(self.note.get("closed_ns", 0))
         self.began_ns = int(self.note.get("began_ns", 0))
@@ -125,8 +126,7 @@ class Online:
         grid = self._grid(until_ns)
         taken = self.open.take(grid.start_ns, grid.end_ns, began_ns=self.began_ns)
         strangers = self._learn_names()
-        known = self.home.get("remote_entries").get("pairs", [])
-        entries = tuple((service, method) for service, method in known)
+        entries = recall_entries(self.home)
         chains = build_chains(self.scratch, key=self.home.key, remote_entries=entries)
         run_id, models = models_in_force(self.home)
         counted: list[Grid] = []
@@ -195,8 +195,9 @@ class Online:
         busy = np.flatnonzero(chains)
         first = int(busy[0]) if len(busy) else before
         first = min(first, before)
+        whole = np.zeros(len(chains) - first)
         seen = np.concatenate(
-            [np.zeros(first, bool), covered(chains[first:], 0.0, 0.0, grid.step_s)]
+            [np.zeros(first, bool), covered(chains[first:], whole, whole, grid.step_s)]
         )[before:]
         starts = grid.starts_ns()
         for from_ns, until_ns in self._missing:

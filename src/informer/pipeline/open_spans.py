@@ -40,7 +40,7 @@ select
     count(*) filter (
         b.start_ns < $from_ns and b.start_ns >= $began_ns and s.batch > $replayed
     ) as late,
-    count(*) filter (b.start_ns < $began_ns) as before
+    count(*) filter (b.start_ns < $began_ns and s.batch > $replayed) as before
 from open_spans as s
 left join begun_traces as b on b.trace_id = s.trace_id
 group by s.batch
@@ -75,7 +75,9 @@ class OpenSpans:
     """
 
     def __init__(self, scratch: DuckDBEngine, replayed: int = 0) -> None:
-        """Batches up to `replayed` were taken in before: what is late of them was counted."""
+        """Batches up to `replayed` were taken in before: what is late of them was counted, and what
+        is from before the watching.
+        """
         self._scratch = scratch
         self._replayed = replayed
         self.stream_ns = 0

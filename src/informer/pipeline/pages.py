@@ -8,11 +8,10 @@ import orjson
 
 from informer.core.errors import InformerError
 from informer.core.tables import TABLES
-from informer.core.types import Json
+from informer.core.types import EVER, Json
 from informer.pipeline.documents import incident_document
 from informer.pipeline.workspace import Workspace
 
-EVER = 2**62
 PAGE = """
 select {names}, cast({time} as bigint) as at_page, cast({key} as varchar) as key_page
 from {table}

@@ -9,6 +9,7 @@ from informer.detections.calibrate import SECONDS_A_DAY
 from informer.pipeline.accepts import accepts_in
 from informer.pipeline.memory import models_in_force
 from informer.pipeline.news import news_of
+from informer.pipeline.runs import is_learned
 from informer.pipeline.sampled import counted_by
 from informer.pipeline.teaching import barred_steps
 from informer.pipeline.workspace import Workspace
@@ -66,7 +67,7 @@ def evidence_of(home: Workspace) -> tuple[list[Evidence], Range, list[str]]:
     Steps that may not teach are no evidence: what was seen in irregular ones alone is no policy
     until somebody accepts it. Errors: InformerError when nothing was learned.
     """
-    if home.table("runs").num_rows == 0:
+    if not is_learned(home):
         raise InformerError(f"nothing was learned into {home.path} yet: run `informer learn`")
     trained = home.get("trained")
     step_ns = trained["step_s"] * NS_PER_S

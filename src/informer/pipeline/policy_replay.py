@@ -13,6 +13,7 @@ from informer.pipeline.policy_labels import Truth, read_labels, read_malicious, 
 from informer.pipeline.policy_stream import needs_parents, stream_of
 from informer.pipeline.progress import Progress, silent
 from informer.pipeline.read import Read, read_chains, sources_of
+from informer.pipeline.runs import is_learned
 from informer.pipeline.workspace import Workspace
 from informer.policies.parse import parse
 from informer.policies.replay import DEFAULT, Decided, replay
@@ -74,7 +75,7 @@ def replay_policy(
     events = read_labels(labels) if labels else []
     truth = read_malicious(malicious) if malicious else None
     with Workspace.open(Path(workspace)) as home, home.scratch() as scratch:
-        if home.table("runs").num_rows == 0:
+        if not is_learned(home):
             raise InformerError(f"nothing was learned into {workspace} yet: run `informer learn`")
         given = replace(home.settings, source=settings.source) if settings else home.settings
         sources = sources_of(locations, given, from_ns=from_ns, until_ns=until_ns)

@@ -7,8 +7,7 @@ from pathlib import Path
 import orjson
 
 from informer.core.errors import InformerError
-from informer.core.types import Json
-from informer.pipeline.teaching import LEGITIMATE
+from informer.core.types import LEGITIMATE, Json
 from informer.pipeline.workspace import Workspace
 from informer.policies.agreement import Agreement, agree
 from informer.policies.calls import Call

@@ -13,6 +13,7 @@ from informer.core.types import Json
 from informer.engines.duckdb import DuckDBEngine
 from informer.outlines.state import count_called, unfold
 from informer.pipeline.fold_sources import fold_sources
+from informer.pipeline.memory import recall_entries
 from informer.pipeline.progress import Progress
 from informer.pipeline.rejected import nothing_read, rejected_of
 from informer.pipeline.stored import stored_sources
@@ -20,7 +21,7 @@ from informer.pipeline.table_memory import when_folded
 from informer.pipeline.workspace import Workspace
 from informer.spans.open import correlated, open_sources
 from informer.spans.received import Selection
-from informer.spans.templates import Templates
+from informer.spans.templates import OPERATIONS, Templates
 
 HERE = "duckdb"  # the engine whose sources are files of this machine
 ALL_OPERATIONS = """
@@ -29,7 +30,6 @@ from operations
 group by service, operation
 """
 TAIL = "select cast(sum(chains) as bigint) as chains from outline_steps where outline_id = 0"
-OPERATIONS = "select service, operation, count(*) as calls from spans group by service, operation"
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,8 +150,7 @@ def read_chains(
     engine.write("methods", templates.mapping(operations))
     engine.write("rpcs", workspace.table("rpcs"))
     progress("building chains", 0, None)
-    known = workspace.get("remote_entries").get("pairs", [])
-    entries = tuple((service, method) for service, method in known)
+    entries = recall_entries(workspace)
     chains = build_chains(engine, key=workspace.key, remote_entries=entries, parents=parents)
     return _told(sources, chains, templates, rejected_of(sources))
 

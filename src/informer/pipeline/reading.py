@@ -12,7 +12,7 @@ import pyarrow as pa
 from informer.config.settings import Settings
 from informer.core.lines import Lines
 from informer.core.ports import PIECE_ROWS, Source
-from informer.core.types import NS_PER_S, Ints
+from informer.core.types import EVER, NS_PER_S, Ints
 from informer.engines.duckdb import DuckDBEngine
 from informer.pipeline.mark import Mark, keep_mark
 from informer.pipeline.progress import Progress
@@ -128,7 +128,7 @@ class Reading:
                     self.progress("reading spans", apart.lines, None)
             for number, part in enumerate(apart.parts()):
                 self.parts, self.places = [part], [(0, 0)]
-                self._fold_slice(len(part), 2**62, late=0, last=number == FILES - 1)
+                self._fold_slice(len(part), EVER, late=0, last=number == FILES - 1)
             self._reach((len(sources), 0), rejected_of(sources))
             keep_mark(self.engine, self.mark, self.templates)
 
@@ -172,7 +172,7 @@ class Reading:
         if late > MOST_LATE * lines:
             raise OutOfOrderError
         with self.engine.transaction(later=True):  # the disk takes a while, lines come meanwhile
-            close_ns = 2**62 if last else self._close_ns()
+            close_ns = EVER if last else self._close_ns()
             self._fold_slice(lines, close_ns, late=late, last=last)
             if _number(self.engine, "select count(*) from sayings") > MOST_SAYINGS:
                 self._forget_sayings()

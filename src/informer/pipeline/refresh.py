@@ -9,9 +9,8 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 
 import numpy as np
-import orjson
 
-from informer.core.types import NS_PER_S, Grid, PatternTraffic
+from informer.core.types import EVER, NS_PER_S, Grid, PatternTraffic
 from informer.detections.streams import learn_rates
 from informer.forecasts.clock import learned_until_ns
 from informer.forecasts.fit import Fitted
@@ -23,7 +22,6 @@ from informer.pipeline.accepts import accepts_in, leaps_of
 from informer.pipeline.facts import keep_facts, with_rates
 from informer.pipeline.history import history
 from informer.pipeline.leaps import later_half
-from informer.pipeline.learn import add_run, next_run_id
 from informer.pipeline.let_pass import HeldBack, ask, held_back, let_pass, roomy
 from informer.pipeline.memory import (
     models_in_force,
@@ -32,12 +30,10 @@ from informer.pipeline.memory import (
     recall,
     versions_in_force,
 )
+from informer.pipeline.runs import put_in_force
 from informer.pipeline.sampled import counted_by, counting
-from informer.pipeline.states import keep_states
 from informer.pipeline.teaching import unseen
 from informer.pipeline.workspace import Workspace
-
-EVER = 2**62
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,22 +98,18 @@ def take_up(home: Workspace, one: Refresh, fitted: Fitted) -> str:
         usual = {k: v for k, v in learned.rates.latency.items() if k[0] == one.pattern_id}
         rates = replace(rates, latency=usual | rates.latency)
         learned = replace(learned, rates=with_rates(learned.rates, one.pattern_id, rates))
-        passed = let_pass(home, series.step_s).get(one.pattern_id)
+        passed = let_pass(home, series.step_s, only=one.pattern_id).get(one.pattern_id)
         model = counting(fitted.model, series.stands_for)
         model = roomy(model, passed, home.settings.learning.drift_cap)
         version = save_model(model, home.models / one.pattern_id)
         keep_facts(home, {one.pattern_id: version}, learned)
-        last = home.table("runs").sort_by("run_id").to_pylist()[-1]
         until_ns = int(series.step_starts_ns()[np.flatnonzero(series.seen)[-1]])
-        until_ns = max(last["trained_to_ns"], until_ns + series.step_s * NS_PER_S)
-        add_run(
+        put_in_force(
             home,
-            next_run_id(home, until_ns),
-            (last["trained_from_ns"], until_ns),
-            orjson.loads(last["backtest"]) | {one.pattern_id: fitted.backtest.to_json()},
-            orjson.loads(last["models"]) | {one.pattern_id: version},
+            {one.pattern_id: version},
+            {one.pattern_id: fitted.backtest.to_json()},
+            until_ns + series.step_s * NS_PER_S,
         )
-        keep_states(home)
     return version
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from informer.core.errors import InformerError
-from informer.core.types import Json, Model, PatternGraph, PatternTraffic
+from informer.core.types import EVER, Json, Model, PatternGraph, PatternTraffic
 from informer.detections.calibrate import Calibration
 from informer.detections.detect import Learned
 from informer.detections.streams import learn_rates
@@ -20,7 +20,6 @@ from informer.pipeline.let_pass import roomy
 from informer.pipeline.memory import pattern_graphs, previous_patterns, recall, recall_pool
 from informer.pipeline.sampled import counted_in, counting
 from informer.pipeline.slowed import slowed_for_good
-from informer.pipeline.training import EVER
 from informer.pipeline.workspace import Workspace
 
 

@@ -7,13 +7,12 @@ import numpy as np
 import orjson
 
 from informer.core.tables import TABLES
-from informer.core.types import Bools, Grid, Json, PatternTraffic
+from informer.core.types import LEGITIMATE, Bools, Grid, Json, PatternTraffic
 from informer.pipeline.accepts import Accept, accepted_steps, leaps_of
 from informer.pipeline.workspace import Workspace
 
 LEAST_SILENT_S = 3 * 86_400
 LEAST_TIMES = 2
-LEGITIMATE = ("change", "demand")  # kinds that are probably no misuse
 
 
 def keep_irregular(home: Workspace, grid: Grid, irregular: dict[str, Bools]) -> None:

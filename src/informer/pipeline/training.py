@@ -4,11 +4,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from informer.core.errors import InformerError
+from informer.core.types import EVER
 from informer.forecasts.finished import fingerprint
 from informer.forecasts.fit import Runner
 from informer.forecasts.workers import Result, Task, run_tasks
-
-EVER = 2**62
 
 
 class ToTrainError(Exception):

@@ -13,8 +13,9 @@ from informer.forecasts.select import forecast_with
 from informer.forecasts.store import load_model, versions
 from informer.pipeline.accepts import Accept
 from informer.pipeline.band import band
-from informer.pipeline.curves import Curve, curves, step_ns_of
+from informer.pipeline.curves import Curve, curves
 from informer.pipeline.sampled import counted_in
+from informer.pipeline.steps import step_ns_of
 from informer.pipeline.workspace import Workspace
 
 MOST = 8  # of the newest

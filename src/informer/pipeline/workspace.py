@@ -11,7 +11,7 @@ from typing import Self, TypeAlias
 import orjson
 import pyarrow as pa
 
-from informer.config.load import SETTINGS_FILE, settings_in, write_settings
+from informer.config.load import SETTINGS_FILE, UNFINISHED, settings_in, write_settings
 from informer.config.rules import bytes_of
 from informer.config.settings import Settings
 from informer.core.errors import InformerError
@@ -31,6 +31,7 @@ FIRST = "first"  # spans to learn from for the first time
 CACHE = ".cache"  # compiled loops, where a container may write nowhere else
 OURS = (
     SETTINGS_FILE,
+    SETTINGS_FILE + UNFINISHED,
     SPOOL,
     FIRST,
     CACHE,
@@ -84,16 +85,12 @@ class Workspace:
         if settings is None:
             settings = settings_in(path)
         workspace = cls(path, _engine(path, settings), settings)
-        for spec in TABLES.values():
-            if spec.name != "spans":
-                workspace.engine.append(spec.name, spec.empty())
-        workspace.put("format", {"version": FORMAT})
-        workspace.put("key", {"hex": secrets.token_hex(32)})
+        workspace._make()
         return workspace
 
     @classmethod
     def open(cls, path: Path) -> "Workspace":
-        """Open a workspace that something was learned into.
+        """Open a workspace that something was learned into, or is about to be.
 
         Errors: InformerError when there is none, it is of another version, or it is in use.
         """
@@ -108,6 +105,8 @@ class Workspace:
         settings = settings_in(path)
         engine = _engine(path, settings)
         workspace = cls(path, engine, settings)
+        if workspace._is_unmade():
+            workspace._make()
         version = workspace.get("format").get("version") if engine.has("notes") else None
         if version != FORMAT:
             engine.close()
@@ -116,6 +115,20 @@ class Workspace:
                 "learn it again into a new folder"
             )
         return workspace
+
+    def _is_unmade(self) -> bool:
+        """Whether the process that made the folder ended before it had any table."""
+        tables = self.engine.query("select count(*) as n from duckdb_tables()")["n"][0].as_py()
+        return not tables and not self.models.exists()  # models say that there were tables once
+
+    def _make(self) -> None:
+        """All that a workspace has from the beginning, or nothing of it."""
+        with self.engine.transaction():
+            for spec in TABLES.values():
+                if spec.name != "spans":
+                    self.engine.append(spec.name, spec.empty())
+            self.put("format", {"version": FORMAT})
+            self.put("key", {"hex": secrets.token_hex(32)})
 
     @property
     def key(self) -> bytes:

@@ -32,6 +32,7 @@ LEAST_CALLS = 1_000
 LEAST_DAYS = 1.0
 OPEN_ABOVE = 0.001  # of a pair's calls: with so many of new methods its methods are no closed list
 LIMITED_KIND = "rpc"  # a database or a queue has no place where calls are counted and refused
+ANY_PATH = re.compile(r"([A-Z]+ )?/\{\}|\{other\}")  # how methods begin that stand for any
 LONGEST_NAME, LONGEST_END = 60, len("_workdays")
 
 Edge = tuple[str, list[Evidence]]  # how sure it is, and its rpcs
@@ -121,6 +122,12 @@ def _told(evidence: Sequence[Evidence], edges: Sequence[Edge]) -> list[str]:
             f"{len(thin)} pairs of services are allowed on thin evidence, and logged: "
             + ", ".join(thin[:5])
             + (" and others" if len(thin) > 5 else "")
+        )
+    wide = [f"{e.callee} {e.method}" for _, of in edges for e in of if ANY_PATH.match(e.method)]
+    if wide:
+        told.append(
+            "methods that stand for many let paths pass that were never called: "
+            f"{', '.join(wide[:5])}{' and others' if len(wide) > 5 else ''}; give method rules"
         )
     lost = sum(e.calls for e in evidence if UNKNOWN in e.edge)
     if lost:

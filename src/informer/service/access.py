@@ -71,16 +71,22 @@ class Certificates:
             path = getattr(self, name)
             if path and not os.access(path, os.R_OK):
                 raise InformerError(f"serve.tls_{name} must be a readable file, got {path!r}")
-        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         try:
-            context.load_cert_chain(self.certificate, self.key)
-            if self.clients:
-                context.load_verify_locations(self.clients)
+            self.context()
         except (OSError, ssl.SSLError) as error:
             raise InformerError(
                 f"serve.tls_certificate, serve.tls_key and serve.tls_clients must be PEM files "
                 f"that belong together: {error}"
             ) from error
+
+    def context(self) -> ssl.SSLContext:
+        """What a server shows and asks for, by the files as they are. Errors: OSError, SSLError."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.certificate, self.key)
+        if self.clients:
+            context.verify_mode = ssl.CERT_REQUIRED
+            context.load_verify_locations(self.clients)
+        return context
 
 
 def check_address(name: str, address: str, *, safe: bool) -> tuple[str, int]:

@@ -158,19 +158,32 @@ async def tell_blindness(parts: Parts, *, silent_s: float, watermark_s: float) -
         now_s=time.monotonic(),
         told=told,
     )
+    said = ""
     while True:
-        now_s, now_ns = time.monotonic(), time.time_ns()
-        found = {
-            reason: Blind(now_ns - round((now_s - since_s) * NS_PER_S), words)
-            for reason, (since_s, words) in blindness.look(reading_of(parts), now_s).items()
-        }
-        if found.keys() != told:
-            try:
-                await asked(parts.loop, partial(_keep, now=found, now_ns=now_ns))
-                told = frozenset(found)
-            except Exception as error:  # noqa: BLE001 (who looks after the service must not die)
-                log.error("blind (%s), and it cannot be kept: %s", ", ".join(found), error)
+        try:
+            told, said = await _looked(parts, blindness, told), ""
+        except Exception as error:  # noqa: BLE001 (who looks after the service must not die)
+            words = f"whether nothing is watched cannot be seen: {type(error).__name__}: {error}"
+            if words != said:  # a disk may be ill for hours
+                log.error(said := words)
         await asyncio.sleep(LOOK_S)
+
+
+async def _looked(parts: Parts, blindness: Blindness, told: frozenset[str]) -> frozenset[str]:
+    """The reasons that are told after a look; what cannot be read now is an error."""
+    now_s, now_ns = time.monotonic(), time.time_ns()
+    found = {
+        reason: Blind(now_ns - round((now_s - since_s) * NS_PER_S), words)
+        for reason, (since_s, words) in blindness.look(reading_of(parts), now_s).items()
+    }
+    if found.keys() == told:
+        return told
+    try:
+        await asked(parts.loop, partial(_keep, now=found, now_ns=now_ns))
+    except Exception as error:  # noqa: BLE001 (it is tried again)
+        log.error("blind (%s), and it cannot be kept: %s", ", ".join(found), error)
+        return told
+    return frozenset(found)
 
 
 async def _begun(parts: Parts) -> tuple[int, frozenset[str]]:

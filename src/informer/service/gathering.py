@@ -98,12 +98,15 @@ class Gathering:
         )
 
     def take_over(self, *, rest: bool = False) -> None:
-        """Pack what the spool has sealed, when it makes a file, or with `rest` whatever it is."""
+        """Pack what the spool has sealed, when it makes a file, or with `rest` whatever it is.
+
+        When the room is used up and nothing is learned yet, it waits in the spool, which sends more
+        away when that is full as well.
+        """
         sealed = self.spool.sealed()
         upto = max((int(path.name.split(".")[0]) for path in self._files()), default=0)
         some = [segment for segment in sealed if segment.number > upto]
-        due = rest or sum(segment.size for segment in some) >= PACKED_BYTES
-        if some and (due or self._clock() >= some[0].path.stat().st_mtime + PACKED_S):
+        if some and (rest or (self._size() < self._most_bytes and self._is_due(some))):
             self._pack(some)
             upto = some[-1].number
         for segment in sealed:
@@ -137,6 +140,10 @@ class Gathering:
         log.info("learned for the first time: %s", last)
         return True
 
+    def _is_due(self, some: Sequence[Segment]) -> bool:
+        old_s = self._clock() - some[0].path.stat().st_mtime
+        return old_s >= PACKED_S or sum(segment.size for segment in some) >= PACKED_BYTES
+
     def _pack(self, some: Sequence[Segment]) -> None:
         """One file, named after the last of the segments, as old as the first."""
         packed = self._folder / f"{some[-1].number:012d}{PACKED}"
@@ -148,7 +155,9 @@ class Gathering:
                     while chunk := file.read(CHUNK):
                         out.write(chunk)
         os.utime(unfinished, (began_s, began_s))
+        _make_sure_of(unfinished)  # the segments, which were made sure of, are forgotten
         unfinished.rename(packed)
+        _make_sure_of(self._folder)
 
     def _began_s(self) -> float | None:
         packed = [path.stat().st_mtime for path in self._files()]
@@ -164,6 +173,15 @@ class Gathering:
 
 def _packed_in(folder: Path) -> list[Path]:
     return [p for p in folder.glob(f"*{PACKED}") if p.name.removesuffix(PACKED).isdigit()]
+
+
+def _make_sure_of(path: Path) -> None:
+    """Let a file, or the names in a folder, outlive a loss of power. Errors: OSError."""
+    number = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
 
 
 async def gather(gathering: Gathering, stop: asyncio.Event) -> bool:

@@ -65,16 +65,11 @@ class KafkaStream:
         self._next: dict[str, int] = {}  # offsets behind what was taken or waits
         self._held: set[str] = set()  # partitions that are too far ahead
         self._waiting: list[Taken] = []  # not kept yet
-        self._is_full = False
+        self._is_full = False  # the spool has no room
         self._committed: Places = {}
         self._commit_at = 0.0
         self._lag: dict[str, float] = {}
         self._looked = False  # whether topics were found before
-
-    @property
-    def is_waiting(self) -> bool:
-        """Whether the spool has no room."""
-        return self._is_full
 
     def lag(self) -> dict[str, float]:
         """Messages in each partition of ours that were not taken yet."""
@@ -132,8 +127,14 @@ class KafkaStream:
         self._looked = True
 
     def _begin(self, consumer: "Consumer", partitions: "list[TopicPartition]") -> None:
-        """Go on behind what the spool has, or else behind what was committed."""
-        places, full = self._spool.places, self._is_full
+        """Go on behind what the spool has, or else behind what was committed.
+
+        Errors: KafkaException; then none of them has begun.
+        """
+        places = self._spool.places
+        begun: dict[str, TopicPartition] = {}
+        ends: dict[str, int] = {}
+        new: list[Taken] = []
         committed = consumer.committed(partitions, ASK_S)
         for partition, known in zip(partitions, committed, strict=True):
             place = _place(partition.topic, partition.partition)
@@ -142,13 +143,17 @@ class KafkaStream:
             if offset < 0:
                 is_late = self._looked or self._settings.start == "earliest"
                 offset = low if is_late else high
-                self._waiting.append(Taken(place, offset))  # so that it is known after a kill
+                new.append(Taken(place, offset))  # so that it is known after a kill
             partition.offset = offset
-            self._partitions[place], self._next[place] = partition, offset
-            self._progress[place] = Progress(heard_s=self._clock())
-            self._saw_end(place, high)
+            begun[place], ends[place] = partition, high
         consumer.incremental_assign(partitions)
-        if full:
+        # No sooner: one that is known is not looked for again, and nobody would read it.
+        for place, partition in begun.items():
+            self._partitions[place], self._next[place] = partition, partition.offset
+            self._progress[place] = Progress(heard_s=self._clock())
+            self._saw_end(place, ends[place])
+        self._waiting += new
+        if self._is_full:
             consumer.pause(partitions)
 
     def _take(self, consumer: "Consumer", message: "Message") -> None:

@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 MOST_SPANS = 200_000  # in a message; a span that says anything takes a hundred bytes
+MOST_GZIP_MEMBERS = 1_000  # of a body; senders write one
 HEADERS_S = 10.0  # for all headers of a request
 BODY_S = 30.0  # for a whole body: who sends it drop by drop is cut off
 ANSWER_S = 60.0  # for an answer that is written, to be read

@@ -151,9 +151,10 @@ class Loop:
         self._staged = 0
         self._spool.taken_in(0)
         self.figures.closed_ns = self._online.closed_ns
-        gaps, self._gaps = [*self._online.note.get(GAPS, []), *self._gaps], []
-        for from_ns, until_ns in gaps:
-            self._missed((from_ns, until_ns))
+        kept = [(from_ns, until_ns) for from_ns, until_ns in self._online.note.get(GAPS, [])]
+        gaps, self._gaps = dict.fromkeys([*kept, *self._gaps]), []  # those of both are the same
+        for gap in gaps:
+            self._missed(gap)
 
     def _fail(self, error: Exception) -> None:
         """Nothing is lost: what was not closed is still in the spool."""
@@ -166,6 +167,7 @@ class Loop:
         self._broken = True  # to begin anew may fail as well, and is tried again then
 
     def _take_in(self, segment: Segment, frames: ReaderSource) -> None:
+        rejected = Counter(self._online.open.rejected)
         with sources_of(segment, frames, self._home.settings.source) as sources:
             came = self._online.add(sources, segment.number, now_ns=self._clock_ns())
         is_new = segment.number > self._last_old
@@ -181,6 +183,7 @@ class Loop:
         if segment.number > self._counted:
             self._counted = segment.number
             self.figures.spans += came.spans
+            self._count_rejected(rejected)
         self.figures.stream_ns = self._online.open.stream_ns
 
     def _close(self) -> None:
@@ -193,16 +196,22 @@ class Loop:
             self._gaps = [gap for gap in self._gaps if gap[1] > online.closed_ns]
             note = {BATCH: self._staged, GAPS: self._gaps}
             # The first look goes over days of history, however little comes.
+            rejected = Counter(online.open.rejected)
             with contextlib.nullcontext() if online.is_warm else self._spool.excused():
                 closed = online.close(until_ns, note)
             figures.look_s = time.monotonic() - began
             self._count(closed)
+            self._count_rejected(rejected)
         figures.open_spans = online.open.count()
-        figures.rejected = Counter(online.open.rejected)
         needed = online.open.batches()
         for segment in self._spool.sealed():
             if segment.number <= self._staged and segment.number not in needed:
                 self._spool.forget(segment.number)
+
+    def _count_rejected(self, before: Counter[str]) -> None:
+        """What was rejected since; in a counter of its own, for others look at this one."""
+        more = self._online.open.rejected - before
+        self.figures.rejected = self.figures.rejected + more
 
     def _missed(self, gap: Gap) -> None:
         """Nobody listened then, or was listened to."""

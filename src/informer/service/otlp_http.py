@@ -1,6 +1,8 @@
 """OTLP over HTTP: POST /v1/traces, protobuf or JSON, as it is or gzip."""
 
+import asyncio
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 
 import orjson
 from google.rpc.status_pb2 import Status
@@ -9,10 +11,12 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from informer.service.access import Tokens
-from informer.service.limits import RETRY_S, bodies
+from informer.service.limits import MOST_GZIP_MEMBERS, RETRY_S, bodies
 from informer.service.reception import Reception, RefusedError
 
 PROTOBUF, JSON = "application/x-protobuf", "application/json"
+PACKED_SLICE = 16 << 10  # what follows a gzip member is copied once for each: it has to be little
+SMALL_PACKED = 4 << 10  # unpacked at once: it makes 4 MiB at most
 # 503 and not 429: the SDKs of some languages drop what was answered with 429.
 STATUS = {
     "too_large": 413,
@@ -32,6 +36,8 @@ class TracesEndpoint:
         self._reception, self._tokens = reception, tokens
         self._refused = reception.received.refused
         self._bodies = bodies(self._refused, reception.most_message_bytes)
+        # One thread, so that of all bodies that come at once one is unpacked at a time.
+        self._unpacking = ThreadPoolExecutor(1, thread_name_prefix="informer-unpacking")
 
     async def __call__(self, request: Request) -> Response:
         """Keep a message, or say why not."""
@@ -72,12 +78,18 @@ class TracesEndpoint:
                 if len(held) > most:
                     self._refused["too_large"] += 1
                     raise RefusedError("too_large", f"a message may have {most} bytes")
+            return await self._unpacked(bytes(held)) if is_packed else bytes(held)
         finally:
             self._bodies.leave(address, len(held))
-        if not is_packed:
-            return bytes(held)
+
+    async def _unpacked(self, body: bytes) -> bytes:
+        """What a body holds; others are answered meanwhile. Errors: of `gunzipped`, counted."""
+        most = self._reception.most_message_bytes
         try:
-            return gunzipped(bytes(held), most)
+            if len(body) <= SMALL_PACKED:
+                return gunzipped(body, most)
+            here = asyncio.get_running_loop()
+            return await here.run_in_executor(self._unpacking, gunzipped, body, most)
         except RefusedError as refused:
             self._refused[refused.reason] += 1
             raise
@@ -85,20 +97,25 @@ class TracesEndpoint:
 
 def gunzipped(body: bytes, most: int) -> bytes:
     """Unpacked bytes. Errors: RefusedError for what is no gzip, and for a bomb before it bursts."""
-    plain, rest = bytearray(), body
-    while True:  # a body may be several gzip members, one after another
-        unpacker = zlib.decompressobj(wbits=31)
-        try:
-            plain += unpacker.decompress(rest, most + 1 - len(plain))
-        except zlib.error as error:
-            raise RefusedError("malformed", "the body must be whole gzip data") from error
-        if len(plain) > most:
-            raise RefusedError("too_large", f"a message may have {most} bytes, unpacked")
-        if not unpacker.eof:
-            raise RefusedError("malformed", "the body must be whole gzip data")
-        if not unpacker.unused_data:
-            break
-        rest = unpacker.unused_data
+    plain, unpacker, members = bytearray(), zlib.decompressobj(wbits=31), 1
+    for start in range(0, len(body), PACKED_SLICE):
+        packed = body[start : start + PACKED_SLICE]
+        while packed:
+            if unpacker.eof:  # a body may be several gzip members, one after another
+                members += 1
+                if members > MOST_GZIP_MEMBERS:
+                    words = f"the body may have {MOST_GZIP_MEMBERS} members of gzip"
+                    raise RefusedError("malformed", words)
+                unpacker = zlib.decompressobj(wbits=31)
+            try:
+                plain += unpacker.decompress(packed, most + 1 - len(plain))
+            except zlib.error as error:
+                raise RefusedError("malformed", "the body must be whole gzip data") from error
+            if len(plain) > most:
+                raise RefusedError("too_large", f"a message may have {most} bytes, unpacked")
+            packed = unpacker.unused_data
+    if not unpacker.eof:
+        raise RefusedError("malformed", "the body must be whole gzip data")
     return bytes(plain)
 
 

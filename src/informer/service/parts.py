@@ -2,6 +2,7 @@
 
 import threading
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from informer.service.api.desk import Desk
@@ -39,8 +40,8 @@ class Parts:
             sum(r.messages for r in every),
             sum(r.spans for r in every),
             sum(r.malformed for r in every),
-            sum((r.refused for r in every), Counter()),
-            sum((r.sent_away for r in every), Counter()),
+            _sum([r.refused for r in every]),
+            _sum([r.sent_away for r in every]),
         )
 
     def why_not_ready(self) -> list[str]:
@@ -56,3 +57,8 @@ class Parts:
             why.append("more comes than can be judged, and senders are told to come again")
         why += [f"{name} is read no more" for name in self.streams.ended]
         return why
+
+
+def _sum(counted: Sequence[Counter[str]]) -> Counter[str]:
+    """Of counters that other threads may add names to meanwhile: only to copy them is one act."""
+    return sum((Counter(one) for one in counted), Counter())

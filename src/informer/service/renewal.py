@@ -37,18 +37,47 @@ class Renewed:
         return True
 
 
-async def renew(contexts: list[ssl.SSLContext], files: Certificates) -> None:
-    """Let contexts show what is new, for ever; connections that stand go on as they are."""
+class RenewedContext(ssl.SSLContext):
+    """Hands every new connection over to a context of its own making, by the files of late.
+
+    A context never forgets whom it trusted, nor the sessions that it let go on: one that is renewed
+    has to be another.
+    """
+
+    _files: Certificates
+    _now: ssl.SSLContext
+
+    def __new__(cls, files: Certificates) -> "RenewedContext":
+        """A context of a server, as those that it makes. Errors: OSError, SSLError."""
+        made = super().__new__(cls, ssl.PROTOCOL_TLS_SERVER)
+        made._files, made._now = files, files.context()
+        return made
+
+    def renew(self) -> None:
+        """Go by the files as they are now. Errors: OSError, SSLError; then nothing changes."""
+        self._now = self._files.context()
+
+    def wrap_bio(
+        self,
+        incoming: ssl.MemoryBIO,
+        outgoing: ssl.MemoryBIO,
+        server_side: bool = False,
+        server_hostname: str | bytes | None = None,
+        session: ssl.SSLSession | None = None,
+    ) -> ssl.SSLObject:
+        """With what event loops begin the TLS of a connection."""
+        return self._now.wrap_bio(incoming, outgoing, server_side, server_hostname, session)
+
+
+async def renew(context: RenewedContext, files: Certificates) -> None:
+    """Let a context show what is new, for ever; connections that stand go on as they are."""
     is_renewed = Renewed(files)
     while True:
         await asyncio.sleep(LOOK_S)
         if not is_renewed():
             continue
         try:
-            for context in contexts:
-                context.load_cert_chain(files.certificate, files.key)
-                if files.clients:
-                    context.load_verify_locations(files.clients)
+            context.renew()
             log.info("certificates were renewed")
         except (OSError, ssl.SSLError) as error:  # they changed once more just now
             log.error("renewed certificates cannot be taken up: %s", error)

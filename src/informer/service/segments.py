@@ -1,7 +1,7 @@
 """Segments of the spool: files of messages, each behind its length, made whole after a kill."""
 
+import logging
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -10,6 +10,7 @@ from informer.service.marks import LINES, MARK, PREFIX_BYTES, Places, mark_of
 
 SUFFIX = ".otlp"
 LENGTH_BYTES = 4  # of a message, big-endian, as collectors write it
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +46,18 @@ def framed(message: bytes) -> bytes:
     return len(message).to_bytes(LENGTH_BYTES, "big") + message
 
 
-def mended(path: Path, tell_torn: Callable[[], None], now_s: float) -> Segment:
+def mended(path: Path, now_s: float) -> Segment:
     """A segment of before, without a last message or group that is not whole; it may be empty.
 
-    An empty one is removed.
+    An empty one is removed. After a kill nobody was told that what is cut off had arrived.
     """
     size, old_s = path.stat().st_size, max(0.0, time.time() - path.stat().st_mtime)
     with path.open("rb+") as file:
         held = _whole(file, size)
         if held.size < size:
-            tell_torn()
+            log.warning(
+                "%s: %d bytes behind the last whole message are left out", path, size - held.size
+            )
             file.truncate(held.size)
     if held.size == 0:
         path.unlink()

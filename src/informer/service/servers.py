@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import socket
-import ssl
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from informer.service.limits import MOST_CONNECTIONS, connections
 from informer.service.local_socket import LocalProtocol, LocalSocket
 from informer.service.otlp_grpc import serve_grpc
 from informer.service.reception import Reception
-from informer.service.renewal import grpc_credentials, renew
+from informer.service.renewal import RenewedContext, grpc_credentials, renew
 
 GRACE_S = 5.0  # for messages under way when the service ends
 
@@ -42,9 +41,10 @@ class Servers:
     ) -> None:
         """`refused` counts what the web servers send away before anybody else hears of it."""
         self._stack, self._files, self._refused = stack, files, refused
-        self._contexts: list[ssl.SSLContext] = []
+        self._context: RenewedContext | None = None
         if files.given:
-            stack.callback(asyncio.create_task(renew(self._contexts, files)).cancel)
+            self._context = RenewedContext(files)
+            stack.callback(asyncio.create_task(renew(self._context, files)).cancel)
 
     async def begin_grpc(self, reception: Reception, tokens: Tokens, address: str) -> int | None:
         """Take OTLP over gRPC; the port. Errors: InformerError when it cannot listen there."""
@@ -63,25 +63,16 @@ class Servers:
         if not address:
             return None
         host, port = check_address(name, address, safe=True)
-        files, failed = self._files, f"{name} cannot listen on {address}: is it in use?"
+        failed = f"{name} cannot listen on {address}: is it in use?"
         try:
             sockets = gated_sockets(host, port, connections(self._refused))
         except OSError as error:
             raise InformerError(failed) from error
-        server = _Server(
-            _config(
-                app,
-                http=guarded(self._refused),
-                ssl_certfile=files.certificate or None,
-                ssl_keyfile=files.key or None,
-                ssl_ca_certs=files.clients or None,
-                ssl_cert_reqs=ssl.CERT_REQUIRED if files.clients else ssl.CERT_NONE,
-            )
-        )
+        server = _Server(_config(app, http=guarded(self._refused)))
+        server.config.load()
+        server.config.ssl = self._context
         bound: int = sockets[0].getsockname()[1]
         await self._begin(server, failed, sockets)
-        if server.config.ssl is not None:
-            self._contexts.append(server.config.ssl)
         return bound
 
     async def begin_socket(self, app: ASGIApp, workspace: Path) -> None:

@@ -64,12 +64,10 @@ class Spool:
         self._file: BinaryIO | None = None
         self._began = 0.0
         self._held = Held()  # of the open segment
-        self.torn = 0  # messages that a kill cut off; nobody was told that they had arrived
+        self._is_whole = True  # nothing of a message that was not taken is behind what is held
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            self._sealed = [
-                mended(path, self._tell_torn, clock()) for path in sorted(folder.glob(f"*{SUFFIX}"))
-            ]
+            self._sealed = [mended(path, clock()) for path in sorted(folder.glob(f"*{SUFFIX}"))]
             self._reserve()
         except OSError as error:
             raise InformerError(f"{folder} cannot be written: {error.strerror}") from error
@@ -188,6 +186,9 @@ class Spool:
         with self._lock:
             if self._file is not None:
                 self._seal()
+            if self._file is not None:  # it could not be cut, and is at the next start
+                self._file.close()
+                self._file = None
 
     def _size(self) -> int:
         return self._held.size + sum(s.size for s in self._sealed)
@@ -196,6 +197,7 @@ class Spool:
         if self._size() + len(frames) > self._most_bytes:
             raise SpoolFullError
         try:
+            self._cut()
             if self._file is None:
                 self._begin()
             assert self._file is not None
@@ -228,12 +230,31 @@ class Spool:
 
     def _take_back(self) -> None:
         """A message of which a part was written is none."""
-        if self._file is not None:
+        is_news, self._is_whole = self._is_whole, False
+        try:
+            self._cut()
+        except OSError as error:
+            if is_news:
+                log.error(
+                    "nothing is taken until a part of a message can be cut off: %s", error.strerror
+                )
+
+    def _cut(self) -> None:
+        """Leave nothing behind what is held: frames behind it could not be read.
+
+        Errors: OSError; then the segment is neither written nor read until it is cut.
+        """
+        if self._file is not None and not self._is_whole:
             self._file.truncate(self._held.size)
             self._file.seek(self._held.size)
+        self._is_whole = True
 
     def _seal(self) -> None:
         assert self._file is not None
+        try:
+            self._cut()
+        except OSError:  # it stays open, so that those behind it are not read before it
+            return
         file, self._file = self._file, None
         with file:
             try:
@@ -248,9 +269,6 @@ class Spool:
         else:
             self._path(self._number).unlink()
         self._held = Held()
-
-    def _tell_torn(self) -> None:
-        self.torn += 1
 
     def _path(self, number: int) -> Path:
         return self._folder / f"{number:012d}{SUFFIX}"

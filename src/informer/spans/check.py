@@ -3,14 +3,14 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.resources import files
+from math import floor
 
 from informer.core.ports import Engine
 from informer.core.types import NS_PER_S, Json
 from informer.spans.doubled import Doubled, doubled_in, is_proxy, one_side
 from informer.spans.findings import FIT, NOT_FIT, SHOWN, WITH_OPTIONS, Check
-from informer.spans.templates import OTHER, Templates
+from informer.spans.templates import OPERATIONS, OTHER, Templates
 
-OPERATIONS = "select service, operation, count(*) as calls from spans group by service, operation"
 REQUEST_ID = "x-request-id"
 MUCH = 0.5  # share of rows rejected, or of links unanswered, that leaves nothing to trust
 SOME = 0.01  # share from which a defect is told
@@ -148,12 +148,18 @@ def _defects(totals: Json, links: Json) -> Iterator[str]:
         share = totals["lone_traces"] / totals["traces"]
         yield f"{share:.0%} of the traces have one span: is the trace id or request id passed on?"
     named = links["orphans"] + links["links"]
+    if not named and totals["lone_traces"] <= MUCH * totals["traces"]:
+        yield "no span names a parent: calls are told by the names of peers alone, each by itself"
     if links["orphans"] > SOME * named:
         yield f"{links['orphans'] / named:.1%} of the spans that name a parent lost it"
-    if links["outside"] > SOME * links["links"]:
+    if not totals["with_duration"]:
+        yield "no span has a duration: latency cannot be watched"
+    elif links["outside"] > SOME * links["links"]:
         yield f"{links['outside'] / links['links']:.1%} of the spans begin outside their parent"
+    if not totals["with_outcome"]:
+        yield "no span failed, was refused or has a status code: is the outcome of calls exported?"
     if totals["until_ns"] - totals["from_ns"] < 2 * DAY_NS:
-        hours = (totals["until_ns"] - totals["from_ns"]) / (3_600 * NS_PER_S)
+        hours = floor((totals["until_ns"] - totals["from_ns"]) / (360 * NS_PER_S)) / 10
         yield f"the range is {hours:.1f} hours: a daily season cannot be learned from it"
 
 

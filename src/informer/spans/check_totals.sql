@@ -11,5 +11,7 @@ select
         select count(*)
         from (select trace_id from spans group by trace_id having count(*) = 1)
     ) as lone_traces,
-    count(*) filter (where kind in ('server', 'consumer', 'client', 'producer')) as with_kind
+    count(*) filter (where kind in ('server', 'consumer', 'client', 'producer')) as with_kind,
+    count(*) filter (where duration_ns > 0) as with_duration,
+    count(*) filter (where failed or refused or status_code is not null) as with_outcome
 from spans

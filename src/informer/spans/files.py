@@ -53,13 +53,19 @@ def _files_of(location: str) -> list[Path]:
 def _matches(pattern: Path) -> list[Path]:
     fixed = list(takewhile(lambda part: not glob.has_magic(part), pattern.parts))
     rest = pattern.parts[len(fixed) :]
-    return sorted(Path(*fixed).glob(str(Path(*rest)))) if rest else []
+    try:
+        return sorted(Path(*fixed).glob(str(Path(*rest)))) if rest else []
+    except ValueError as error:
+        raise InformerError(f"SOURCE must be a valid glob, got {pattern}: {error}") from error
 
 
 def _local(location: str) -> str:
     if "://" not in location:
         return location
-    parts = urlsplit(location)
+    try:
+        parts = urlsplit(location)
+    except ValueError as error:
+        raise InformerError(f"SOURCE must be a valid URI, got {location}: {error}") from error
     if parts.scheme != "file" or parts.netloc not in ("", "localhost"):
         raise InformerError(f"SOURCE must be a local path or a file:// URI, got {location}")
     return unquote(parts.path)

@@ -33,13 +33,14 @@ def found_in(path: Path, told: str | None = None) -> Found:
 
     Errors: InformerError, one line, when it is empty, unreadable or nothing we know.
     """
+    _must_be_named(path)
     head = _head(path)
     text = head.removeprefix(BOM).lstrip()
     if told in ("table", "skywalking"):
         return _table(path, told, head)
     if told is not None:
         return Found(path, told, (told == "otlp" and _protobuf(head)) or "lines")
-    container = _protobuf(head)
+    container = None if _is_known_csv(path, text) else _protobuf(head)
     if container is not None:
         return Found(path, "otlp", container)
     format = _text(text) or _json(head, text)
@@ -48,6 +49,16 @@ def found_in(path: Path, told: str | None = None) -> Found:
     found = _table(path, "table", head)
     layout = recognised(found.table.columns) if found.table else None
     return replace(found, format="skywalking") if layout and layout[0] == "SkyWalking" else found
+
+
+def _must_be_named(path: Path) -> None:
+    """Errors: InformerError for what can be read only once, or is not told by its name."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        raise InformerError(f"{str(path)!a} must be a name in UTF-8") from None
+    if path.exists() and not path.is_file():
+        raise InformerError(f"{path} must be a file, which is read more than once, got a pipe")
 
 
 def _table(path: Path, format: str, head: bytes) -> Found:
@@ -61,6 +72,12 @@ def _table(path: Path, format: str, head: bytes) -> Found:
     if table is None:
         raise InformerError(f"{path} must be traces, an access log or a table, got none of them")
     return Found(path, format, table.container, table)
+
+
+def _is_known_csv(path: Path, text: bytes) -> bool:
+    """Blank lines before a header would be lengths of a message."""
+    table = csv_file(path, text)
+    return table is not None and recognised(table.columns) is not None
 
 
 def _text(text: bytes) -> str | None:

@@ -28,12 +28,17 @@ def scanned_pieces(
 def _sql(table: TableColumns, scan: str) -> str:
     received = table.rows_of(scan).columns
     made = [f"{received[name]} as {named(f'informer {name}')}" for name in OWN]
-    made += [named(column) for column in table.named()]
+    made += [f"{_text_or_number(table, column)} as {named(column)}" for column in table.named()]
     for name, column in table.meant().items():
         made.append(f"{received[RECEIVED_AS.get(name, name)]} as {named(column)}")
     if "attributes" not in table.columns:
         made.append(f"{received['attributes']} as {named(ATTRIBUTES)}")
     return f"select {', '.join(made)} from {scan}"
+
+
+def _text_or_number(table: TableColumns, column: str) -> str:
+    """In Arrow JSON would be a type of its own."""
+    return f"{named(column)}::varchar" if table.types.get(column) == "JSON" else named(column)
 
 
 def _piece(table: TableColumns, rows: pa.Table) -> Piece:

@@ -41,10 +41,10 @@ def csv_file(path: Path, head: bytes) -> TableFile | None:
     """A CSV file by its first bytes; None when its first line is no header of two columns."""
     try:  # the first line alone: what comes after it may be cut off within a letter, or no text
         first = head.removeprefix(BOM).splitlines()[0].decode()
-    except (UnicodeDecodeError, IndexError):
+        delimiter = max(DELIMITERS, key=first.count)
+        columns = tuple(next(csv.reader([first], delimiter=delimiter)))
+    except (UnicodeDecodeError, IndexError, csv.Error):
         return None
-    delimiter = max(DELIMITERS, key=first.count)
-    columns = tuple(next(csv.reader([first], delimiter=delimiter)))
     if len(columns) < 2 or len(set(columns)) < len(columns) or not all(columns):
         return None
     return TableFile(path, "csv", columns, delimiter)

@@ -36,6 +36,7 @@ class TableColumns:
             and "callee" not in self.columns
             and {"trace_id", "span_id"} <= self.columns.keys()
             and all(self.types.get(c, TEXTS[0]) in (*TEXTS, *NUMBERS) for c in self.named())
+            and self.types.get(self.columns.get("trace_state", ""), TEXTS[0]) in TEXTS
             and len(set(self.columns.values())) == len(self.columns)
         )
 

@@ -98,13 +98,12 @@ class TableSource:
         # Compiled loops take a while to load: who does not learn goes without them.
         from informer.spans.csv_pieces import READY_AHEAD, csv_pieces
         from informer.spans.parquet_lines import ParquetPieces
-        from informer.spans.ready_pieces import lie_ready
         from informer.spans.said_lines import READ_AHEAD
         from informer.spans.scanned_lines import scanned_pieces
 
         paths = [file.path for file, *_ in files]
         lying = ParquetPieces(paths, tables[0])
-        if self._is("parquet") and lie_ready(tables[0]) and all(t == tables[0] for t in tables):
+        if self._is("parquet") and all(t == tables[0] for t in tables) and lying.lie_ready():
             pieces = lying.read(skip, most)
             yield from tables[0].lines(engine, pieces, self._selection, self.tally, key)
             return

@@ -15,7 +15,9 @@ from informer.spans.trie import Node, grown, is_path, segments_of, without_ids
 MOST_METHODS = 500  # per service; the rarest of more share the method `{other}`
 MOST_NEW = 32  # per service and mapping: methods that were not there when it was learned
 OTHER = "{other}"
-VERB = re.compile(r"[A-Z]{3,10} (?=/)")
+VERB = re.compile(r"[A-Z]{3,10} (?=/|https?://)")
+HOST = re.compile(r"https?://[^/?#]*")
+OPERATIONS = "select service, operation, count(*) as calls from spans group by service, operation"
 MAPPING = pa.schema([("service", pa.string()), ("operation", pa.string()), ("method", pa.string())])
 
 
@@ -128,10 +130,17 @@ class Templates:
 
 
 def _parted(operation: str) -> tuple[str, str]:
-    """`GET /ratings` as `GET ` and `/ratings`."""
+    """The verb, and a path where there is one; of an address without its host.
+
+    >>> _parted("GET /ratings"), _parted("GET https://shop/ratings")
+    (('GET ', '/ratings'), ('GET ', '/ratings'))
+    """
     match = VERB.match(operation)
     end = match.end() if match else 0
-    return operation[:end], operation[end:]
+    verb, path = operation[:end], operation[end:]
+    if host := HOST.match(path):
+        path = "/" + path[host.end() :].removeprefix("/")
+    return verb, path
 
 
 def _by_service(operations: pa.Table) -> dict[str, dict[str, float]]:

@@ -17,8 +17,10 @@ WHOLE = "try({c}::bigint * {f})"
 FRACTION = "try(cast(round({c}::double * {f}) as bigint))"
 TEXT = "try(cast(try_cast({c} as decimal(38, 9)) * {f} as bigint))"
 TEXT_NS = "try_cast({c} as bigint)"
-MOMENT = "epoch_ns({c})"
-MOMENT_TEXT = "epoch_ns(try_cast({c} as timestamptz))"
+MOMENT_NS = "epoch_ns({c})"
+# Microseconds reach beyond the years that nanoseconds have room for.
+MOMENT = "try(epoch_us({c}) * 1000)"
+MOMENT_TEXT = "try(epoch_us(try_cast({c} as timestamptz)) * 1000)"
 
 Ask: TypeAlias = Callable[[str], pa.Table]  # the rows of one statement
 
@@ -38,7 +40,7 @@ def times_of(ask: Ask, scan: str, columns: Mapping[str, str], types: Mapping[str
     for name, column in columns.items():
         if name.partition("_")[0] in TIMES:
             forms[name] = _form(types.get(column, "VARCHAR"), ask, scan, column)
-    if forms[f"start_{unit}"] not in (MOMENT, MOMENT_TEXT):
+    if forms[f"start_{unit}"] not in (MOMENT_NS, MOMENT, MOMENT_TEXT):
         first, last = _range(ask, scan, columns[f"start_{unit}"])
         unit = unit if first is None or last is None else guessed_unit(first, last, unit)
     return Times(unit, tuple(forms.items()))
@@ -69,7 +71,7 @@ def sql_of(form: str, column: str, factor: int) -> str:
 
 def _form(type: str, ask: Ask, scan: str, column: str) -> str:
     if type.startswith("TIMESTAMP"):
-        return MOMENT
+        return MOMENT_NS if type == "TIMESTAMP_NS" else MOMENT
     if type in INTEGERS:
         return WHOLE
     if type != "VARCHAR":

@@ -15,6 +15,9 @@ UUID = r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}"
 HEX = r"(?=[0-9a-fA-F]*[0-9])[0-9a-fA-F]{8,}"
 IDS_INSIDE = re.compile(rf"{UUID}|(?<![^\W_])(?:{HEX}|\d+)(?![^\W_])")
 LONG_IDS_INSIDE = re.compile(rf"{UUID}|(?<![^\W_])(?:{HEX}|\d{{3,}})(?![^\W_])")
+# A query is what anybody writes into it. A framework's route may have an optional place: `/:id?/x`.
+PARAMETERS = re.compile(r"[;#]|\?(?!/)")
+QUOTED = re.compile(r"'[^']*'")
 REPEATED = re.compile(r"\{\}(?:[-.:_]\{\})+")
 REPORTED = re.compile(r"[{<:*]")  # a place that a framework's route already names
 NUMBERS = re.compile(r"[-0-9.,:_+T]*[0-9][-0-9.,:_+TZ]*")
@@ -91,12 +94,12 @@ def is_path(name: str) -> bool:
 
 
 def segments_of(path: str) -> list[str]:
-    """The segments of a path, those that are obviously ids as `{}`.
+    """The segments of a path, those that are obviously ids as `{}`, without its query.
 
     >>> segments_of("/api/v1/users/42/orders/order-20260601")
     ['api', 'v1', 'users', '{}', 'orders', 'order-{}']
     """
-    segments = path.split(";")[0].split("/")[1:]
+    segments = PARAMETERS.split(path, maxsplit=1)[0].split("/")[1:]
     kept = [masked(segment) for segment in segments[:DEEPEST]]
     return kept if len(segments) <= DEEPEST else [*kept, ANY]
 
@@ -112,14 +115,16 @@ def masked(segment: str) -> str:
 
 
 def without_ids(name: str) -> str:
-    """A name that is no path, numbers and hex ids in it as `{}`.
+    """A name that is no path, numbers, hex ids and what is quoted in it as `{}`.
 
     >>> without_ids("process order 5ad7750b-a68b-49c0-a8c0-32776b067703")
     'process order {}'
     >>> without_ids("grpc.health.v1.Health/Check")
     'grpc.health.v1.Health/Check'
+    >>> without_ids("select * from users where name = 'ann'")
+    'select * from users where name = {}'
     """
-    return _without(IDS_INSIDE, name)
+    return _without(IDS_INSIDE, QUOTED.sub(ANY, name))
 
 
 def _without(ids: re.Pattern[str], text: str) -> str:

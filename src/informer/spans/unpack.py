@@ -12,6 +12,7 @@ from informer.core.errors import InformerError
 
 CHUNK = 1 << 20
 CHUNKS_AHEAD = 4
+GZIP_SLICE = 1 << 14  # what follows a gzip member is copied once for each: it has to be little
 ZSTD_CHUNK = 1 << 14  # what is lost before the place where zstd data is cut
 LARGEST = 512 << 20  # bytes of one JSON document, line or message: it has to fit in memory
 GZIP = b"\x1f\x8b"
@@ -109,25 +110,27 @@ class Content:
             return file.read(4)
 
     def _gzip(self) -> Iterator[bytes]:
+        unpacker, held = zlib.decompressobj(wbits=31), bytearray()
         with self.path.open("rb") as file:
-            unpacker = zlib.decompressobj(wbits=31)
-            packed = file.read(CHUNK)
-            while packed:
-                try:
-                    chunk = unpacker.decompress(packed, CHUNK)
-                except zlib.error:
-                    self.damage = "the gzip data is damaged"
-                    return
-                if chunk:
-                    yield chunk
-                if unpacker.eof:
-                    packed = unpacker.unused_data.lstrip(b"\0") or file.read(CHUNK)
-                    if packed:
-                        unpacker = zlib.decompressobj(wbits=31)
-                else:
-                    packed = unpacker.unconsumed_tail or file.read(CHUNK)
-            if not unpacker.eof:
-                self.damage = "the gzip data is cut off"
+            try:
+                for packed in iter(lambda: file.read(GZIP_SLICE), b""):
+                    while packed:
+                        if unpacker.eof:
+                            packed = packed.lstrip(b"\0")  # blocks of a tape are filled with them
+                            if not packed:
+                                break
+                            unpacker = zlib.decompressobj(wbits=31)
+                        held += unpacker.decompress(packed, CHUNK - len(held))
+                        if len(held) == CHUNK:
+                            yield bytes(held)
+                            held.clear()
+                        packed = unpacker.unconsumed_tail or unpacker.unused_data
+                if not unpacker.eof:
+                    self.damage = "the gzip data is cut off"
+            except zlib.error:
+                self.damage = "the gzip data is damaged"
+        if held:
+            yield bytes(held)
 
     def _zstd(self) -> Iterator[bytes]:
         try:

@@ -73,6 +73,8 @@ def _grid(engine: Engine, step_s: int) -> Grid:
     chains = np.zeros(steps)
     places = (counted["step_start_ns"].to_numpy() - start_ns) // step_ns
     chains[places] = counted["chains"].to_numpy()
-    head = (first_ns - start_ns) / step_ns
-    tail = 1 - (last_ns - start_ns - (steps - 1) * step_ns) / step_ns
+    head, tail = np.zeros(steps), np.zeros(steps)
+    starts_ns = counted["step_start_ns"].to_numpy()
+    head[places] = (counted["first_ns"].to_numpy() - starts_ns) / step_ns
+    tail[places] = 1 - (counted["last_ns"].to_numpy() - starts_ns) / step_ns
     return Grid(start_ns, step_s, covered(chains, head, tail, step_s))

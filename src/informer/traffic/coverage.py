@@ -6,22 +6,24 @@ from informer.core.types import Bools, Floats
 
 # So many chains should have come while none did: chance would do that once in 10^8 times.
 SURELY_MISSED = 18.0
-# The same for the part of the first and last step that the data may not reach.
+# The same for the part of a step beside a hole, or at an end, that the data may not reach.
 PROBABLY_MISSED = 4.6
 NEIGHBOURS = 12  # steps on either side that say how busy it was around a hole
 CYCLES_S = (86_400, 604_800)  # what comes back by the clock: an office that is empty at night
 
 
-def covered(chains: Floats, missing_head: float, missing_tail: float, step_s: int) -> Bools:
+def covered(chains: Floats, missing_head: Floats, missing_tail: Floats, step_s: int) -> Bools:
     """Whether each step was covered, from the chains that began in it; [t] in and out.
 
     A stretch without a chain is a hole where the steps around it say that many should have come,
     unless the same hours of the days and weeks around it were as empty. A total outage of the
     system and one of the collector look the same from here: both are holes, and neither trains
-    nor alerts. `missing_head` and `missing_tail` are the shares (0..1) of the first and last step
-    before the first and after the last chain.
+    nor alerts. `missing_head` and `missing_tail` are the shares (0..1) of each step before its
+    first and after its last chain: where a hole or the range begins or ends within a step, that
+    step is not covered either.
     """
     seen = np.ones(len(chains), dtype=bool)
+    begin, end = [0], [len(chains) - 1]  # steps that may be cut
     for first, last in _empty_runs(chains):
         before = chains[max(0, first - NEIGHBOURS) : first]
         after = chains[last : last + NEIGHBOURS]
@@ -29,10 +31,17 @@ def covered(chains: Floats, missing_head: float, missing_tail: float, step_s: in
         missed = min([rate * (last - first), *_same_hours(chains, first, last, step_s)])
         if missed >= SURELY_MISSED:
             seen[first:last] = False
-    if len(chains) > 1:
-        seen[0] &= missing_head * float(chains[1 : 1 + NEIGHBOURS].mean()) < PROBABLY_MISSED
-        seen[-1] &= missing_tail * float(chains[-1 - NEIGHBOURS : -1].mean()) < PROBABLY_MISSED
+            begin, end = [*begin, last], [*end, first - 1]
+    for step in (s for s in begin if s < len(chains)):
+        seen[step] &= _reached(missing_head[step], chains[step + 1 : step + 1 + NEIGHBOURS])
+    for step in (s for s in end if s >= 0):
+        seen[step] &= _reached(missing_tail[step], chains[max(0, step - NEIGHBOURS) : step])
     return seen
+
+
+def _reached(missing: float, beside: Floats) -> bool:
+    """Whether chance may leave this share of a step without a chain, where so many come beside."""
+    return not len(beside) or missing * float(beside.mean()) < PROBABLY_MISSED
 
 
 def _same_hours(chains: Floats, first: int, last: int, step_s: int) -> list[float]:

@@ -9,8 +9,9 @@ from fastapi import Depends, Path, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
+from informer.core.types import EVER
 from informer.pipeline.audit import Decider
-from informer.pipeline.pages import EVER, Listing, Page, page
+from informer.pipeline.pages import Listing, Page, page
 from informer.pipeline.workspace import Workspace
 from informer.service.api.desk import Desk
 from informer.service.api.gate import HOLDER

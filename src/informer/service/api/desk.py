@@ -7,7 +7,7 @@ from functools import partial
 from queue import SimpleQueue
 from typing import TypeVar
 
-from informer.pipeline.decide import seen_until_ns
+from informer.pipeline.steps import last_looked_ns
 from informer.pipeline.training import ToTrainError, Trained, Training
 from informer.pipeline.workspace import Workspace
 from informer.service.api.problems import RefusedError
@@ -52,7 +52,7 @@ class Desk:
             raise RefusedError(503, "decisions have to wait", Retry_After=str(AGAIN_S))
         self._decisions += 1
         try:
-            until_ns = await asked(self._loop, seen_until_ns)
+            until_ns = await asked(self._loop, last_looked_ns)
             trained = Trained()
             for _ in range(MOST_ROUNDS):
                 training = Training(until_ns, trained.runner)

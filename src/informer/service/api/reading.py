@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from informer.core.errors import InformerError, UnknownError
-from informer.core.types import Json
+from informer.core.types import EVER, Json
 from informer.pipeline import look, pages
 from informer.pipeline.catalogue import pattern_ids
 from informer.pipeline.drawn import USUAL_STEPS, pattern_series
@@ -53,9 +53,9 @@ class Drawn(BaseModel):
         "calls", description="what is counted, or measured"
     )
     from_ns: int | None = Field(
-        None, ge=0, le=pages.EVER, description="from here on; absent = the last ones"
+        None, ge=0, le=EVER, description="from here on; absent = the last ones"
     )
-    until_ns: int | None = Field(None, ge=0, le=pages.EVER, description="up to here, exclusive")
+    until_ns: int | None = Field(None, ge=0, le=EVER, description="up to here, exclusive")
     limit: int = Field(USUAL_STEPS, ge=1, le=MOST_STEPS, description="steps at most")
 
 

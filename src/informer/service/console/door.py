@@ -105,12 +105,19 @@ class Door:
         return Session(holder, self._own_key, time.monotonic() + LASTS_S)
 
     def _unknown(self, scope: Scope, headers: Headers) -> Response:
-        place = scope["path"] + ("?" + scope["query_string"].decode("latin-1")).rstrip("?")
+        query = ("?" + scope["query_string"].decode("latin-1")).rstrip("?")
+        place = inside(quote(scope["path"]) + query)
         if _is_from_elsewhere(scope, headers):
             return HTMLResponse(AGAIN.format(html.escape(place)))
         if scope["method"] not in READING or headers.get("sec-fetch-dest") == "empty":
             raise RefusedError(401, "sign in first")
         return RedirectResponse(f"{SIGN_IN}?next={quote(place, safe='')}", 303)
+
+
+def inside(place: str) -> str:
+    """A place on this server, and no other: `//host` and `/\\host` lead away."""
+    is_path = place.startswith("/") and place[1:2] not in ("/", "\\")
+    return place if is_path and place.isprintable() and len(place) <= 3_000 else "/"
 
 
 def session_of(request: Request) -> Session:

@@ -6,6 +6,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from informer.core.moments import moment_ns
 from informer.core.types import NS_PER_S, Json
 from informer.pipeline.found import incidents_by_id
 from informer.pipeline.servicemap import (
@@ -34,7 +35,7 @@ def explore_page(desks: Desks) -> Any:
         given_ns = _moment_ns(at) if at else None
 
         def fill(home: Workspace, over: Range) -> Json:
-            at_ns = given_ns or over.until_ns
+            at_ns = over.until_ns if given_ns is None else given_ns
             calls = calls_between(home, at_ns - HOUR_NS, at_ns, service)
             is_now = given_ns is None
             scores = _scores(home, desks, calls) if is_now else {}
@@ -76,9 +77,8 @@ def _scores(home: Workspace, desks: Desks, calls: list[Json]) -> dict[str, float
 
 def _moment_ns(text: str) -> int:
     try:
-        moment = datetime.fromisoformat(text).replace(tzinfo=UTC)
-        return max(int(moment.timestamp()), 0) * NS_PER_S
-    except (ValueError, OverflowError) as error:
+        return moment_ns(text)
+    except ValueError as error:
         raise RefusedError(422, "at must be a time such as 2026-06-17T10:40") from error
 
 

@@ -9,11 +9,12 @@ from informer.core.errors import UnknownError
 from informer.core.types import NS_PER_S, Json
 from informer.pipeline.accepts import accepts_in
 from informer.pipeline.catalogue import OnePattern, one_pattern
-from informer.pipeline.curves import curves, step_ns_of
+from informer.pipeline.curves import curves
 from informer.pipeline.decisions import INCIDENT
 from informer.pipeline.examples import read_example
 from informer.pipeline.found import Wanted, incidents_by_id, incidents_found, said_of
 from informer.pipeline.look import show_incident
+from informer.pipeline.steps import step_ns_of
 from informer.pipeline.workspace import BLIND, Workspace
 from informer.service.console.charts import series_of
 from informer.service.console.links import incident_links, trace_links

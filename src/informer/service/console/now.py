@@ -7,9 +7,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from informer.core.types import NS_PER_S, Json
-from informer.pipeline.curves import curves, step_ns_of
+from informer.pipeline.curves import curves
 from informer.pipeline.glance import glance
 from informer.pipeline.rpcs import rpcs_named
+from informer.pipeline.steps import step_ns_of
 from informer.pipeline.workspace import Workspace
 from informer.service.console.charts import Charts
 from informer.service.console.health import tiles

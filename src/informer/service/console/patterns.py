@@ -11,10 +11,11 @@ from starlette.responses import Response
 from informer.core.types import NS_PER_S, Json
 from informer.pipeline.accepts import accepts_in
 from informer.pipeline.catalogue import OnePattern, catalogue, one_pattern
-from informer.pipeline.curves import Curve, curves, step_ns_of
+from informer.pipeline.curves import Curve, curves
 from informer.pipeline.decisions import PATTERN
 from informer.pipeline.found import incidents_of_pattern, said_of
 from informer.pipeline.hours import HOUR_NS, rolled_until_ns
+from informer.pipeline.steps import step_ns_of
 from informer.pipeline.versions import as_expected_by, made, versions_of
 from informer.pipeline.workspace import Workspace
 from informer.service.console.charts import Charts

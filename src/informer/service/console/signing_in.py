@@ -6,7 +6,7 @@ from starlette.responses import RedirectResponse, Response
 from informer.service.access import BEARER
 from informer.service.api.roles import ApiTokens
 from informer.service.console.attempts import Attempts
-from informer.service.console.door import COOKIE, SIGN_IN, form_of
+from informer.service.console.door import COOKIE, SIGN_IN, form_of, inside
 from informer.service.console.sessions import LASTS_S, Sessions
 from informer.web.console import render_alone
 
@@ -19,12 +19,12 @@ class SigningIn:
 
     async def page(self, request: Request) -> Response:
         """GET /sign-in."""
-        return _asking(_inside(request.query_params.get("next", "")))
+        return _asking(inside(request.query_params.get("next", "")))
 
     async def sign_in(self, request: Request) -> Response:
         """POST /sign-in."""
         given = form_of(request)
-        place = _inside(given.get("next", ""))
+        place = inside(given.get("next", ""))
         address = request.client.host if request.client else ""
         wait_s = self._attempts.wait_s(address)
         if wait_s:
@@ -62,9 +62,3 @@ def _asking(place: str, why_not: str = "", status: int = 200) -> Response:
     return Response(
         render_alone("sign-in", place=place, why_not=why_not), status, media_type="text/html"
     )
-
-
-def _inside(place: str) -> str:
-    """A place on this server, and no other: `//host` and `/\\host` lead away."""
-    is_path = place.startswith("/") and place[1:2] not in ("/", "\\")
-    return place if is_path and place.isprintable() and len(place) <= 3_000 else "/"

@@ -8,9 +8,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from informer.config.console import ConsoleSettings
-from informer.core.types import NS_PER_S
-from informer.pipeline.curves import last_looked_ns, step_ns_of
-from informer.pipeline.pages import EVER
+from informer.core.types import EVER, NS_PER_S
+from informer.pipeline.steps import last_looked_ns, step_ns_of
 from informer.pipeline.workspace import Workspace
 from informer.service.api.desk import Desk
 from informer.service.api.problems import RefusedError
