@@ -142,11 +142,12 @@ def binned(engine: Engine, *, counted: bool = False) -> None:
 
 
 def suspects(rpcs: list[str]) -> pa.Table:
-    """Incidents about some rpcs, one for each signal."""
-    signals = ("failures", "refusals", "latency", "calls")
+    """Incidents about some rpcs, one for each signal, of calls that came or are missing."""
+    signals = ("failures", "refusals", "latency", "calls", "share", "calls", "share")
     rows = [
-        {"incident_id": f"i{n}", "rpc_id": rpc_id, "signal": signals[n % 4], "usual_ms": 1.0}
-        for n, rpc_id in enumerate(rpcs[:8])
+        {"incident_id": f"i{n}", "rpc_id": rpc_id, "signal": signals[n % 7], "usual_ms": 1.0}
+        | {"pattern_id": f"p{n % 3}", "missing": n % 7 > 4}
+        for n, rpc_id in enumerate(rpcs[:14])
     ]
     return pa.Table.from_pylist([{**row, "from_ns": 0, "until_ns": 2**62} for row in rows])
 

@@ -3,7 +3,9 @@
 import click
 import pytest
 
-from informer.cli.show import lasted, printable, when
+from informer.cli.detect import looked_at
+from informer.cli.incidents import print_incidents
+from informer.cli.show import how_long, lasted, printable, when
 from informer.cli.values import Duration, Moment
 
 NOON_NS = 1_781_524_800_000_000_000  # 2026-06-15 12:00 UTC
@@ -71,6 +73,23 @@ def test_a_length_is_shown_in_the_unit_that_fits(minutes: int, shown: str) -> No
 
 def test_an_open_incident_lasts() -> None:
     assert lasted(0, None) == "open"
+    assert how_long(0, None) == "still open"
+    assert how_long(0, 60 * 10**9) == "lasted 1 min"
+
+
+def test_what_sampled_chains_stand_for_is_told() -> None:
+    assert looked_at(2553, 255_300.0) == "2,553 chains, standing for 255,300"
+    assert looked_at(2553, 2553.0) == "2,553 chains"
+    assert looked_at(1, 1.0) == "1 chain"
+
+
+def test_one_incident_is_not_spoken_of_as_many(capsys: pytest.CaptureFixture[str]) -> None:
+    incident = {"id": "a", "opened_ns": 0, "resolved_ns": None, "severity": "high", "score": 3.0}
+    incident |= {"kind": "novel", "title": "Never seen before"}
+    print_incidents([incident])
+    assert capsys.readouterr().out.startswith("1 incident\n")
+    print_incidents([incident, incident])
+    assert capsys.readouterr().out.startswith("2 incidents\n")
 
 
 @pytest.mark.parametrize("text", ["plain", "ü 🎈", "GET /x?y=[z]"])

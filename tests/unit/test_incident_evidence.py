@@ -26,21 +26,23 @@ def engine() -> Iterator[DuckDBEngine]:
 
 
 def call(number: int, at_ns: int = FROM_NS, rpc_id: str = "r", **values: Any) -> Row:
-    """A call in a chain of its own; what is no column is an attribute."""
+    """A call in the chain of that number; what is no column is an attribute."""
     names = ("status_code", "version", "failed", "refused")
     row: Row = {"number": number, "at_ns": at_ns, "rpc_id": rpc_id}
+    row["shape_id"] = values.pop("shape_id", "usual")
     row["duration_ns"] = round(1e6 * values.pop("took_ms", USUAL_MS))
     row |= {name: values.pop(name, None) for name in names}
     return row | {"attributes": orjson.dumps(values).decode()}
 
 
 def load(engine: DuckDBEngine, calls: list[Row]) -> None:
-    """The tables that evidence reads."""
-    spans, called, chains = [], [], []
-    for row in calls:
-        trace_id = f"t{row['number']:05}"
+    """The tables that evidence reads; a chain is entered by the first of its calls."""
+    spans, called = [], []
+    chains: dict[str, Row] = {}
+    for place, row in enumerate(calls):
+        trace_id, span_id = f"t{row['number']:05}", f"s{place:05}"
         span: Row = dict.fromkeys(SPANS.names)
-        span |= {"trace_id": trace_id, "span_id": "s", "service": "x", "operation": "o"}
+        span |= {"trace_id": trace_id, "span_id": span_id, "service": "x", "operation": "o"}
         span |= {
             "kind": "server",
             "start_ns": row["at_ns"],
@@ -51,11 +53,13 @@ def load(engine: DuckDBEngine, calls: list[Row]) -> None:
         span |= {"status_code": row["status_code"], "attributes": row["attributes"]}
         spans.append(span)
         called.append(
-            {"trace_id": trace_id, "span_id": "s", "rpc_id": row["rpc_id"]}
-            | {k: span[k] for k in ("failed", "refused", "duration_ns")}
+            {"trace_id": trace_id, "span_id": span_id, "rpc_id": row["rpc_id"]}
+            | {k: span[k] for k in ("failed", "refused", "start_ns", "duration_ns")}
             | {"version": row["version"]}
         )
-        chains.append({"trace_id": trace_id, "start_ns": row["at_ns"]})
+        chain = {"trace_id": trace_id, "start_ns": row["at_ns"], "shape_id": row["shape_id"]}
+        chain |= {"entry_rpc_id": row["rpc_id"], "partial": row["shape_id"] == "broken"}
+        chains.setdefault(trace_id, chain)
     engine.write("spans", SPANS.of(spans))
     version = pa.field("version", pa.string())
     engine.write(
@@ -64,13 +68,20 @@ def load(engine: DuckDBEngine, calls: list[Row]) -> None:
         .drop_columns("version")
         .append_column(version, pa.array([c["version"] for c in called], pa.string())),
     )
-    engine.write("chains", pa.Table.from_pylist(chains))
+    engine.write("chains", pa.Table.from_pylist(list(chains.values())))
+    patterns = {"usual": "p", "short": "p", "broken": "p", "without": "p", "elsewhere": "q"}
+    members = [{"shape_id": shape, "pattern_id": p} for shape, p in patterns.items()]
+    engine.write("members", pa.Table.from_pylist(members))
+    engine.write("known_shapes", pa.table({"shape_id": ["usual", "without"]}))
 
 
 def incident(rpc_id: str = "r", signal: str = "calls", **values: Any) -> Row:
+    observed = values.pop("observed", 2 * USUAL_MS)
+    rpc = {"rpc_id": rpc_id, "signal": signal}
+    cell = rpc | {"pattern_id": "p", "step_start_ns": FROM_NS, "score": 9.0}
     evidence = {
-        "rpcs": [{"rpc_id": rpc_id, "signal": signal, "expected": USUAL_MS}],
-        "detections": [{"step_start_ns": FROM_NS}],
+        "rpcs": [rpc | {"observed": observed, "expected": USUAL_MS}],
+        "detections": [cell],
     }
     row: Row = {"incident_id": "i", "title": "", "kind": "volume", "severity": "high"}
     row |= {"opened_ns": FROM_NS, "resolved_ns": UNTIL_NS, "score": 9.0, "patterns": []}
@@ -193,6 +204,47 @@ def test_examples_show_what_the_incident_is_about(
     found = evidence_of(engine, incident(signal=signal))
     assert found["examples"] == ["t00000", "t00010", "t00020", "t00030", "t00040"]
     assert len(found["examples"]) == EXAMPLES
+
+
+def test_examples_of_a_missing_call_are_chains_without_it_the_newest_forms_first(
+    engine: DuckDBEngine,
+) -> None:
+    shapes = {1: "broken", 2: "without", 3: "short", 4: "usual", 5: "elsewhere", 6: "short"}
+    calls = [call(n, rpc_id="entry", shape_id=s, n=str(n)) for n, s in shapes.items()]
+    calls += [call(7, FROM_NS - 1, "entry", shape_id="short")]
+    calls += [call(8, UNTIL_NS, "entry", shape_id="short")]
+    load(engine, [*calls, call(4, shape_id="usual")])
+    found = evidence_of(engine, incident(signal="share", observed=1.0))
+    assert found["examples"] == ["t00003", "t00006", "t00002", "t00001"]
+
+
+def test_attributes_of_a_missing_call_are_those_of_the_chains_without_it(
+    engine: DuckDBEngine,
+) -> None:
+    calls = [call(n, rpc_id="entry", shape_id="short", agent="bot") for n in range(4)]
+    calls += [call(n, rpc_id="entry", agent="app") for n in range(4, 9)]
+    load(engine, [*calls, *(call(n, agent="app") for n in range(4, 9))])
+    of_entry = usual(agent_app=0.9, agent_bot=0.1).to_pylist()
+    learned = ATTRIBUTE_VALUES.of([row | {"rpc_id": "entry"} for row in of_entry])
+    found = evidence_of(engine, incident(signal="share", observed=1.0), learned)
+    assert [(a["value"], a["share_now"]) for a in found["attributes"]] == [("bot", 1.0)]
+
+
+def test_requests_that_did_not_come_have_no_examples(engine: DuckDBEngine) -> None:
+    load(engine, [call(n, agent="bot") for n in range(9)])
+    found = evidence_of(engine, incident(observed=9.0), usual(agent_app=1.0))
+    assert found["examples"] == []
+    assert [a["value"] for a in found["attributes"]] == ["bot"]  # what those have in common
+
+
+def test_of_too_many_calls_the_chain_that_makes_most_comes_first(engine: DuckDBEngine) -> None:
+    calls = [call(n, rpc_id="entry") for n in range(6)]
+    calls += [call(n) for n in range(6)] + [call(4) for _ in range(40)] + [call(5)]
+    load(engine, calls)
+    found = evidence_of(engine, incident(signal="share"))
+    assert found["examples"] == ["t00004", "t00005", "t00000", "t00001", "t00002"]
+    # More chains than expected are no reason to look at the longest.
+    assert evidence_of(engine, incident())["examples"][0] == "t00000"
 
 
 def test_no_more_is_told_than_a_person_reads(engine: DuckDBEngine) -> None:

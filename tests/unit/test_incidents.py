@@ -283,6 +283,55 @@ def test_the_title_says_how_much_was_seen() -> None:
     assert incident["title"] == "4.0 times the expected calls: gateway > auth login-method"
 
 
+def test_a_rush_that_ends_in_a_lull_is_told_as_one_of_them() -> None:
+    rush = [row | {"observed": 59.0, "expected": 32.5} for row in cells("login", "in", first=10)]
+    lull = [
+        row | {"observed": 4.0, "expected": 19.1, "threshold": 9.0}
+        for row in cells("login", "in", "silence", first=14, last=15, score=8.0)
+    ]
+    (incident,) = told(rush, lull)
+    assert (incident["kind"], incident["score"]) == ("volume", 9.0)
+    assert incident["title"] == "1.8 times the expected calls: outside > gateway in-method"
+    assert incident["evidence"]["threshold"] == 6.0
+    assert (incident["opened"], incident["resolved"]) == (10, 16)
+    assert incident["evidence"]["explanation"][-1] == (
+        "At another time it was the other way round: 4 of 19.1 expected."
+    )
+    stronger = [row | {"score": 30.0} for row in lull]
+    (incident,) = told(rush, stronger)
+    assert (incident["kind"], incident["score"]) == ("silence", 30.0)
+    assert incident["title"].startswith("Fewer calls than expected (4 of 19.1)")
+    assert incident["evidence"]["threshold"] == 9.0
+    assert "59 of 32.5 expected" in incident["evidence"]["explanation"][-1]
+
+
+def test_rpcs_beside_the_guilty_one_went_the_same_way() -> None:
+    rows = [row | {"observed": 4.0} for row in cells("login", "in", "silence", first=10, last=14)]
+    counts = {"login": (40.0, 20.0), "db": (3.0, 20.0)}
+    others = [{"rpc_id": r, "observed": o, "expected": e} for r, (o, e) in counts.items()]
+    suspect = {"pattern_id": "login", "rpc_id": "in", "others": others}
+    suspect |= {"first_ns": START_NS, "last_ns": START_NS + 99 * STEP_NS}
+    (incident,) = told(rows, suspects=[suspect])
+    assert guilty(incident) == ["in", "db"]
+
+
+@pytest.mark.parametrize(
+    ("observed", "said"),
+    [
+        (0.0, "hardly any of the expected"),
+        (3.0, "hardly any of the expected"),
+        (60.0, "6 % of the expected"),
+        (3000.0, "3.0 times the expected"),
+    ],
+)
+def test_a_fall_of_everything_is_told_as_a_part_of_what_was_expected(
+    observed: float, said: str
+) -> None:
+    rows = cells("login", "in", "demand", first=10, signal="demand")
+    (incident,) = told([row | {"observed": observed, "expected": 1000.0} for row in rows])
+    assert incident["title"] == f"All traffic together: {said} calls"
+
+
 def test_severity_and_reason_go_by_the_limit_that_opened_the_incident() -> None:
     """Once it is open, half of the limit is enough for a cell: that is not what the budget set."""
     opening, going_on = cells("login", "login", first=10, last=11)
@@ -320,6 +369,59 @@ def test_news_is_kept_with_its_incident_so_that_accepting_it_makes_it_known() ->
     ]
     (incident,) = told(cells("login", "db", "novel", first=10, signal="novelty"), novel=novel)
     assert incident["evidence"]["novel"] == [novel[0]]
+
+
+@pytest.mark.parametrize(
+    ("signal", "observed", "said"),
+    [
+        ("share", 1.0, "Calls missing after those of their callers (1 of 32.0)"),
+        ("share", 125.0, "Too many calls for those of their callers (125, 32.0 expected)"),
+        ("calls", 1.0, "Fewer requests in one form of chain (1, 32.0 expected)"),
+        ("calls", 125.0, "More requests in one form of chain (125, 32.0 expected)"),
+    ],
+)
+def test_a_mix_says_whether_calls_are_missing_or_too_many(
+    signal: str, observed: float, said: str
+) -> None:
+    rows = cells("login", "login", "mix", first=10, signal=signal)
+    (incident,) = told([row | {"observed": observed, "expected": 32.0} for row in rows])
+    assert incident["title"] == f"{said}: gateway > auth login-method"
+
+
+def failing(rpc_id: str, score: float) -> list[Row]:
+    rows = cells("login", rpc_id, "failure", first=10, signal="failures", score=score)
+    return [row | {"observed": 60.0, "expected": 2.8} for row in rows]
+
+
+def test_what_failed_in_a_rush_is_told_with_it() -> None:
+    rush = cells("login", "login", first=10, last=14)
+    (louder,) = told(rush, failing("login", 50.0), failing("db", 60.0))
+    assert louder["kind"] == "volume"
+    assert louder["title"] == (
+        "4.0 times the expected calls, 60 failed (2.8 expected): gateway > auth login-method"
+    )
+    said = "60 failed calls where 2.8 were expected (score {}): {}."
+    sentence = said.format("50.0", "gateway > auth login-method")
+    assert louder["evidence"]["explanation"][-1] == sentence
+    (lesser,) = told(rush, failing("login", 7.0))
+    assert lesser["title"] == "4.0 times the expected calls: gateway > auth login-method"
+    assert lesser["evidence"]["explanation"][-1].startswith("60 failed calls where 2.8")
+    (behind,) = told(rush, failing("db", 60.0))
+    assert "failed" not in behind["title"]
+    assert behind["evidence"]["explanation"][-1] == said.format("60.0", "auth > db db-method")
+
+
+def test_a_new_form_of_chain_is_not_said_to_be_a_new_call() -> None:
+    form = {"what": "shape", "name": "abc", "pattern_id": "login", "rpc_id": "in"}
+    edge = {"what": "edge", "name": "db", "pattern_id": "login", "rpc_id": "db"}
+    (of_form,) = told(cells("login", "in", "novel", first=10, signal="novelty"), novel=[form, edge])
+    assert of_form["title"] == "Known calls in a new form of chain: outside > gateway in-method"
+    assert of_form["evidence"]["explanation"][0].endswith("begin with outside > gateway in-method.")
+    (of_edge,) = told(cells("login", "db", "novel", first=10, signal="novelty"), novel=[form, edge])
+    assert of_edge["title"].startswith("Never seen before: ")
+    again = cells("login", "in", "novel", first=24, signal="novelty")
+    (now,) = going_on(of_form, again, first=21)  # what was told before is not among the news
+    assert now["title"] == of_form["title"]
 
 
 def test_a_flood_of_detections_becomes_few_incidents() -> None:

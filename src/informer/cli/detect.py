@@ -11,6 +11,7 @@ from informer.config.settings import Settings
 from informer.core.errors import InformerError
 from informer.pipeline.detect import detect
 from informer.pipeline.documents import detection_document
+from informer.web.words import count
 
 
 def run_detect(
@@ -52,13 +53,19 @@ def run_detect(
         warn(result.notes)
         say(
             f"Looked at {when(result.grid.start_ns)} to {when(result.grid.end_ns)} UTC: "
-            f"{result.read.chains.chains:,} chains."
+            f"{looked_at(result.read.chains.chains, result.stand_for)}."
         )
         print_incidents(document["incidents"])
         for path in (scores, report):
             if path is not None:
                 say(f"Wrote {path}")
     return len(document["incidents"])
+
+
+def looked_at(met: int, stand_for: float) -> str:
+    """Chains that were met and, where they are a sample, how many they stand for."""
+    met_words = count(met, "chain")
+    return met_words if round(stand_for) == met else f"{met_words}, standing for {stand_for:,.0f}"
 
 
 def _check_writable(path: Path | None) -> None:

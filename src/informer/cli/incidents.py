@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from informer.cli.reach import Reached, reach
-from informer.cli.show import lasted, print_json, print_table, say, when
+from informer.cli.show import how_long, lasted, print_json, print_table, say, when
+from informer.web.words import count
 
 MOST_SPANS_SHOWN = 40
 
@@ -24,7 +25,7 @@ def print_incidents(incidents: list[dict[str, Any]]) -> None:
         say("No incidents.")
         return
     print_table(
-        f"{len(incidents)} incidents",
+        count(len(incidents), "incident"),
         ("id", "opened (UTC)", "lasted>", "severity", "kind", "score>", "what"),
         [
             (
@@ -51,7 +52,7 @@ def show_incident(workspace: Path, incident_id: str, *, json_out: bool) -> None:
     say(f"{incident['id']}  {incident['title']}")
     say(
         f"{incident['severity']} {incident['kind']}, opened {when(incident['opened_ns'])} UTC, "
-        f"lasted {lasted(incident['opened_ns'], incident['resolved_ns'])}, "
+        f"{how_long(incident['opened_ns'], incident['resolved_ns'])}, "
         f"verdict: {incident['verdict']}"
     )
     for sentence in incident["explanation"]:

@@ -9,6 +9,7 @@ from informer.cli.show import print_json, progress_on_stderr, say, warn, when
 from informer.config.settings import Settings
 from informer.pipeline.learn import LearnResult, learn
 from informer.pipeline.look import list_patterns
+from informer.web.words import count
 
 
 def run_learn(
@@ -48,11 +49,11 @@ def print_learned(result: LearnResult, patterns: list[dict[str, Any]]) -> None:
     chains = read.chains
     say(
         f"Read {chains.spans:,} spans of {chains.traces:,} traces "
-        f"({', '.join(read.formats)}, {read.files} files): {chains.calls:,} calls, "
+        f"({', '.join(read.formats)}, {count(read.files, 'file')}): {chains.calls:,} calls, "
         f"{chains.shapes:,} shapes of chain."
     )
-    for reason, count in sorted(read.rejected.items()):
-        say(f"Left out {count:,} spans: {reason}.")
+    for reason, spans in sorted(read.rejected.items()):
+        say(f"Left out {count(spans, 'span')}: {reason}.")
     warn(result.notes)
     print_patterns(patterns)
     needed = ", ".join(f"{k} {score:.1f}" for k, score in result.learned.thresholds.items())

@@ -5,6 +5,7 @@ from typing import Any
 
 from informer.cli.reach import reach
 from informer.cli.show import print_json, print_table, say
+from informer.web.words import count
 
 DONE = {
     "accept": "accepted: what it did was legitimate",
@@ -25,7 +26,7 @@ def list_patterns(workspace: Path, *, json_out: bool) -> None:
 def print_patterns(patterns: list[dict[str, Any]]) -> None:
     """Patterns as a table."""
     print_table(
-        f"{len(patterns)} patterns",
+        count(len(patterns), "pattern"),
         ("id", "chains>", "share>", "rpcs>", "critical", "state", "forecaster", "pattern"),
         [
             (

@@ -76,6 +76,11 @@ def lasted(from_ns: int, until_ns: int | None) -> str:
     return f"{hours:.1f} h" if hours < 48 else f"{hours / 24:.1f} d"
 
 
+def how_long(from_ns: int, until_ns: int | None) -> str:
+    """The same as part of a sentence."""
+    return "still open" if until_ns is None else f"lasted {lasted(from_ns, until_ns)}"
+
+
 @contextmanager
 def progress_on_stderr() -> Iterator[Any]:
     """A progress bar on stderr while it is a terminal; gives what the pipeline calls."""

@@ -5,6 +5,7 @@ from pathlib import Path
 from informer.cli.show import print_json, progress_on_stderr, say, when
 from informer.simulate.read import in_days, read_scenario
 from informer.simulate.write import simulate
+from informer.web.words import count
 
 
 def run_simulate(
@@ -25,7 +26,7 @@ def run_simulate(
         f"{output / 'train'}: {spans['train']:,} spans, clean until {when(facts['train_until_ns'])}"
     )
     say(f"{output / 'test'}: {spans['test']:,} spans until {when(facts['until_ns'])}")
-    say(f"{output / 'labels.csv'}: {len(facts['events'])} events")
+    say(f"{output / 'labels.csv'}: {count(len(facts['events']), 'event')}")
     if facts["left_out"]:
         say(f"left out, as they end later: {', '.join(facts['left_out'])}")
     say("")

@@ -38,8 +38,8 @@ def learn_attributes(engine: Engine) -> pa.Table:
 def add_evidence(engine: Engine, incidents: pa.Table, usual: pa.Table, step_ns: int) -> pa.Table:
     """Put deviating attributes and example trace ids into the evidence of incidents.
 
-    Reads `calls`, `chains` and `spans` of the range that the incidents are in; `usual` is what
-    `learn_attributes` gave.
+    Reads `calls`, `chains`, `members`, `known_shapes` and `spans` of the range that the incidents
+    are in; `usual` is what `learn_attributes` gave.
     """
     rows = incidents.to_pylist()
     evidence = [orjson.loads(row["evidence"]) for row in rows]
@@ -51,10 +51,14 @@ def add_evidence(engine: Engine, incidents: pa.Table, usual: pa.Table, step_ns: 
     shares = _usual_shares(usual)
     for row, found in zip(rows, evidence, strict=True):
         calls = by_incident[row["incident_id"]]
-        guilty = found["rpcs"][0]["rpc_id"]
-        found["examples"] = list(dict.fromkeys(c["trace_id"] for c in calls))[:EXAMPLES]
+        lacking = [c for c in calls if c["lacking"]]
+        # Calls that came are no examples of missing ones, but they may have something in common.
+        telling = lacking if _is_missing(found) else calls
+        found["examples"] = list(dict.fromkeys(c["trace_id"] for c in telling))[:EXAMPLES]
+        calls = telling or calls
+        rpc_id = calls[0]["rpc_id"] if calls else ""
         # Of an rpc never learned nothing is usual, so nothing deviates.
-        found["attributes"] = _deviating(calls, shares[guilty]) if guilty in shares else []
+        found["attributes"] = _deviating(calls, shares[rpc_id]) if rpc_id in shares else []
     texts = [orjson.dumps(found).decode() for found in evidence]
     place = incidents.schema.get_field_index("evidence")
     return incidents.set_column(place, incidents.schema.field(place), pa.array(texts, pa.string()))
@@ -67,11 +71,27 @@ def _suspects(rows: list[Json], evidence: list[Json], step_ns: int) -> pa.Table:
             "incident_id": pa.array([r["incident_id"] for r in rows], pa.string()),
             "rpc_id": pa.array([e["rpcs"][0]["rpc_id"] for e in evidence], pa.string()),
             "signal": pa.array([e["rpcs"][0]["signal"] for e in evidence], pa.string()),
+            "pattern_id": pa.array([_guilty_pattern(e) for e in evidence], pa.string()),
+            "missing": pa.array([_is_missing(e) for e in evidence], pa.bool_()),
             "usual_ms": pa.array([float(e["rpcs"][0]["expected"]) for e in evidence], pa.float64()),
             "from_ns": pa.array([r["opened_ns"] for r in rows], pa.int64()),
             "until_ns": pa.array(last_ns, pa.int64()),
         }
     )
+
+
+def _is_missing(evidence: Json) -> bool:
+    """Whether an incident is about calls that should be there and are not."""
+    guilty = evidence["rpcs"][0]
+    return guilty["signal"] in ("calls", "share") and guilty["observed"] < guilty["expected"]
+
+
+def _guilty_pattern(evidence: Json) -> str:
+    """The pattern in which the guilty rpc stands out most."""
+    guilty = evidence["rpcs"][0]
+    cell = (guilty["rpc_id"], guilty["signal"])
+    own = [d for d in evidence["detections"] if (d["rpc_id"], d["signal"]) == cell]
+    return str(max(own, key=lambda d: d["score"])["pattern_id"])
 
 
 def _values(calls: Iterable[Json]) -> dict[str, Counter[str]]:

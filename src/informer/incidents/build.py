@@ -1,7 +1,7 @@
 """Turns groups of detections into rows of the incidents table."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 import orjson
@@ -11,7 +11,7 @@ from informer.core.tables import DETECTIONS, INCIDENTS
 from informer.core.types import NOISE, Json
 from informer.incidents.group import CHANGE, Story, group, pause_ns
 from informer.incidents.slow import by_blame
-from informer.incidents.words import explanation, severity, title
+from informer.incidents.words import OUTCOMES, explanation, outcome_words, severity, title
 
 MOST_RPCS = 10
 # What an incident with several kinds is called by, the most telling first.
@@ -68,13 +68,15 @@ def build_incidents(
         services_of=names.services_of,
         from_ns=from_ns,
     )
+    told_before = [n for i in earlier for n in orjson.loads(i["evidence"])["novel"]]
+    forms = {_cell(n) for n in (*told_before, *novel) if n["what"] == "shape"}
     found = []
     for stories in groups:
         ids = [row["detection_id"] for story in stories for row in story.rows]
         known = [before[i] for i in ids if i in before]
         if len(known) == len(ids):
             continue  # nothing new of it
-        row = _row(stories, names, step_ns, until_ns, changes, novel, suspects)
+        row = _row(stories, names, step_ns, until_ns, changes, novel, suspects, forms)
         found.append(_going_on(min(known, key=_age), row) if known else row)
     return INCIDENTS.of(sorted(found, key=lambda row: (row["opened_ns"], row["incident_id"])))
 
@@ -106,17 +108,24 @@ def _row(
     changes: list[Json],
     novel: list[Json],
     suspects: Sequence[Json],
+    forms: Collection[tuple[str, str]],
 ) -> dict[str, object]:
     stories = sorted(stories, key=lambda s: (-s.score, s.rpc_id, s.pattern_id))
-    kind = min((s.kind for s in stories), key=PRECEDENCE.index)
+    kind = min((s.peak["kind"] for s in stories), key=PRECEDENCE.index)
     if kind == "latency":
         slow = by_blame([s for s in stories if s.kind == kind], _ends(names), names.calls)
         stories = [*slow, *(s for s in stories if s.kind != kind)]
-    leading = next(s for s in stories if s.kind == kind)
-    strongest = max(leading.rows, key=lambda r: (r["score"], -r["step_start_ns"]))
+    leading = next(s for s in stories if s.peak["kind"] == kind)
     opened_ns = min(s.first_ns for s in stories)
     ends_ns = max(s.last_ns for s in stories) + step_ns
     rpcs = _rpcs(leading, stories, names, suspects)
+    new_form = leading.signal == "novelty" and (leading.pattern_id, leading.rpc_id) in forms
+    outcomes = _outcomes(leading, stories)
+    louder = {
+        s.kind: _counts(s)
+        for s in outcomes
+        if s.rpc_id == leading.rpc_id and s.score > leading.score
+    }
     near = [_change_words(c) for c in changes if _near(c, opened_ns, ends_ns)]
     concerning = [c for c in changes if _concerns(c, stories, names, opened_ns, ends_ns)]
     if kind == "latency":  # a deploy of last week is no reason
@@ -124,15 +133,22 @@ def _row(
             c for c in concerning if opened_ns - c["since_ns"] <= pause_ns(CHANGE, step_ns)
         ]
     own = [_change_words(c) for c in concerning]
-    score = float(strongest["score"])
     # The limit that opened the story: once it is open, less is enough for a cell to go on.
-    threshold = max(float(r["threshold"]) for r in leading.rows)
+    threshold = max(float(r["threshold"]) for r in leading.like_peak)
     patterns = list(dict.fromkeys(s.pattern_id for s in stories if s.pattern_id != NOISE))
     evidence = {
         "rpcs": rpcs,
         "patterns": [{"id": p, "label": names.labels.get(p, p)} for p in patterns],
         "threshold": threshold,
-        "explanation": explanation(kind, rpcs[0], score, threshold),
+        "explanation": explanation(
+            kind,
+            rpcs[0],
+            leading.score,
+            threshold,
+            turned=leading.turned,
+            new_form=new_form,
+        )
+        + [outcome_words(s.kind, names.rpcs[s.rpc_id], _counts(s), s.score) for s in outcomes],
         "changes": near,
         "novel": [n for n in novel if _told_of(n, stories)],
         "detections": [row for s in stories for row in s.rows],
@@ -140,12 +156,12 @@ def _row(
     cell = f"{leading.pattern_id}|{leading.rpc_id}|{leading.signal}|{opened_ns}"
     return {
         "incident_id": hashlib.sha256(cell.encode()).hexdigest()[:10],
-        "title": title(kind, rpcs[0], own),
+        "title": title(kind, rpcs[0], own, new_form=new_form, outcomes=louder),
         "kind": kind,
-        "severity": severity(kind, score, threshold),
+        "severity": severity(kind, leading.score, threshold),
         "opened_ns": opened_ns,
         "resolved_ns": None if ends_ns >= until_ns else ends_ns,
-        "score": score,
+        "score": leading.score,
         "patterns": patterns,
         "evidence": orjson.dumps(evidence).decode(),
         "verdict": "open",
@@ -191,7 +207,17 @@ def _beside(leading: Story, suspects: Sequence[Json]) -> list[Json]:
         cell = (one["pattern_id"], one["rpc_id"]) == (leading.pattern_id, leading.rpc_id)
         together = one["first_ns"] <= leading.last_ns and leading.first_ns <= one["last_ns"]
         if cell and together and leading.signal == "calls":
-            found += one["others"]
+            found += [x for x in one["others"] if (x["observed"] >= x["expected"]) == leading.rises]
+    return found
+
+
+def _outcomes(leading: Story, stories: list[Story]) -> list[Story]:
+    """How calls ended, where that is not the kind: those of the guilty rpc, or else the worst."""
+    found = []
+    for kind in OUTCOMES:
+        alike = [s for s in stories if s.kind == kind]
+        if alike and kind != leading.kind:
+            found.append(max(alike, key=lambda s: (s.rpc_id == leading.rpc_id, s.score)))
     return found
 
 
@@ -199,13 +225,15 @@ def _counts(story: Story) -> Json:
     """Observed and expected where the story is most telling; of news, all there was."""
     if story.signal == "novelty":
         return {"observed": sum(float(r["observed"]) for r in story.rows), "expected": 0.0}
-    peak = max(story.rows, key=lambda r: (r["score"], -r["step_start_ns"]))
-    return {"observed": float(peak["observed"]), "expected": float(peak["expected"])}
+    return {"observed": float(story.peak["observed"]), "expected": float(story.peak["expected"])}
 
 
 def _told_of(novel: Json, stories: list[Story]) -> bool:
-    cell = (novel["pattern_id"], novel["rpc_id"])
-    return any(s.signal == "novelty" and (s.pattern_id, s.rpc_id) == cell for s in stories)
+    return any(s.signal == "novelty" and (s.pattern_id, s.rpc_id) == _cell(novel) for s in stories)
+
+
+def _cell(novel: Json) -> tuple[str, str]:
+    return novel["pattern_id"], novel["rpc_id"]
 
 
 def _near(change: Json, opened_ns: int, ends_ns: int) -> bool:

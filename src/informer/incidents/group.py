@@ -24,13 +24,38 @@ NOBODY = frozenset({OUTSIDE, UNKNOWN})  # no service that two rpcs could have in
 
 @dataclass(slots=True)
 class Story:
-    """Detections of one cell (pattern, rpc, signal) without a long pause, in order of time."""
+    """Detections of one cell (pattern, rpc, signal) without a long pause, in order of time.
+
+    `kind` is what it began as; its peak may be of another.
+    """
 
     pattern_id: str
     rpc_id: str
     signal: str
     kind: str
     rows: list[Json]
+
+    @property
+    def peak(self) -> Json:
+        """The most telling detection, the first of equals."""
+        return max(self.rows, key=lambda r: (r["score"], -r["step_start_ns"]))
+
+    @property
+    def like_peak(self) -> list[Json]:
+        """What may be told in one breath: detections of the kind and the direction of the peak."""
+        kind = self.peak["kind"]
+        return [r for r in self.rows if r["kind"] == kind and _rises(r) == self.rises]
+
+    @property
+    def rises(self) -> bool:
+        """Whether the peak is of more than expected, or of less."""
+        return _rises(self.peak)
+
+    @property
+    def turned(self) -> Json | None:
+        """The most telling detection of the other direction: after a rush there may be a lull."""
+        found = [r for r in self.rows if _rises(r) != self.rises]
+        return max(found, key=lambda r: (r["score"], -r["step_start_ns"]), default=None)
 
     @property
     def first_ns(self) -> int:
@@ -45,7 +70,7 @@ class Story:
     @property
     def score(self) -> float:
         """The highest score."""
-        return max(float(r["score"]) for r in self.rows)
+        return float(self.peak["score"])
 
 
 def group(
@@ -76,6 +101,12 @@ def group(
     for i, story in enumerate(stories):
         groups.setdefault(find(i), []).append(story)
     return sorted(groups.values(), key=lambda g: min(s.first_ns for s in g))
+
+
+def _rises(row: Json) -> bool:
+    if row["kind"] in ("volume", "silence"):
+        return bool(row["kind"] == "volume")
+    return bool(row["observed"] >= row["expected"])
 
 
 def pause_ns(pause: tuple[int, int], step_ns: int) -> int:

@@ -41,5 +41,4 @@ def _own_ms(
 
 def _grown_ms(story: Story) -> float:
     """Milliseconds beyond the usual, where the story is most telling."""
-    peak = max(story.rows, key=lambda r: (r["score"], -r["step_start_ns"]))
-    return float(peak["observed"]) - float(peak["expected"])
+    return float(story.peak["observed"]) - float(story.peak["expected"])

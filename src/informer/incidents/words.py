@@ -1,8 +1,12 @@
 """Titles, severities and explanations of incidents, in words."""
 
+from collections.abc import Mapping, Sequence
+
 from informer.core.types import LEGITIMATE, Json
 
 SEVERITIES = ("info", "low", "medium", "high", "critical")
+OUTCOMES = {"refusal": "refused", "failure": "failed"}  # kinds of how calls end
+BOTH_WAYS = ("volume", "silence", "mix", "demand")  # kinds of what may rise and fall
 # Scores are powers of ten: so many times the threshold is beyond doubt.
 FAR_OVER, BEYOND_DOUBT = 2.0, 5.0
 
@@ -12,30 +16,47 @@ def rpc_words(rpc: Json) -> str:
     return f"{rpc['caller']} > {rpc['callee']} {rpc['method']}"
 
 
-def title(kind: str, rpc: Json, changes: list[str]) -> str:
-    """What happened, with the guilty rpc."""
-    observed, expected = float(rpc["observed"]), float(rpc["expected"])
-    what = rpc_words(rpc)
-    if kind == "volume":
-        return f"{_times(observed, expected)} calls: {what}"
-    if kind == "silence":
-        return f"Fewer calls than expected ({observed:.0f} of {expected:.1f}): {what}"
-    if kind == "mix":
-        return f"Calls that do not follow from their callers: {what}"
-    if kind == "failure":
-        return f"{observed:.0f} failed calls, {expected:.1f} expected: {what}"
-    if kind == "refusal":
-        return f"{observed:.0f} refused calls, {expected:.1f} expected: {what}"
-    if kind == "novel":
-        return f"Never seen before: {what}"
+def title(
+    kind: str,
+    rpc: Json,
+    changes: Sequence[str],
+    *,
+    new_form: bool,
+    outcomes: Mapping[str, Json],
+) -> str:
+    """What happened, with the guilty rpc; `new_form`: only the form of its chain was not known.
+
+    `outcomes` are counts of its calls by how they ended (failure, refusal), where that tells more.
+    """
     if kind == "demand":
-        return f"All traffic together: {_times(observed, expected)} calls"
+        return (
+            f"All traffic together: {_times(float(rpc['observed']), float(rpc['expected']))} calls"
+        )
+    if kind == "change" and changes:
+        return f"{changes[0]}; traffic moved with it"
+    ended = "".join(
+        f", {float(n['observed']):.0f} {OUTCOMES[o]} ({float(n['expected']):.1f} expected)"
+        for o, n in outcomes.items()
+    )
+    return f"{_head(kind, rpc, changes, new_form=new_form)}{ended}: {rpc_words(rpc)}"
+
+
+def _head(kind: str, rpc: Json, changes: Sequence[str], *, new_form: bool) -> str:
+    observed, expected = float(rpc["observed"]), float(rpc["expected"])
+    if kind == "volume":
+        return f"{_times(observed, expected)} calls"
+    if kind == "silence":
+        return f"Fewer calls than expected ({observed:.0f} of {expected:.1f})"
+    if kind == "mix":
+        return _out_of_mix(str(rpc["signal"]), observed, expected)
+    if kind in OUTCOMES:
+        return f"{observed:.0f} {OUTCOMES[kind]} calls, {expected:.1f} expected"
+    if kind == "novel":
+        return "Known calls in a new form of chain" if new_form else "Never seen before"
     if kind == "latency":
         since = f", since {changes[0]}" if changes else ""
-        return f"{_slower(observed, expected)}{since}: {what}"
-    if changes:
-        return f"{changes[0]}; traffic moved with it"
-    return f"Traffic took another route: {what}"
+        return f"{_slower(observed, expected)}{since}"
+    return "Traffic took another route"
 
 
 def severity(kind: str, score: float, threshold: float) -> str:
@@ -52,11 +73,45 @@ def severity(kind: str, score: float, threshold: float) -> str:
     return "high" if over >= FAR_OVER else "medium"
 
 
-def explanation(kind: str, rpc: Json, score: float, threshold: float) -> list[str]:
-    """Why it was flagged, a sentence each."""
+def explanation(
+    kind: str,
+    rpc: Json,
+    score: float,
+    threshold: float,
+    *,
+    turned: Json | None,
+    new_form: bool,
+) -> list[str]:
+    """Why it was flagged, a sentence each; `turned` is a detection of the other direction."""
+    reasons = _reasons(kind, rpc, score, threshold, new_form=new_form)
+    if turned is not None and kind in BOTH_WAYS:
+        return [*reasons, _other_way(turned)]
+    return reasons
+
+
+def _other_way(turned: Json) -> str:
+    observed, expected = float(turned["observed"]), float(turned["expected"])
+    return f"At another time it was the other way round: {observed:.0f} of {expected:.1f} expected."
+
+
+def outcome_words(kind: str, rpc: Json, counts: Json, score: float) -> str:
+    """How the calls of an rpc ended, beside what an incident is called by."""
+    observed, expected = float(counts["observed"]), float(counts["expected"])
+    return (
+        f"{observed:.0f} {OUTCOMES[kind]} calls where {expected:.1f} were expected "
+        f"(score {score:.1f}): {rpc_words(rpc)}."
+    )
+
+
+def _reasons(kind: str, rpc: Json, score: float, threshold: float, *, new_form: bool) -> list[str]:
     if kind == "novel":
+        news = f"{rpc_words(rpc)} was not among the calls that were learned."
+        form = (
+            "The calls of these chains were learned, the form of chain that they are made in was "
+            f"not. The chains begin with {rpc_words(rpc)}."
+        )
         return [
-            f"{rpc_words(rpc)} was not among the calls that were learned.",
+            form if new_form else news,
             f"A clean step brings a new one about once in {10**score:,.0f} times.",
         ]
     if kind == "change":
@@ -81,9 +136,21 @@ def explanation(kind: str, rpc: Json, score: float, threshold: float) -> list[st
     ]
 
 
+def _out_of_mix(signal: str, observed: float, expected: float) -> str:
+    if signal == "calls":  # of one of the patterns that share an entry, the others made up for it
+        way = "Fewer" if observed < expected else "More"
+        return f"{way} requests in one form of chain ({observed:.0f}, {expected:.1f} expected)"
+    if observed < expected:
+        return f"Calls missing after those of their callers ({observed:.0f} of {expected:.1f})"
+    return f"Too many calls for those of their callers ({observed:.0f}, {expected:.1f} expected)"
+
+
 def _times(observed: float, expected: float) -> str:
     if expected < 0.5:
         return f"{observed:.0f} unexpected"
+    if observed < 0.95 * expected:
+        percent = f"{100 * observed / expected:.0f} %"
+        return f"{percent if percent != '0 %' else 'hardly any'} of the expected"
     return f"{observed / expected:.1f} times the expected"
 
 

@@ -23,6 +23,8 @@ from informer.pipeline.tell import Look, tell
 from informer.pipeline.workspace import Workspace
 from informer.spans.templates import Templates
 
+STAND_FOR = "select cast(sum(weight) as double) as chains from chains"
+
 
 @dataclass(frozen=True, slots=True)
 class DetectResult:
@@ -36,6 +38,7 @@ class DetectResult:
     rpcs: pa.Table  # RPCS, those met for the first time included
     grid: Grid
     read: Read
+    stand_for: float  # chains, where those that were met are a sample; else as many as were met
     notes: tuple[str, ...]
 
 
@@ -86,6 +89,7 @@ def _detect(home: Workspace, scratch: DuckDBEngine, read: Read, progress: Progre
         rpcs,
         grid,
         read,
+        float(scratch.query(STAND_FOR)["chains"][0].as_py()),
         (*read.notes, *_notes(home, grid), *states_note(states)),
     )
 

@@ -30,8 +30,9 @@ def notes_on_range(calibration: Calibration, grid: Grid, scratch: Engine) -> Ite
     """What the range was too short for, and what was taken for idle in it."""
     days = float(grid.seen.sum()) * grid.step_s / SECONDS_A_DAY
     if days < 2:
+        short = f"{24 * days:.1f} hours" if days > 1 / 12 else f"{1440 * days:.0f} minutes"
         yield (
-            f"the training range has {days:.1f} days: too short for a daily season, so the level "
+            f"the training range has {short}: too short for a daily season, so the level "
             "of the last steps is all that is expected"
         )
     elif days < 14:
