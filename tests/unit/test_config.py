@@ -1,6 +1,8 @@
 """`informer.toml` fails at start, all of it, naming the key, the rule and the value."""
 
 import contextlib
+import errno
+import os
 import resource
 from collections.abc import Iterator
 from dataclasses import fields, replace
@@ -109,6 +111,22 @@ def test_any_text_survives_being_written(
     given_ = replace(Settings(), source=SourceSettings(where=where, columns={where: where}))
     write_settings(given_, file)
     assert read_settings(file) == given_
+
+
+def test_a_file_that_is_mounted_by_itself_is_written_in_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as a container's: nothing can take its place."""
+
+    def busy(path: Path, target: Path) -> Path:
+        raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
+
+    file = tmp_path / "informer.toml"
+    file.touch()
+    monkeypatch.setattr(Path, "replace", busy)
+    write_settings(Settings(), file)
+    assert read_settings(file) == Settings()
+    assert list(tmp_path.iterdir()) == [file]
 
 
 def test_text_that_is_no_unicode_is_refused() -> None:

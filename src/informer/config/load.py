@@ -1,5 +1,6 @@
 """Reads and writes `informer.toml`."""
 
+import errno
 import json
 import os
 import shutil
@@ -89,9 +90,11 @@ def _write_whole(text: str, path: Path) -> None:
         with suppress(FileNotFoundError):
             shutil.copymode(path, unfinished)
         unfinished.replace(path)
-    except OSError:
+    except OSError as error:
         unfinished.unlink(missing_ok=True)
-        raise
+        if error.errno != errno.EBUSY:
+            raise
+        path.write_text(text, encoding="utf-8")  # a file that is mounted by itself stays in place
 
 
 def _written(name: str, values: Any) -> list[str]:
