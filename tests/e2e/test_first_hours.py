@@ -4,8 +4,8 @@ import json
 import signal
 from pathlib import Path
 
+from informer.pipeline.folder import FIRST
 from informer.pipeline.look import list_patterns
-from informer.pipeline.workspace import FIRST
 from real_parts import free_port
 from running_service import Served, serving
 from shop import SETTINGS, Shop

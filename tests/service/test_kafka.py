@@ -211,7 +211,7 @@ def test_partitions_that_come_later_are_read_from_their_beginning(
 def test_partitions_whose_ends_cannot_be_told_at_first_are_read_later(
     brokers: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Faltering(kafka.Consumer):  # type: ignore[misc]
+    class Faltering(kafka.Consumer):  # type: ignore[misc]  # the library tells no types
         asked = 0
 
         def get_watermark_offsets(self, *given: object, **named: object) -> tuple[int, int]:

@@ -213,7 +213,7 @@ def test_what_came_is_counted_while_another_thread_counts_on(tmp_path: Path) -> 
     class Growing(Counter[str]):
         """Another thread adds a name while this one goes through those there are."""
 
-        def items(self):  # type: ignore[no-untyped-def]
+        def items(self):  # type: ignore[no-untyped-def]  # there it is a view
             for item in super().items():
                 self[f"new {len(self)}"] += 1
                 yield item

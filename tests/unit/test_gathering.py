@@ -11,7 +11,8 @@ import pytest
 from informer.config.serve import ServeSettings
 from informer.config.settings import Settings
 from informer.core.errors import InformerError
-from informer.pipeline.workspace import CACHE, FIRST, SPOOL, Workspace, make_folder
+from informer.pipeline.folder import CACHE, FIRST, SPOOL, make_folder
+from informer.pipeline.workspace import Workspace
 from informer.service.gathering import (
     LOOK_S,
     PACKED_S,

@@ -7,7 +7,6 @@ import threading
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from zlib import decompressobj
 
 import httpx
 import pytest
@@ -15,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from counting_unpacker import CountingUnpacker
 from informer.core.errors import InformerError
 from informer.service import otlp_grpc, otlp_http
 from informer.service.access import Certificates, Tokens, check_address
@@ -197,28 +197,6 @@ def test_gzip_of_several_members_is_unpacked_whole() -> None:
         gunzipped(gzip.compress(b"x" * MOST) + gzip.compress(b"x"), MOST)
     with pytest.raises(RefusedError, match="whole gzip"):
         gunzipped(gzip.compress(b"spans") + b"rubbish", MOST)
-
-
-class CountingUnpacker:
-    """An unpacker of zlib that counts what it is given to look at."""
-
-    given = 0
-
-    def __init__(self, wbits: int) -> None:
-        self._unpacker = decompressobj(wbits)
-
-    def decompress(self, packed: bytes, most: int) -> bytes:
-        type(self).given += len(packed)
-        assert self.given < 20 << 20, "the rest of the body is copied for every member"
-        return self._unpacker.decompress(packed, most)
-
-    @property
-    def eof(self) -> bool:
-        return self._unpacker.eof
-
-    @property
-    def unused_data(self) -> bytes:
-        return self._unpacker.unused_data
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from typing import Self, TypeAlias
 import orjson
 import pyarrow as pa
 
-from informer.config.load import SETTINGS_FILE, UNFINISHED, settings_in, write_settings
+from informer.config.load import SETTINGS_FILE, settings_in, write_settings
 from informer.config.rules import bytes_of
 from informer.config.settings import Settings
 from informer.core.errors import InformerError
@@ -19,6 +19,7 @@ from informer.core.heap import keep_little
 from informer.core.tables import TABLES
 from informer.core.types import Json
 from informer.engines.duckdb import DuckDBEngine
+from informer.pipeline.folder import FIRST, make_folder
 from informer.pipeline.table_memory import while_folding
 
 FORMAT = 5
@@ -26,39 +27,8 @@ TABLES_FILE = "workspace.duckdb"
 READING_FILE = "reading.duckdb"
 READING_CHECKPOINT = "128MB"  # some slices: to put each in its place alone takes twice as long
 SPILL = "tmp"
-SPOOL = "spool"  # messages that came, until their steps are closed
-FIRST = "first"  # spans to learn from for the first time
-CACHE = ".cache"  # compiled loops, where a container may write nowhere else
-OURS = (
-    SETTINGS_FILE,
-    SETTINGS_FILE + UNFINISHED,
-    SPOOL,
-    FIRST,
-    CACHE,
-    "lost+found",
-)  # may lie in the folder before anything is learned
 BLIND = "blind"  # the kind of incidents that looks know nothing of
 DRIFTED = "drifted"  # true in the evidence of an incident that learning opened as a question
-
-
-def make_folder(path: Path, settings: Settings | None = None) -> None:
-    """Make the folder of a workspace to be; settings are written where it has none.
-
-    Errors: InformerError when it cannot be made, or holds something else.
-    """
-    if path.exists() and not path.is_dir():
-        raise InformerError(f"workspace {path} must be a folder, it is a file")
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        strangers = [p.name for p in path.iterdir() if p.name not in OURS]
-        if settings is not None and not strangers and not (path / SETTINGS_FILE).exists():
-            write_settings(settings, path / SETTINGS_FILE)
-    except OSError as error:
-        raise InformerError(f"workspace {path} cannot be made: {error.strerror}") from error
-    if strangers:
-        raise InformerError(
-            f"workspace {path} must be absent, empty or a workspace, it holds {strangers[0]!r}"
-        )
 
 
 class Workspace:

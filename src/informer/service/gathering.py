@@ -21,7 +21,8 @@ from informer.config.rules import bytes_of
 from informer.config.serve import ServeSettings
 from informer.config.settings import Settings
 from informer.core.errors import InformerError
-from informer.pipeline.workspace import FIRST, SPOOL, TABLES_FILE, make_folder
+from informer.pipeline.folder import FIRST, SPOOL, make_folder
+from informer.pipeline.workspace import TABLES_FILE
 from informer.service.reception import Reception
 from informer.service.segments import SUFFIX, Segment
 from informer.service.spool import Spool

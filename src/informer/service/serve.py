@@ -16,9 +16,10 @@ from informer.config.rules import bytes_of
 from informer.config.serve import ServeSettings
 from informer.config.settings import Settings
 from informer.core.types import NS_PER_S, Json
+from informer.pipeline.folder import SPOOL
 from informer.pipeline.online import Online
 from informer.pipeline.runs import is_learned
-from informer.pipeline.workspace import SPOOL, TABLES_FILE, Workspace
+from informer.pipeline.workspace import TABLES_FILE, Workspace
 from informer.service.access import Certificates, Tokens, check_address, is_loopback
 from informer.service.api.app import api_app
 from informer.service.api.desk import Desk

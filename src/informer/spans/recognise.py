@@ -33,7 +33,7 @@ def found_in(path: Path, told: str | None = None) -> Found:
 
     Errors: InformerError, one line, when it is empty, unreadable or nothing we know.
     """
-    _must_be_named(path)
+    _must_be_read_again(path)
     head = _head(path)
     text = head.removeprefix(BOM).lstrip()
     if told in ("table", "skywalking"):
@@ -51,14 +51,16 @@ def found_in(path: Path, told: str | None = None) -> Found:
     return replace(found, format="skywalking") if layout and layout[0] == "SkyWalking" else found
 
 
-def _must_be_named(path: Path) -> None:
+def _must_be_read_again(path: Path) -> None:
     """Errors: InformerError for what can be read only once, or is not told by its name."""
     try:
         str(path).encode()
     except UnicodeEncodeError:
         raise InformerError(f"{str(path)!a} must be a name in UTF-8") from None
     if path.exists() and not path.is_file():
-        raise InformerError(f"{path} must be a file, which is read more than once, got a pipe")
+        raise InformerError(
+            f"{path} must be a file, which is read more than once, got a pipe or a device"
+        )
 
 
 def _table(path: Path, format: str, head: bytes) -> Found:
