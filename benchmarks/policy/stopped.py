@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from informer.core.types import Json
-from informer.pipeline.policy_labels import ATTACK, Event
+from informer.pipeline.known_events import ATTACK, Event
 from informer.pipeline.policy_replay import Replayed
 
 TIMES = 3.0  # times the usual: what is above that is abuse that a limit must stop

@@ -1,11 +1,10 @@
 """Holds incidents against what is known to have happened, for the demo."""
 
-import csv
-import fnmatch
 from pathlib import Path
 from typing import Any
 
 from informer.core.types import LEGITIMATE
+from informer.pipeline.known_events import LEGITIMATE_CHANGE, Event, read_events
 from informer.web.views import Label
 
 SLACK_STEPS = 3
@@ -15,17 +14,16 @@ def hold_against(path: Path, incidents: list[dict[str, Any]], step_ns: int) -> l
     """Each label with the incident that found it, in order of time.
 
     An incident finds an event when it opens in it (from a step before to three steps after).
+    Errors: InformerError for a file that is none of labels.
     """
-    with path.open(encoding="utf-8") as file:
-        rows = sorted(csv.DictReader(file), key=lambda r: int(r["start_ns"]))
-    return [_label(row, incidents, step_ns) for row in rows]
+    return [_label(event, incidents, step_ns) for event in read_events(path)]
 
 
 def false_incidents(
     labels: list[Label], incidents: list[dict[str, Any]], step_ns: int
 ) -> list[dict[str, Any]]:
     """Misuse incidents that open inside no attack and no fault."""
-    events = [x for x in labels if x.flag != "legit"]
+    events = [x for x in labels if x.flag != LEGITIMATE_CHANGE]
     return [
         i
         for i in incidents
@@ -34,11 +32,10 @@ def false_incidents(
     ]
 
 
-def _label(row: dict[str, str], incidents: list[dict[str, Any]], step_ns: int) -> Label:
-    start_ns, end_ns = int(row["start_ns"]), int(row["effect_end_ns"] or row["end_ns"])
-    inside = [i for i in incidents if _opens_in(i, start_ns, end_ns, step_ns)]
-    found = [(i, _rank(i, row["guilty"])) for i in inside]
-    legitimate = row["flag"] == "legit"
+def _label(event: Event, incidents: list[dict[str, Any]], step_ns: int) -> Label:
+    inside = [i for i in incidents if _opens_in(i, event.start_ns, event.end_ns, step_ns)]
+    found = [(i, _rank(i, event)) for i in inside]
+    legitimate = event.flag == LEGITIMATE_CHANGE
     told = [
         (i, rank)
         for i, rank in found
@@ -56,11 +53,11 @@ def _label(row: dict[str, str], incidents: list[dict[str, Any]], step_ns: int) -
     elif legitimate:
         outcome = "no alarm"
     return Label(
-        event=row["event_id"],
-        kind=row["kind"].replace("_", " "),
-        flag=row["flag"],
-        start_ns=start_ns,
-        end_ns=end_ns,
+        event=event.event_id,
+        kind=event.kind.replace("_", " "),
+        flag=event.flag,
+        start_ns=event.start_ns,
+        end_ns=event.end_ns,
         outcome=outcome,
         found_by=found_by,
     )
@@ -71,11 +68,9 @@ def _opens_in(incident: dict[str, Any], start_ns: int, end_ns: int, step_ns: int
     return start_ns - step_ns <= opened <= end_ns + SLACK_STEPS * step_ns
 
 
-def _rank(incident: dict[str, Any], guilty: str) -> int:
-    """Place of the guilty rpc in the incident, from 1; 0 when it is not among the first three."""
+def _rank(incident: dict[str, Any], event: Event) -> int:
+    """Place of a guilty rpc in the incident, from 1; 0 when none is among the first three."""
     for place, rpc in enumerate(incident["rpcs"][:3], start=1):
-        for alternative in filter(None, guilty.split("|")):
-            edge, _, part = alternative.partition(":")
-            if fnmatch.fnmatch(f"{rpc['caller']}>{rpc['callee']}", edge) and part in rpc["method"]:
-                return place
+        if event.names(rpc["caller"], rpc["callee"], rpc["method"]):
+            return place
     return 0

@@ -3,7 +3,6 @@
 Axes: c call.
 """
 
-import csv
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,51 +13,8 @@ import pyarrow.parquet as pq
 
 from informer.core.errors import InformerError
 from informer.core.types import Bools, Json
-from informer.policies.globs import fits
+from informer.pipeline.known_events import ATTACK, Event
 from informer.policies.stream import Stream
-
-ATTACK = "attack"
-NEEDED = ("event_id", "kind", "flag", "start_ns", "end_ns", "guilty")
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """A row of a file of labels."""
-
-    event_id: str
-    kind: str
-    flag: str  # attack, legit or fault
-    start_ns: int
-    end_ns: int  # with what was in flight at the end
-    guilty: tuple[str, ...]  # caller>callee:part of the method; * stands for anything
-
-
-def read_labels(path: Path) -> list[Event]:
-    """Events in order of time. Errors: InformerError that names the file and the line."""
-    events = []
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            for number, row in enumerate(csv.DictReader(file), start=2):
-                missing = [name for name in NEEDED if row.get(name) is None]
-                if missing:
-                    raise InformerError(f"{path}:{number}: a label needs {missing[0]}")
-                events.append(_event(row))
-    except OSError as error:
-        raise InformerError(f"{path} cannot be read: {error.strerror}") from error
-    except ValueError as error:
-        raise InformerError(f"{path} is no file of labels: {error}") from error
-    return sorted(events, key=lambda e: e.start_ns)
-
-
-def _event(row: Mapping[str, str]) -> Event:
-    return Event(
-        row["event_id"],
-        row["kind"],
-        row["flag"],
-        int(row["start_ns"]),
-        int(row.get("effect_end_ns") or row["end_ns"]),
-        tuple(filter(None, row["guilty"].split("|"))),
-    )
 
 
 def read_malicious(path: Path) -> dict[str, str]:
@@ -110,11 +66,10 @@ def _guilty(stream: Stream, event: Event) -> Bools:
     """Calls of a guilty rpc; of an event that names none, all calls."""
     if not event.guilty:
         return np.ones(len(stream), dtype=bool)
-    is_guilty = np.zeros(len(stream.rpc.values), dtype=bool)
-    for i, (caller, callee, method, _) in enumerate(stream.rpc.values):
-        for one in event.guilty:
-            edge, _, part = one.partition(":")
-            is_guilty[i] |= fits(f"{caller}>{callee}", edge) and part in method
+    is_guilty = np.array(
+        [event.names(caller, callee, method) for caller, callee, method, _ in stream.rpc.values],
+        dtype=bool,
+    )
     return np.asarray(is_guilty[stream.rpc.codes], dtype=bool)
 
 

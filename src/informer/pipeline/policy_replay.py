@@ -9,7 +9,8 @@ import numpy as np
 from informer.config.settings import Settings
 from informer.core.errors import InformerError
 from informer.core.types import Bools, Json
-from informer.pipeline.policy_labels import Truth, read_labels, read_malicious, told_of, truth_of
+from informer.pipeline.known_events import read_events
+from informer.pipeline.policy_labels import Truth, read_malicious, told_of, truth_of
 from informer.pipeline.policy_stream import needs_parents, stream_of
 from informer.pipeline.progress import Progress, silent
 from informer.pipeline.read import Read, read_chains, sources_of
@@ -72,7 +73,7 @@ def replay_policy(
     `informer simulate` writes them) say what was no regular traffic; without them every denial is
     a false one. Errors: InformerError for what the user can mend.
     """
-    events = read_labels(labels) if labels else []
+    events = read_events(labels) if labels else []
     truth = read_malicious(malicious) if malicious else None
     with Workspace.open(Path(workspace)) as home, home.scratch() as scratch:
         if not is_learned(home):

@@ -90,11 +90,14 @@ class Peer:
         return list(dict.fromkeys(v for row in self.of(method) for v in ask.allowed(row)))
 
     def denied(self, method: str | None, ask: Asker) -> list[Verdict]:
-        """What all of them are denied."""
-        each = [ask.denied(row) for row in self.of(method)]
-        if len(each) == 1:
-            return each[0]
-        return each[0][:1] if all(v[:1] and v[0][1] is True for v in each) else []
+        """What all of them are denied; nothing where they may do different things.
+
+        Of one caller, what is denied is all that is not allowed. So callers that are allowed the
+        same are denied the same, whichever rules say so.
+        """
+        first, *others = self.of(method)
+        allowed = ask.allowed(first)
+        return ask.denied(first) if all(ask.allowed(row) == allowed for row in others) else []
 
 
 def peers(guard: Guard, identity: Callable[[str], Hashable | None]) -> list[Peer]:
