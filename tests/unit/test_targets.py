@@ -35,7 +35,6 @@ rule report { when caller = "batch" and callee = "cart" and method = "GET /cart/
 rule nightly { when caller = "batch" and callee = "stock" and hour < 5 and method = "POST /" allow }
 default deny 403
 """
-HEADER = Workloads(caller_header="x-caller")
 GATEWAY = Workload("edge", (("istio", "gateway"),), "gateway")
 PORTS = Workloads(
     services={
@@ -183,27 +182,6 @@ def test_a_service_that_a_rule_closes_is_closed() -> None:
     assert documents("kubernetes", rules)["informer-old"]["ingress"] == []
     assert "rules" not in documents("istio", rules)["informer-old"]
     assert documents("cilium", rules)["informer-old"]["ingress"] == [{}]
-
-
-def test_what_all_are_denied_is_refused_though_rules_deny_it_to_some_for_other_reasons() -> None:
-    rules = """
-        rules 1
-        rule own { when caller = "web" and callee = "web" and method = "GET /x" allow }
-        rule odd {
-            when caller = "outside" and callee = "web" and method = "GET /x" and header("v") = "1"
-            deny 403
-        }
-        rule rest { when not method = "GET /x" allow }
-        default deny 403
-    """
-    by_path = {"to": [{"operation": {"methods": ["GET"], "paths": ["/x"]}}]}
-    refused = documents("istio", rules)["informer-web-deny"]["rules"]
-    assert any(rule["to"] == by_path["to"] and "when" not in rule for rule in refused)
-    (envoys,) = (
-        text for name, text in compiled("envoy", rules, HEADER).files.items() if "web" in name
-    )
-    manager = yaml.safe_load(envoys)
-    assert "default" in manager["http_filters"][0]["typed_config"]["rules"]["policies"]
 
 
 def test_a_shadow_is_refused_where_there_is_none() -> None:

@@ -18,7 +18,7 @@ from informer.policies.targets.headers import NAME
 from informer.policies.targets.names import dns_label
 from informer.policies.targets.paths import Request, covers, overlap, request_of
 from informer.policies.targets.peers import Asker, Peer, rpcs
-from informer.policies.targets.requests import spread
+from informer.policies.targets.requests import Alike, spread
 
 LEAST_NS = 50_000_000  # between two fillings, by Envoy
 MOST_TOKENS = 2**31
@@ -76,12 +76,16 @@ def _counted(peer: Peer, door: Door, ask: Asker) -> list[tuple[Cap, Kind]]:
     found: list[tuple[Cap, Kind]] = []
     for cap, when in by_method[None]:
         if all((cap, when) in caps for caps in by_method.values()):
-            found += [(cap, (like, (), leaves)) for like, leaves in _spread(cap, when, ask)]
+            for like, leaves in _spread(cap, when, ask):
+                request = None if like is None else like.request
+                found.append((cap, (request, _unlike(like, door), leaves)))
         elif when is True or any(like is None for like, _ in _spread(cap, when, ask)):
             ask.weak.add(NOT_APART, *rpcs(peer, door.guard, [None]))
         else:
             for like, leaves in _spread(cap, when, ask):
-                found.append((cap, (like, _closer(like, None, door), leaves)))
+                request = None if like is None else like.request
+                closer = (*_closer(request, None, door), *_unlike(like, door))
+                found.append((cap, (request, closer, leaves)))
     whole = {cap for cap, (request, _, _) in found if request is None}
     for method, caps in by_method.items():
         request = None if method is None else request_of(method)
@@ -114,9 +118,15 @@ def _caps(peer: Peer, method: str | None, ask: Asker) -> list[tuple[Cap, Conditi
     return common
 
 
+def _unlike(like: Alike | None, door: Door) -> tuple[Request, ...]:
+    """Requests of methods whose names do not fit, though their requests may."""
+    unlike = like.named_otherwise(door.guard.methods) if like else ()
+    return tuple(r for m in unlike if (r := request_of(m)) is not None)
+
+
 def _spread(
     cap: Cap, when: Condition | bool, ask: Asker
-) -> list[tuple[Request | None, tuple[Condition, ...]]]:
+) -> list[tuple[Alike | None, tuple[Condition, ...]]]:
     return [(like, leaves) for _, leaves, like in spread([(cap.rule, when)], ask, above=False)]
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Set
 from dataclasses import dataclass
 
+from informer.policies.globs import fits
 from informer.policies.syntax import Condition, Field, Like, Not
 from informer.policies.targets.cells import Guard
 from informer.policies.targets.headers import header_asked
@@ -36,6 +37,24 @@ class Item:
     but_not: tuple[Request, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """A condition like `method like "GET /cart*"`, and the requests that look like it."""
+
+    glob: str
+    request: Request
+
+    def named_otherwise(self, methods: Iterable[str]) -> list[str]:
+        """Methods whose requests may look like it though their names do not fit."""
+        return [
+            m
+            for m in methods
+            if not fits(m, self.glob)
+            and (r := request_of(m)) is not None
+            and overlap(self.request, r)
+        ]
+
+
 def http_asked(leaf: Condition, changed: Set[str]) -> bool:
     """Whether a proxy can ask for it: a header, or a method like `GET /cart*`."""
     return header_asked(leaf, changed) or _like(leaf) is not None
@@ -48,6 +67,7 @@ def let_pass(peer: Peer, guard: Guard, ask: Asker) -> list[Item]:
     own = [m for m in peer.methods if m is not None]
     closed = [m for m in guard.methods if m not in always]
     closed_own = [m for m in own if m not in always]  # all others are decided as None is
+    granted_own = {m for m in own if granted[m]}
     found = []
     for method in own:
         if not granted[method]:
@@ -62,15 +82,26 @@ def let_pass(peer: Peer, guard: Guard, ask: Asker) -> list[Item]:
             but_not = _apart(request, [m for m in closed if m != method], peer, guard, ask)
         for rule, when, _ in spread(granted[method], ask, above=True):
             found.append(Item(rule, when, request, but_not))
-    for rule, when, request in spread(granted[None], ask, above=True):
-        if request is None:
-            but_not = tuple(r for r in map(request_of, closed_own) if r is not None)
+    # Methods that rules name for others alone, and that look like one that is closed to this peer.
+    alike = [r for m in guard.methods if m not in own and (r := request_of(m)) is not None]
+    shut = [r for m in closed_own if (r := request_of(m)) is not None]
+    alike = [r for r in alike if any(covers(one, r) for one in shut)]
+    for rule, when, like in spread(granted[None], ask, above=True):
+        if like is None:
             untold = [m for m in closed_own if request_of(m) is None]
             if untold:
                 ask.weak.add(UNTOLD, *rpcs(peer, guard, [*untold]))
+            found.append(Item(rule, when, None, tuple(shut)))
         else:
-            but_not = _apart(request, closed_own, peer, guard, ask)
-        found.append(Item(rule, when, request, but_not))
+            if unlike := [m for m in like.named_otherwise(closed) if m not in granted_own]:
+                ask.weak.add(AMBIGUOUS, *rpcs(peer, guard, [*unlike]))
+            but_not = _apart(like.request, closed_own, peer, guard, ask)
+            found.append(Item(rule, when, like.request, but_not))
+        found += [
+            Item(rule, when, r, _apart(r, closed_own, peer, guard, ask))
+            for r in alike
+            if like is None or covers(like.request, r)
+        ]
     return found
 
 
@@ -92,17 +123,21 @@ def refuse(peer: Peer, guard: Guard, ask: Asker) -> list[Item]:
             ask.weak.add(UNTOLD, *rpcs(peer, guard, [method]))
             continue
         for rule, when, like in spread(refused[method], ask, above=False):
-            request = like if method is None else named
-            others = [r for r in passed.values() if r is not None]
+            request, others = named, [r for r in passed.values() if r is not None]
             if request is not None:  # what is of a wider method as well is of this one
                 others = [r for r in others if overlap(request, r) and not covers(r, request)]
-            found.append(Item(rule, when, request, tuple(others)))
+            elif like is not None:
+                request, others = like.request, [r for r in others if overlap(like.request, r)]
+                # Those that rules name for others are not alike, however their requests look.
+                unlike = like.named_otherwise(m for m in guard.methods if m not in passed)
+                others += [r for m in unlike if (r := request_of(m)) is not None]
+            found.append(Item(rule, when, request, tuple(dict.fromkeys(others))))
     return found
 
 
 def spread(
     verdicts: Iterable[Verdict], ask: Asker, *, above: bool
-) -> list[tuple[str, tuple[Condition, ...], Request | None]]:
+) -> list[tuple[str, tuple[Condition, ...], Alike | None]]:
     """Verdicts by alternatives: what is asked for headers, and the method that it must be like."""
     found = []
     for rule, when in verdicts:
@@ -142,8 +177,9 @@ def _apart(
     return tuple(found)
 
 
-def _like(leaf: Condition) -> Request | None:
+def _like(leaf: Condition) -> Alike | None:
     match leaf:
         case Like(Field("method"), glob):
-            return request_like(glob)
+            request = request_like(glob)
+            return None if request is None else Alike(glob, request)
     return None
