@@ -226,7 +226,10 @@ def _incidents(patterns: tuple[Pattern, ...]) -> tuple[Incident, ...]:
             window = slice(begin, begin + event[4])
             total = float(np.nansum(np.asarray(s.observed, dtype=float)[window]))
             expected = float(np.sum(np.asarray(s.expected, dtype=float)[window]))
-            found.append(GuiltyRpc(rpc.caller, rpc.callee, rpc.method, share, total, expected))
+            lasted_s = 600.0 * event[4]
+            found.append(
+                GuiltyRpc(rpc.caller, rpc.callee, rpc.method, share, total, expected, lasted_s)
+            )
         return tuple(found)
 
     def cells(
@@ -302,9 +305,16 @@ def _incidents(patterns: tuple[Pattern, ...]) -> tuple[Incident, ...]:
             patterns=(refs[8],),
             rpcs=(
                 GuiltyRpc(
-                    "toolbox", "ratings", "GET /ratings/{id}", 1.0, 7.0, 0.0, rpc_id="rpc-new"
+                    "toolbox",
+                    "ratings",
+                    "GET /ratings/{id}",
+                    1.0,
+                    7.0,
+                    0.0,
+                    600.0,
+                    rpc_id="rpc-new",
                 ),
-                GuiltyRpc("ratings", "ratings-db", "SELECT ratings", 0.0, 7.0, 0.0),
+                GuiltyRpc("ratings", "ratings-db", "SELECT ratings", 0.0, 7.0, 0.0, 600.0),
             ),
             examples=("e0e47364bf92f3577b34da6a3ce929d0",),
             detections=(
@@ -336,7 +346,7 @@ def _incidents(patterns: tuple[Pattern, ...]) -> tuple[Incident, ...]:
             resolved_ns=step_ns(1, 14.0) + STEP_S * NS_PER_S,
             score=14.9,
             patterns=tuple(refs[:9]),
-            rpcs=(GuiltyRpc("outside", "ingress", "GET /productpage", 0.3, 590.0, 246.0),),
+            rpcs=(GuiltyRpc("outside", "ingress", "GET /productpage", 0.3, 590.0, 246.0, 600.0),),
             detections=cells(0, 5, 1, 13.0, 7, "demand"),
             explanation=("Nine patterns rose by the same factor in the same steps.",),
         ),
@@ -349,7 +359,7 @@ def _incidents(patterns: tuple[Pattern, ...]) -> tuple[Incident, ...]:
             resolved_ns=None,
             score=5.6,
             patterns=(refs[11],),
-            rpcs=(GuiltyRpc("outside", "ingress", "POST /register", 1.0, 6.0, 0.8),),
+            rpcs=(GuiltyRpc("outside", "ingress", "POST /register", 1.0, 6.0, 0.8, 600.0),),
         ),
     )
 

@@ -92,6 +92,7 @@ def _detection(
         "rpc_id": cell[1],
         "signal": what[0],
         "step_start_ns": cell[2],
+        "window_steps": 1,
         "observed": values[0],
         "expected": 0.0,
         "score": values[1],

@@ -26,7 +26,7 @@ INCIDENT_KEYS = [
     *("id", "kind", "severity", "opened_ns", "resolved_ns", "score", "title"),
     *("patterns", "rpcs", "examples"),
 ]
-GUILTY_KEYS = ["caller", "callee", "method", "share", "observed", "expected"]
+GUILTY_KEYS = ["caller", "callee", "method", "share", "observed", "expected", "window_s"]
 PATTERN_KEYS = [
     *("id", "label", "entry", "chains", "share", "critical", "state", "forecaster"),
     *("rpcs", "edges", "why"),

@@ -57,6 +57,7 @@ def cells(
             "rpc_id": rpc_id,
             "signal": signal,
             "step_start_ns": START_NS + step * STEP_NS,
+            "window_steps": 1,
             "observed": 40.0,
             "expected": 10.0,
             "score": score,
@@ -286,7 +287,7 @@ def test_the_title_says_how_much_was_seen() -> None:
 def test_a_rush_that_ends_in_a_lull_is_told_as_one_of_them() -> None:
     rush = [row | {"observed": 59.0, "expected": 32.5} for row in cells("login", "in", first=10)]
     lull = [
-        row | {"observed": 4.0, "expected": 19.1, "threshold": 9.0}
+        row | {"observed": 4.0, "expected": 19.1, "threshold": 9.0, "window_steps": 13}
         for row in cells("login", "in", "silence", first=14, last=15, score=8.0)
     ]
     (incident,) = told(rush, lull)
@@ -295,14 +296,26 @@ def test_a_rush_that_ends_in_a_lull_is_told_as_one_of_them() -> None:
     assert incident["evidence"]["threshold"] == 6.0
     assert (incident["opened"], incident["resolved"]) == (10, 16)
     assert incident["evidence"]["explanation"][-1] == (
-        "At another time it was the other way round: 4 of 19.1 expected."
+        "At another time it was the other way round: 4 of 19.1 expected, in 2 h 10 min."
     )
     stronger = [row | {"score": 30.0} for row in lull]
     (incident,) = told(rush, stronger)
     assert (incident["kind"], incident["score"]) == ("silence", 30.0)
-    assert incident["title"].startswith("Fewer calls than expected (4 of 19.1)")
+    assert incident["title"].startswith("Fewer calls than expected (4 of 19.1 in 2 h 10 min)")
     assert incident["evidence"]["threshold"] == 9.0
     assert "59 of 32.5 expected" in incident["evidence"]["explanation"][-1]
+
+
+def test_what_was_counted_says_over_how_long() -> None:
+    few = [row | {"window_steps": 1, "score": 7.0} for row in cells("login", "in", first=10)]
+    most = [row | {"window_steps": 9} for row in cells("login", "in", first=11)]
+    (incident,) = told(few, most)
+    evidence = incident["evidence"]
+    assert evidence["rpcs"][0]["window_s"] == 9 * 600
+    first = "40 were observed where 10.0 were expected, in 1 h 30 min."
+    assert evidence["explanation"][0] == first
+    (news,) = told(cells("login", "db", "novel", first=10, last=12, signal="novelty"))
+    assert news["evidence"]["rpcs"][0]["window_s"] == 3 * 600
 
 
 def test_rpcs_beside_the_guilty_one_went_the_same_way() -> None:
@@ -374,23 +387,28 @@ def test_news_is_kept_with_its_incident_so_that_accepting_it_makes_it_known() ->
 @pytest.mark.parametrize(
     ("signal", "observed", "said"),
     [
-        ("share", 1.0, "Calls missing after those of their callers (1 of 32.0)"),
-        ("share", 125.0, "Too many calls for those of their callers (125, 32.0 expected)"),
-        ("calls", 1.0, "Fewer requests in one form of chain (1, 32.0 expected)"),
-        ("calls", 125.0, "More requests in one form of chain (125, 32.0 expected)"),
+        ("share", 1.0, "Calls missing after those of their callers (1 of 32.0 in 30 min)"),
+        (
+            "share",
+            125.0,
+            "Too many calls for those of their callers (125 in 30 min, 32.0 expected)",
+        ),
+        ("calls", 1.0, "Fewer requests in one form of chain (1 in 30 min, 32.0 expected)"),
+        ("calls", 125.0, "More requests in one form of chain (125 in 30 min, 32.0 expected)"),
     ],
 )
 def test_a_mix_says_whether_calls_are_missing_or_too_many(
     signal: str, observed: float, said: str
 ) -> None:
     rows = cells("login", "login", "mix", first=10, signal=signal)
-    (incident,) = told([row | {"observed": observed, "expected": 32.0} for row in rows])
+    counts = {"observed": observed, "expected": 32.0, "window_steps": 3}
+    (incident,) = told([row | counts for row in rows])
     assert incident["title"] == f"{said}: gateway > auth login-method"
 
 
 def failing(rpc_id: str, score: float) -> list[Row]:
     rows = cells("login", rpc_id, "failure", first=10, signal="failures", score=score)
-    return [row | {"observed": 60.0, "expected": 2.8} for row in rows]
+    return [row | {"observed": 60.0, "expected": 2.8, "window_steps": 2} for row in rows]
 
 
 def test_what_failed_in_a_rush_is_told_with_it() -> None:
@@ -400,7 +418,7 @@ def test_what_failed_in_a_rush_is_told_with_it() -> None:
     assert louder["title"] == (
         "4.0 times the expected calls, 60 failed (2.8 expected): gateway > auth login-method"
     )
-    said = "60 failed calls where 2.8 were expected (score {}): {}."
+    said = "60 failed calls where 2.8 were expected, in 20 min (score {}): {}."
     sentence = said.format("50.0", "gateway > auth login-method")
     assert louder["evidence"]["explanation"][-1] == sentence
     (lesser,) = told(rush, failing("login", 7.0))

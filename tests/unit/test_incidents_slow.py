@@ -34,7 +34,8 @@ def slow(
 ) -> list[Row]:
     """Detections of one rpc, step by step."""
     row: Row = {"pattern_id": "page", "rpc_id": rpc_id, "signal": "latency", "kind": "latency"}
-    row |= {"observed": took_ms, "expected": usual_ms, "score": 9.0, "threshold": 6.0} | values
+    row |= {"observed": took_ms, "expected": usual_ms, "window_steps": 1}
+    row |= {"score": 9.0, "threshold": 6.0} | values
     return [
         row
         | {
@@ -124,7 +125,10 @@ def test_the_title_says_how_slow_in_milliseconds() -> None:
     (incident,) = told(slow("db", 41.26, 82.5))
     assert incident["title"].startswith("2.0 times slower (82.5 ms, usually 41.3 ms): ")
     (reason, *_) = incident["evidence"]["explanation"]
-    assert reason == "Calls took 82.5 ms on average (geometric mean) where 41.3 ms are usual."
+    assert (
+        reason
+        == "Calls took 82.5 ms on average (geometric mean) where 41.3 ms are usual, over 10 min."
+    )
 
 
 def version(since: int) -> Row:

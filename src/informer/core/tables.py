@@ -220,8 +220,9 @@ DETECTIONS = TableSpec(
             "signal", TEXT, "calls, share, failures, refusals, latency, novelty, version or demand"
         ),
         Column("step_start_ns", INT, "the step"),
-        Column("observed", REAL, "in the signal's unit"),
-        Column("expected", REAL, "in the signal's unit"),
+        Column("window_steps", INT, "the steps that made it most telling: this and those before"),
+        Column("observed", REAL, "over the window, in the signal's unit"),
+        Column("expected", REAL, "over the window, in the signal's unit"),
         Column("score", REAL, "-log10 p, high = irregular"),
         Column("threshold", REAL, "the limit the score passed"),
         Column(

@@ -161,7 +161,8 @@ def _add_event(
             score,
             limit,
         )
-        rows.add((stream.pattern_ids[0], rpc_id, signal), step, values, kind)
+        window = int(walked.window[step, event.stream])
+        rows.add((stream.pattern_ids[0], rpc_id, signal), step, window, values, kind)
 
 
 def _add_crowds(
@@ -179,7 +180,7 @@ def _add_crowds(
         score = threshold - np.log10(max(1 - certain[step], 1e-12))
         values = (float(observed[step]), float(expected[step]), float(score), threshold)
         cell = (largest.pattern_ids[0], largest.rpc_id, "demand")
-        rows.add(cell, int(step), values, "demand")
+        rows.add(cell, int(step), 1, values, "demand")
 
 
 def _add_changes(rows: Rows, changes: list[Change], observed: Observed, learned: Learned) -> None:
@@ -199,7 +200,8 @@ def _add_changes(rows: Rows, changes: list[Change], observed: Observed, learned:
             since = slice(change.since, step + 1)
             now, usual = float(calls[since].sum()), share * float(total[since].sum())
             values = (now, usual, threshold, threshold)
-            rows.add((pattern_id, rpc_id, "version"), step, values, "change")
+            window = step + 1 - change.since
+            rows.add((pattern_id, rpc_id, "version"), step, window, values, "change")
 
 
 def _add_novel(
@@ -220,7 +222,7 @@ def _add_novel(
             score = rule.score(step_s)
             values = (float(novel.calls[step]), 0.0, score, score)
             cell = (novel.pattern_id, novel.rpc_id, "novelty")
-            rows.add(cell, int(step), values, "change" if explained else "novel")
+            rows.add(cell, int(step), 1, values, "change" if explained else "novel")
 
 
 def _irregular(watched: Watched, walked: Walked, scan: Scan) -> dict[str, Bools]:

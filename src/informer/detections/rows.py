@@ -20,10 +20,14 @@ class Rows:
         self,
         cell: tuple[str, str, str],
         step: int,
+        window: int,
         values: tuple[float, float, float, float],
         kind: str,
     ) -> None:
-        """One cell (pattern, rpc, signal); values are observed, expected, score, threshold."""
+        """One cell (pattern, rpc, signal); `window` steps end with `step`.
+
+        Values are observed and expected over the window, score and threshold.
+        """
         start_ns = int(self._starts_ns[step])
         name = "\x1f".join([*cell, str(start_ns)])
         row = {
@@ -32,6 +36,7 @@ class Rows:
             "rpc_id": cell[1],
             "signal": cell[2],
             "step_start_ns": start_ns,
+            "window_steps": window,
             "observed": values[0],
             "expected": values[1],
             "score": values[2],

@@ -37,7 +37,8 @@ class Walked:
 
     score: Floats  # [t, s]
     threshold: Floats  # [t, s]
-    observed: Floats  # [t, s], over the cell's most telling window
+    window: Ints  # [t, s], steps of the cell's most telling window
+    observed: Floats  # [t, s], over that window
     expected: Floats  # [t, s], likewise, shared demand included
     events: tuple[Event, ...]
 
@@ -85,7 +86,7 @@ def walk(scan: Scan, watched: Watched, seen: Bools, threshold: Floats) -> Walked
             again = slice(since, since + scan.longest)
             side = np.where(cells.high[again, s], threshold[0, s], threshold[1, s])
             limit[again, s] = side + crowd[again, s]
-    return Walked(score, limit, cells.observed, cells.expected, tuple(events))
+    return Walked(score, limit, cells.window, cells.observed, cells.expected, tuple(events))
 
 
 def _in_a_crowd(scan: Scan, watched: Watched) -> Floats:

@@ -1,14 +1,14 @@
 """Turns groups of detections into rows of the incidents table."""
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import orjson
 import pyarrow as pa
 
 from informer.core.tables import DETECTIONS, INCIDENTS
-from informer.core.types import NOISE, Json
+from informer.core.types import NOISE, NS_PER_S, Json
 from informer.incidents.group import CHANGE, Story, group, pause_ns
 from informer.incidents.slow import by_blame
 from informer.incidents.words import OUTCOMES, explanation, outcome_words, severity, title
@@ -118,11 +118,11 @@ def _row(
     leading = next(s for s in stories if s.peak["kind"] == kind)
     opened_ns = min(s.first_ns for s in stories)
     ends_ns = max(s.last_ns for s in stories) + step_ns
-    rpcs = _rpcs(leading, stories, names, suspects)
+    rpcs = _rpcs(leading, stories, names, suspects, step_ns)
     new_form = leading.signal == "novelty" and (leading.pattern_id, leading.rpc_id) in forms
     outcomes = _outcomes(leading, stories)
     louder = {
-        s.kind: _counts(s)
+        s.kind: _counts(s, step_ns)
         for s in outcomes
         if s.rpc_id == leading.rpc_id and s.score > leading.score
     }
@@ -145,10 +145,13 @@ def _row(
             rpcs[0],
             leading.score,
             threshold,
-            turned=leading.turned,
+            turned=None if leading.turned is None else _over(leading.turned, step_ns),
             new_form=new_form,
         )
-        + [outcome_words(s.kind, names.rpcs[s.rpc_id], _counts(s), s.score) for s in outcomes],
+        + [
+            outcome_words(s.kind, names.rpcs[s.rpc_id], _counts(s, step_ns), s.score)
+            for s in outcomes
+        ],
         "changes": near,
         "novel": [n for n in novel if _told_of(n, stories)],
         "detections": [row for s in stories for row in s.rows],
@@ -174,18 +177,18 @@ def _ends(names: Names) -> dict[str, tuple[str, str]]:
 
 
 def _rpcs(
-    leading: Story, stories: list[Story], names: Names, suspects: Sequence[Json]
+    leading: Story, stories: list[Story], names: Names, suspects: Sequence[Json], step_ns: int
 ) -> list[Json]:
     """The guilty rpcs, the guiltiest first, each with its share of the score.
 
     Behind the leading one come those that stood out with it: a person looks at the first three.
     """
-    told = {leading.rpc_id: (leading.signal, leading.score, _counts(leading))}
-    for other in _beside(leading, suspects):
-        counts = {k: other[k] for k in ("observed", "expected")}
+    told = {leading.rpc_id: (leading.signal, leading.score, _counts(leading, step_ns))}
+    for other, window_s in _beside(leading, suspects, step_ns):
+        counts = {k: other[k] for k in ("observed", "expected")} | {"window_s": window_s}
         told.setdefault(other["rpc_id"], (leading.signal, 0.0, counts))
     for story in stories:
-        signal, score, counts = told.get(story.rpc_id, (story.signal, 0.0, _counts(story)))
+        signal, score, counts = told.get(story.rpc_id, (story.signal, 0.0, _counts(story, step_ns)))
         told[story.rpc_id] = (signal, max(score, story.score), counts)
     total = sum(score for _, score, _ in told.values())
     return [
@@ -200,15 +203,19 @@ def _rpcs(
     ]
 
 
-def _beside(leading: Story, suspects: Sequence[Json]) -> list[Json]:
-    """The rpcs that stood out in the events of a story of volume, without the one it names."""
-    found: list[Json] = []
+def _beside(leading: Story, suspects: Sequence[Json], step_ns: int) -> Iterator[tuple[Json, float]]:
+    """The rpcs that stood out in the events of a story of volume, without the one it names.
+
+    Each with how long its event lasted, seconds.
+    """
     for one in suspects:
         cell = (one["pattern_id"], one["rpc_id"]) == (leading.pattern_id, leading.rpc_id)
         together = one["first_ns"] <= leading.last_ns and leading.first_ns <= one["last_ns"]
         if cell and together and leading.signal == "calls":
-            found += [x for x in one["others"] if (x["observed"] >= x["expected"]) == leading.rises]
-    return found
+            window_s = (one["last_ns"] + step_ns - one["first_ns"]) / NS_PER_S
+            for other in one["others"]:
+                if (other["observed"] >= other["expected"]) == leading.rises:
+                    yield other, window_s
 
 
 def _outcomes(leading: Story, stories: list[Story]) -> list[Story]:
@@ -221,11 +228,23 @@ def _outcomes(leading: Story, stories: list[Story]) -> list[Story]:
     return found
 
 
-def _counts(story: Story) -> Json:
+def _counts(story: Story, step_ns: int) -> Json:
     """Observed and expected where the story is most telling; of news, all there was."""
     if story.signal == "novelty":
-        return {"observed": sum(float(r["observed"]) for r in story.rows), "expected": 0.0}
-    return {"observed": float(story.peak["observed"]), "expected": float(story.peak["expected"])}
+        window_s = (story.last_ns + step_ns - story.first_ns) / NS_PER_S
+        observed = sum(float(r["observed"]) for r in story.rows)
+        return {"observed": observed, "expected": 0.0, "window_s": window_s}
+    return _over(story.peak, step_ns)
+
+
+def _over(row: Json, step_ns: int) -> Json:
+    """What a detection counts, and over how many seconds."""
+    window_s = row["window_steps"] * step_ns / NS_PER_S
+    return {
+        "observed": float(row["observed"]),
+        "expected": float(row["expected"]),
+        "window_s": window_s,
+    }
 
 
 def _told_of(novel: Json, stories: list[Story]) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from informer.core.durations import lasting
 from informer.core.types import LEGITIMATE, Json
 
 SEVERITIES = ("info", "low", "medium", "high", "critical")
@@ -43,14 +44,15 @@ def title(
 
 def _head(kind: str, rpc: Json, changes: Sequence[str], *, new_form: bool) -> str:
     observed, expected = float(rpc["observed"]), float(rpc["expected"])
+    window = lasting(float(rpc["window_s"]))
     if kind == "volume":
         return f"{_times(observed, expected)} calls"
     if kind == "silence":
-        return f"Fewer calls than expected ({observed:.0f} of {expected:.1f})"
+        return f"Fewer calls than expected ({observed:.0f} of {expected:.1f} in {window})"
     if kind == "mix":
-        return _out_of_mix(str(rpc["signal"]), observed, expected)
+        return _out_of_mix(str(rpc["signal"]), observed, expected, window)
     if kind in OUTCOMES:
-        return f"{observed:.0f} {OUTCOMES[kind]} calls, {expected:.1f} expected"
+        return f"{observed:.0f} {OUTCOMES[kind]} calls in {window}, {expected:.1f} expected"
     if kind == "novel":
         return "Known calls in a new form of chain" if new_form else "Never seen before"
     if kind == "latency":
@@ -91,15 +93,18 @@ def explanation(
 
 def _other_way(turned: Json) -> str:
     observed, expected = float(turned["observed"]), float(turned["expected"])
-    return f"At another time it was the other way round: {observed:.0f} of {expected:.1f} expected."
+    return (
+        f"At another time it was the other way round: {observed:.0f} of {expected:.1f} expected, "
+        f"in {lasting(float(turned['window_s']))}."
+    )
 
 
 def outcome_words(kind: str, rpc: Json, counts: Json, score: float) -> str:
     """How the calls of an rpc ended, beside what an incident is called by."""
     observed, expected = float(counts["observed"]), float(counts["expected"])
     return (
-        f"{observed:.0f} {OUTCOMES[kind]} calls where {expected:.1f} were expected "
-        f"(score {score:.1f}): {rpc_words(rpc)}."
+        f"{observed:.0f} {OUTCOMES[kind]} calls where {expected:.1f} were expected, in "
+        f"{lasting(float(counts['window_s']))} (score {score:.1f}): {rpc_words(rpc)}."
     )
 
 
@@ -118,15 +123,16 @@ def _reasons(kind: str, rpc: Json, score: float, threshold: float, *, new_form: 
         return ["A workload, version or route came or went, and traffic moved with it."]
     if kind == "demand":
         return ["Many patterns rose or fell by the same factor at the same time."]
+    window = lasting(float(rpc["window_s"]))
     if kind == "latency":
         observed = (
             f"Calls took {_ms(float(rpc['observed']))} on average (geometric mean) where "
-            f"{_ms(float(rpc['expected']))} are usual."
+            f"{_ms(float(rpc['expected']))} are usual, over {window}."
         )
     else:
         observed = (
             f"{float(rpc['observed']):.0f} were observed where {float(rpc['expected']):.1f} were "
-            "expected."
+            f"expected, in {window}."
         )
     chance = f"10^{score:.0f}" if score >= 9 else f"{10**score:,.0f}"
     return [
@@ -136,13 +142,15 @@ def _reasons(kind: str, rpc: Json, score: float, threshold: float, *, new_form: 
     ]
 
 
-def _out_of_mix(signal: str, observed: float, expected: float) -> str:
+def _out_of_mix(signal: str, observed: float, expected: float, window: str) -> str:
+    counts = f"{observed:.0f} in {window}, {expected:.1f} expected"
     if signal == "calls":  # of one of the patterns that share an entry, the others made up for it
         way = "Fewer" if observed < expected else "More"
-        return f"{way} requests in one form of chain ({observed:.0f}, {expected:.1f} expected)"
+        return f"{way} requests in one form of chain ({counts})"
     if observed < expected:
-        return f"Calls missing after those of their callers ({observed:.0f} of {expected:.1f})"
-    return f"Too many calls for those of their callers ({observed:.0f}, {expected:.1f} expected)"
+        few = f"{observed:.0f} of {expected:.1f} in {window}"
+        return f"Calls missing after those of their callers ({few})"
+    return f"Too many calls for those of their callers ({counts})"
 
 
 def _times(observed: float, expected: float) -> str:

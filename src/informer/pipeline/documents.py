@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from informer.core.types import Grid, Json, PatternGraph
 
-GUILTY_KEYS = ("caller", "callee", "method", "share", "observed", "expected")
+GUILTY_KEYS = ("caller", "callee", "method", "share", "observed", "expected", "window_s")
 EVIDENCE_KEYS = ("explanation", "attributes", "changes", "similar", "detections")
 
 

@@ -133,6 +133,7 @@ def _question(drift: Drift, pattern: Json, entry: Json, grid: Grid) -> Json:
         "share": 1.0,
         "observed": drift.observed,
         "expected": drift.expected,
+        "window_s": float(SECONDS_A_DAY),
     }
     evidence = {
         "rpcs": [rpc],

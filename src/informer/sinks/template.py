@@ -20,7 +20,7 @@ EXAMPLE: dict[str, Any] = {
         "opened_ns": 1_780_271_940_000_000_000, "resolved_ns": None, "patterns": [],
         "rpcs": [
             {"caller": "shop", "callee": "cart", "method": "GET /cart", "share": 1.0,
-             "observed": 90.0, "expected": 9.0}
+             "observed": 90.0, "expected": 9.0, "window_s": 300.0}
         ],
         "examples": ["5b8efff798038103d269b633813fc60c"],
     },

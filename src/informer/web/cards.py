@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from informer.core.durations import lasting
 from informer.core.types import NS_PER_S
 from informer.web.charts import encode, points_each, sparkline
 from informer.web.graph import Drawing, draw
@@ -184,8 +185,8 @@ def _zoomed(chart: Chart, report: Report, incident: Incident, guilty: GuiltyRpc)
     unit = measure(chart.signal)
     says = (
         f"{_name(chart.rpc)}: {number(guilty.observed)}{unit} observed where "
-        f"{number(guilty.expected)}{unit} were expected, from {when(incident.opened_ns)} "
-        f"to {when(end)} UTC."
+        f"{number(guilty.expected)}{unit} were expected, in {lasting(guilty.window_s)} between "
+        f"{when(incident.opened_ns)} and {when(end)} UTC."
     )
     return Chart(
         chart.index,

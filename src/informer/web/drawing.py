@@ -5,6 +5,7 @@ from importlib.resources import files
 
 import jinja2
 
+from informer.core.durations import lasting
 from informer.web import words
 
 
@@ -26,7 +27,7 @@ def templates() -> jinja2.Environment:
         words.percent,
         words.multiple,
         words.odds,
-        words.lasting,
+        lasting,
         words.when,
         words.iso,
         words.dated,

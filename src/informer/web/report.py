@@ -7,6 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from informer.core.durations import lasting
 from informer.core.types import NS_PER_S
 from informer.web import words
 from informer.web.cards import Cards
@@ -59,7 +60,7 @@ def _facts(report: Report) -> dict[str, Any]:
         "kinds": Counter(i.kind for i in report.incidents).most_common(),
         "info": severities["info"],
         "open": sum(i.resolved_ns is None for i in report.incidents),
-        "lasting": words.lasting((report.until_ns - report.from_ns) / NS_PER_S),
+        "lasting": lasting((report.until_ns - report.from_ns) / NS_PER_S),
         "rpcs": len({r.rpc_id for p in report.patterns for r in p.rpcs}),
         "steps": steps,
         "seen": max(

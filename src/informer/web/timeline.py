@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import quote
 
+from informer.core.durations import lasting
 from informer.core.types import NS_PER_S
 from informer.web.views import Incident, Label, Report
-from informer.web.words import DAYS, cut, lasting, moment, shown, span
+from informer.web.words import DAYS, cut, moment, shown, span
 
 TICK_S = (60, 300, 600, 1800, 3600, 7200, 10800, 21600, 43200, 86400)
 DAY_S = 86400

@@ -71,8 +71,9 @@ class GuiltyRpc:
     callee: str
     method: str
     share: float  # of the incident's score, 0..1
-    observed: float | None  # over the whole incident, in the signal's unit
+    observed: float | None  # where it tells most, in the signal's unit
     expected: float | None
+    window_s: float  # seconds over which these are
     signal: str = ""  # what was counted; '' = what its strongest detection counted
     rpc_id: str = ""  # names its detections when no pattern has it
 

@@ -79,6 +79,7 @@ class GuiltyRpc(Rpc):
     share: float
     observed: float | None
     expected: float | None
+    window_s: float = Field(description="seconds over which these are, where they tell most")
 
 
 class NamedGuiltyRpc(GuiltyRpc):
@@ -122,6 +123,7 @@ class Detection(Document):
     rpc_id: str
     signal: str
     step_start_ns: Ns
+    window_steps: int
     observed: float | None
     expected: float | None
     score: float

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 
+from informer.core.durations import lasting
 from informer.core.types import NS_PER_S
 from informer.pipeline.glance import Glance
 from informer.service.parts import Parts
 from informer.web.console import Tile
-from informer.web.words import count, lasting, number, percent
+from informer.web.words import count, number, percent
 
 LOST = 0.05  # share of spans with a lost parent, or of no use, that is worth a word
 LATE_STEPS = 3  # that wait to be closed
