@@ -73,7 +73,7 @@ def test_people_read_milliseconds(learned: Path, workspace: Path, tmp_path: Path
     (incident,) = looked_at(learned, workspace, "--report", report)
     usual = f"{incident['rpcs'][0]['expected']:.3g} ms"
     shown = done("incidents", "show", incident["id"], "-w", workspace).out
-    assert f"where {usual} are usual." in shown
+    assert f"where {usual} are usual, over " in shown
     assert usual in shown.split("guilty rpcs")[1]
     page = report.read_text(encoding="utf-8")
     assert '<span class="unit">ms</span>' in page

@@ -67,6 +67,12 @@ FOUND = (
     rule b { when method like "GET /files/a*" deny 403 }
     default allow
     """,
+    # `GET /x/new` is named for another caller alone, and looks like what is let pass.
+    """
+    rule a { when not caller = "cart" or method = "GET /x/{id}" allow }
+    rule b { when caller = "web" and callee = "web" and method = "GET /x/new" allow }
+    default deny 403
+    """,
 )
 
 

@@ -82,10 +82,8 @@ def let_pass(peer: Peer, guard: Guard, ask: Asker) -> list[Item]:
             but_not = _apart(request, [m for m in closed if m != method], peer, guard, ask)
         for rule, when, _ in spread(granted[method], ask, above=True):
             found.append(Item(rule, when, request, but_not))
-    # Methods that rules name for others alone, and that look like one that is closed to this peer.
-    alike = [r for m in guard.methods if m not in own and (r := request_of(m)) is not None]
     shut = [r for m in closed_own if (r := request_of(m)) is not None]
-    alike = [r for r in alike if any(covers(one, r) for one in shut)]
+    alike = _named_for_others(peer, guard, shut)
     for rule, when, like in spread(granted[None], ask, above=True):
         if like is None:
             untold = [m for m in closed_own if request_of(m) is None]
@@ -122,8 +120,10 @@ def refuse(peer: Peer, guard: Guard, ask: Asker) -> list[Item]:
         if (named is None) if method is not None else untold:
             ask.weak.add(UNTOLD, *rpcs(peer, guard, [method]))
             continue
+        told = [r for r in passed.values() if r is not None]
+        alike = _named_for_others(peer, guard, told) if method is None else []
         for rule, when, like in spread(refused[method], ask, above=False):
-            request, others = named, [r for r in passed.values() if r is not None]
+            request, others = named, told
             if request is not None:  # what is of a wider method as well is of this one
                 others = [r for r in others if overlap(request, r) and not covers(r, request)]
             elif like is not None:
@@ -132,6 +132,11 @@ def refuse(peer: Peer, guard: Guard, ask: Asker) -> list[Item]:
                 unlike = like.named_otherwise(m for m in guard.methods if m not in passed)
                 others += [r for m in unlike if (r := request_of(m)) is not None]
             found.append(Item(rule, when, request, tuple(dict.fromkeys(others))))
+            found += [
+                Item(rule, when, r, tuple(o for o in told if overlap(r, o) and not covers(o, r)))
+                for r in alike
+                if like is None or covers(like.request, r)
+            ]
     return found
 
 
@@ -159,6 +164,13 @@ def spread(
 
 def _always(verdicts: Iterable[Verdict]) -> bool:
     return any(when is True for _, when in verdicts)
+
+
+def _named_for_others(peer: Peer, guard: Guard, these: Iterable[Request]) -> list[Request]:
+    """Requests of methods that rules name for others alone, and that look like one of these."""
+    own, these = set(peer.methods), list(these)
+    others = (request_of(m) for m in guard.methods if m not in own)
+    return [r for r in others if r is not None and any(covers(one, r) for one in these)]
 
 
 def _apart(
