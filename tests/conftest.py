@@ -17,6 +17,8 @@ os.environ.setdefault("SPARK_CONF_DIR", str(Path(__file__).parent / "spark"))
 
 
 WAITING, LIGHT = "service", "unit"  # folders of tests: for real parts most of the time, and short
+# Folders of tests that go many times through lines that others reach: to count these takes long.
+AGAIN = ("property", "fuzz")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -34,6 +36,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for i, path in enumerate(paths)
     }
     items.sort(key=lambda item: place[item.path])
+    for item in items:
+        if item.path.parent.name in AGAIN:
+            item.add_marker("no_cover")
 
 
 @pytest.fixture(scope="session")
