@@ -73,6 +73,16 @@ FOUND = (
     rule b { when caller = "web" and callee = "web" and method = "GET /x/new" allow }
     default deny 403
     """,
+    # `GET /x/b` is of two methods, each of which is let pass under a condition.
+    """
+    rule a { when not caller = "web" allow }
+    rule b {
+        when caller = "web" and callee = "cart" and method in ("GET /x/{id}", "GET /{a}/b")
+            and header("x-v") = "1"
+        allow
+    }
+    default deny 403
+    """,
 )
 
 

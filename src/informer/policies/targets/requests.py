@@ -126,6 +126,8 @@ def refuse(peer: Peer, guard: Guard, ask: Asker) -> list[Item]:
             request, others = named, told
             if request is not None:  # what is of a wider method as well is of this one
                 others = [r for r in others if overlap(request, r) and not covers(r, request)]
+                if not all(covers(request, r) for r in others):
+                    ask.weak.add(AMBIGUOUS, *rpcs(peer, guard, [method]))
             elif like is not None:
                 request, others = like.request, [r for r in others if overlap(like.request, r)]
                 # Those that rules name for others are not alike, however their requests look.
