@@ -76,6 +76,15 @@ def test_nothing_is_not_fit() -> None:
     assert found.lines()[-1] == "verdict: not fit"
 
 
+@pytest.mark.parametrize(("traces", "said"), [(1, "one trace"), (9, "9 traces"), (10, None)])
+def test_too_few_traces_to_learn_from_are_told(traces: int, said: str | None) -> None:
+    calls = [one for i in range(traces) for one in call(f"t{i}", T0 + i * DAY)]
+    found = checked(*calls)
+    told = [reason for reason in found.reasons if "pattern" in reason]
+    assert told == ([f"{said}: a pattern can be learned from 10 alike ones"] if said else [])
+    assert found.verdict == "fit"
+
+
 def test_spans_that_lead_nowhere_are_not_fit() -> None:
     found = checked(row("a", "1"), row("a", "2", "1"))
     assert found.verdict == "not fit"

@@ -17,6 +17,7 @@ Json: TypeAlias = dict[str, Any]
 
 NS_PER_S = 1_000_000_000
 NOISE = "-1"
+LEAST_CHAINS = 10  # that are alike: of fewer nobody can say what is usual in them
 OUTSIDE = "outside"
 UNKNOWN = "unknown"
 EVER = 2**62  # later than any time in ns

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from informer.core.types import Bools, Floats, Ints
+from informer.core.types import LEAST_CHAINS, Bools, Floats, Ints
 from informer.patterns.containment import match_broken
 from informer.patterns.density import FAR, NONE, cluster, nearest
 from informer.patterns.distance import Space
@@ -13,10 +13,7 @@ from informer.patterns.forms import Forms
 from informer.patterns.usage import shares, sums
 from informer.patterns.weights import call_weights
 
-# Of fewer chains nobody can say what is usual in them; and where there are many, one chain in
-# ten thousand is worth no pattern.
-_LEAST_CHAINS = 10.0
-_LEAST_SHARE = 1e-4
+_LEAST_SHARE = 1e-4  # where there are many, one chain in ten thousand is worth no pattern
 
 # The most central shape is sought among so many of the most frequent ones.
 _CENTRAL = 1000
@@ -40,7 +37,7 @@ def find_clusters(forms: Forms) -> tuple[Clusters, dict[int, Floats]]:
     label, distance = np.full(len(forms.chains), NONE), np.ones(len(forms.chains))
     medoids: list[int] = []
     weights: dict[int, Floats] = {}
-    least = max(_LEAST_CHAINS, _LEAST_SHARE * forms.chains.sum())
+    least = max(float(LEAST_CHAINS), _LEAST_SHARE * forms.chains.sum())
     density = _density(forms)
     for entry, rows in _by_entry(forms, ~forms.broken):
         chains = forms.chains[rows]

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from informer.chains.build import Chains
 from informer.core.ports import Engine
-from informer.core.types import NS_PER_S, Grid, Ints, PatternGraph
+from informer.core.types import LEAST_CHAINS, NS_PER_S, Grid, Ints, PatternGraph
 from informer.detections.calibrate import SECONDS_A_DAY, Calibration
 
 HOUR_S = 3_600
@@ -85,8 +85,8 @@ def why_no_pattern(chains: Chains) -> str:
             "traces, callers and callees"
         )
     return (
-        f"a pattern needs at least 10 alike chains, no form of the {chains.chains:,} chains has "
-        "so many"
+        f"a pattern needs at least {LEAST_CHAINS} alike chains, no form of the {chains.chains:,} "
+        "chains has so many"
     )
 
 

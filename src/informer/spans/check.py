@@ -6,7 +6,7 @@ from importlib.resources import files
 from math import floor
 
 from informer.core.ports import Engine
-from informer.core.types import NS_PER_S, Json
+from informer.core.types import LEAST_CHAINS, NS_PER_S, Json
 from informer.spans.doubled import Doubled, doubled_in, is_proxy, one_side
 from informer.spans.findings import FIT, NOT_FIT, SHOWN, WITH_OPTIONS, Check
 from informer.spans.templates import OPERATIONS, OTHER, Templates
@@ -144,6 +144,9 @@ def _twice(doubled: Sequence[Doubled]) -> Iterator[str]:
 def _defects(totals: Json, links: Json) -> Iterator[str]:
     if not totals["spans"]:
         return
+    if totals["traces"] < LEAST_CHAINS:
+        few = "one trace" if totals["traces"] == 1 else f"{totals['traces']} traces"
+        yield f"{few}: a pattern can be learned from {LEAST_CHAINS} alike ones"
     if totals["lone_traces"] > MUCH * totals["traces"]:
         share = totals["lone_traces"] / totals["traces"]
         yield f"{share:.0%} of the traces have one span: is the trace id or request id passed on?"
