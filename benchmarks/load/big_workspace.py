@@ -245,7 +245,7 @@ def _incident(i: int, patterns: int, days: int) -> Json:
         ],
         "patterns": [{"id": pattern_id, "label": label}],
         "threshold": 4.0,
-        "explanation": ["90 were observed where 30 were expected, in 15 min."],
+        "explanation": ["90 calls were observed where 30 were expected, in 15 min."],
         "changes": [],
         "novel": [],
         "detections": cells,

@@ -312,8 +312,15 @@ def test_what_was_counted_says_over_how_long() -> None:
     (incident,) = told(few, most)
     evidence = incident["evidence"]
     assert evidence["rpcs"][0]["window_s"] == 9 * 600
-    first = "40 were observed where 10.0 were expected, in 1 h 30 min."
+    first = "40 calls were observed where 10.0 were expected, in 1 h 30 min."
     assert evidence["explanation"][0] == first
+    one = [
+        row | {"observed": 1.0}
+        for row in cells("login", "in", "failure", first=9, signal="failures")
+    ]
+    (incident,) = told(one)
+    first = "1 failed call was observed where 10.0 were expected, in 10 min."
+    assert incident["evidence"]["explanation"][0] == first
     (news,) = told(cells("login", "db", "novel", first=10, last=12, signal="novelty"))
     assert news["evidence"]["rpcs"][0]["window_s"] == 3 * 600
 

@@ -130,10 +130,10 @@ def _reasons(kind: str, rpc: Json, score: float, threshold: float, *, new_form: 
             f"{_ms(float(rpc['expected']))} are usual, over {window}."
         )
     else:
-        observed = (
-            f"{float(rpc['observed']):.0f} were observed where {float(rpc['expected']):.1f} were "
-            f"expected, in {window}."
-        )
+        count = f"{float(rpc['observed']):.0f}"
+        how = f"{OUTCOMES[kind]} call" if kind in OUTCOMES else "call"
+        came = f"1 {how} was" if count == "1" else f"{count} {how}s were"
+        observed = f"{came} observed where {float(rpc['expected']):.1f} were expected, in {window}."
     chance = f"10^{score:.0f}" if score >= 9 else f"{10**score:,.0f}"
     return [
         observed,
