@@ -1,6 +1,6 @@
 """Calls as requests that a proxy can tell: which to let pass, and which to refuse."""
 
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 
 from informer.policies.globs import fits
@@ -64,13 +64,10 @@ def let_pass(peer: Peer, guard: Guard, ask: Asker) -> list[Item]:
     """What a peer may send; never less than the policy allows."""
     granted = {m: peer.allowed(m, ask) for m in {*peer.methods, *guard.methods}}
     always = {m for m, verdicts in granted.items() if _always(verdicts)}
-    own = [m for m in peer.methods if m is not None]
     closed = [m for m in guard.methods if m not in always]
-    closed_own = [m for m in own if m not in always]  # all others are decided as None is
-    granted_own = {m for m in own if granted[m]}
     found = []
-    for method in own:
-        if not granted[method]:
+    for method in peer.methods:
+        if method is None or not granted[method]:
             continue
         request = request_of(method)
         but_not: tuple[Request, ...] = ()
@@ -82,6 +79,20 @@ def let_pass(peer: Peer, guard: Guard, ask: Asker) -> list[Item]:
             but_not = _apart(request, [m for m in closed if m != method], peer, guard, ask)
         for rule, when, _ in spread(granted[method], ask, above=True):
             found.append(Item(rule, when, request, but_not))
+    found += _let_others_pass(granted, closed, peer, guard, ask)
+    return found
+
+
+def _let_others_pass(
+    granted: Mapping[str | None, list[Verdict]],
+    closed: list[str],
+    peer: Peer,
+    guard: Guard,
+    ask: Asker,
+) -> Iterator[Item]:
+    """Of methods that rules do not name for this peer."""
+    own = [m for m in peer.methods if m is not None]
+    closed_own = [m for m in own if m in closed]
     shut = [r for m in closed_own if (r := request_of(m)) is not None]
     alike = _named_for_others(peer, guard, shut)
     for rule, when, like in spread(granted[None], ask, above=True):
@@ -89,18 +100,16 @@ def let_pass(peer: Peer, guard: Guard, ask: Asker) -> list[Item]:
             untold = [m for m in closed_own if request_of(m) is None]
             if untold:
                 ask.weak.add(UNTOLD, *rpcs(peer, guard, [*untold]))
-            found.append(Item(rule, when, None, tuple(shut)))
+            yield Item(rule, when, None, tuple(shut))
         else:
-            if unlike := [m for m in like.named_otherwise(closed) if m not in granted_own]:
+            unlike = like.named_otherwise(m for m in closed if m not in own or not granted[m])
+            if unlike:
                 ask.weak.add(AMBIGUOUS, *rpcs(peer, guard, [*unlike]))
             but_not = _apart(like.request, closed_own, peer, guard, ask)
-            found.append(Item(rule, when, like.request, but_not))
-        found += [
-            Item(rule, when, r, _apart(r, closed_own, peer, guard, ask))
-            for r in alike
-            if like is None or covers(like.request, r)
-        ]
-    return found
+            yield Item(rule, when, like.request, but_not)
+        for request in alike:
+            if like is None or covers(like.request, request):
+                yield Item(rule, when, request, _apart(request, closed_own, peer, guard, ask))
 
 
 def refuse(peer: Peer, guard: Guard, ask: Asker) -> list[Item]:
@@ -108,38 +117,52 @@ def refuse(peer: Peer, guard: Guard, ask: Asker) -> list[Item]:
     refused = {m: peer.denied(m, ask) for m in {*peer.methods, *guard.methods}}
     found = []
     for method in peer.methods:
-        # Methods that rules do not name for this peer are decided as None is.
-        apart = peer.methods if method is None else guard.methods
-        passed = {
-            m: request_of(m) for m in apart if m not in (None, method) and not _always(refused[m])
-        }
-        if not refused[method]:
+        if method is None or not refused[method]:
             continue
-        named = None if method is None else request_of(method)
-        untold = [m for m, r in passed.items() if r is None]
-        if (named is None) if method is not None else untold:
+        request = request_of(method)
+        if request is None:
             ask.weak.add(UNTOLD, *rpcs(peer, guard, [method]))
             continue
-        told = [r for r in passed.values() if r is not None]
-        alike = _named_for_others(peer, guard, told) if method is None else []
-        for rule, when, like in spread(refused[method], ask, above=False):
-            request, others = named, told
-            if request is not None:  # what is of a wider method as well is of this one
-                others = [r for r in others if overlap(request, r) and not covers(r, request)]
-                if not all(covers(request, r) for r in others):
-                    ask.weak.add(AMBIGUOUS, *rpcs(peer, guard, [method]))
-            elif like is not None:
-                request, others = like.request, [r for r in others if overlap(like.request, r)]
-                # Those that rules name for others are not alike, however their requests look.
-                unlike = like.named_otherwise(m for m in guard.methods if m not in passed)
-                others += [r for m in unlike if (r := request_of(m)) is not None]
-            found.append(Item(rule, when, request, tuple(dict.fromkeys(others))))
-            found += [
-                Item(rule, when, r, tuple(o for o in told if overlap(r, o) and not covers(o, r)))
-                for r in alike
-                if like is None or covers(like.request, r)
-            ]
+        passed = [
+            r
+            for m in guard.methods
+            if m != method and not _always(refused[m]) and (r := request_of(m)) is not None
+        ]
+        # What is of a wider method as well is of this one.
+        closer = [r for r in passed if overlap(request, r) and not covers(r, request)]
+        if not all(covers(request, r) for r in closer):
+            ask.weak.add(AMBIGUOUS, *rpcs(peer, guard, [method]))
+        for rule, when, _ in spread(refused[method], ask, above=False):
+            found.append(Item(rule, when, request, tuple(closer)))
+    found += _refuse_others(refused, peer, guard, ask)
     return found
+
+
+def _refuse_others(
+    refused: Mapping[str | None, list[Verdict]], peer: Peer, guard: Guard, ask: Asker
+) -> Iterator[Item]:
+    """Of methods that rules do not name for this peer."""
+    passed = {m: request_of(m) for m in peer.methods if m is not None and not _always(refused[m])}
+    if not refused[None]:
+        return
+    if None in passed.values():
+        ask.weak.add(UNTOLD, *rpcs(peer, guard, [None]))
+        return
+    told = [r for r in passed.values() if r is not None]
+    alike = _named_for_others(peer, guard, told)
+    for rule, when, like in spread(refused[None], ask, above=False):
+        if like is None:
+            yield Item(rule, when, None, tuple(told))
+        else:
+            # Those that rules name for others are not alike, however their requests look.
+            unlike = like.named_otherwise(m for m in guard.methods if m not in passed)
+            others = [*told, *(r for m in unlike if (r := request_of(m)) is not None)]
+            looking_alike = dict.fromkeys(r for r in others if overlap(like.request, r))
+            yield Item(rule, when, like.request, tuple(looking_alike))
+        for request in alike:
+            if like is None or covers(like.request, request):
+                closer = [r for r in told if overlap(request, r) and not covers(r, request)]
+                yield Item(rule, when, request, tuple(closer))
 
 
 def spread(
