@@ -135,6 +135,7 @@ def visit(browser: Browser, watch: Watch) -> Iterator[Open]:
         page.get_by_label("Token").fill(token)
         page.get_by_role("button", name="Sign in").click()
         page.wait_for_selector("#live")
+        page.wait_for_load_state()  # keys are listened for once the scripts have run
         return page
 
     yield opened
@@ -299,6 +300,7 @@ def test_a_page_is_used_by_keyboard(watch: Watch, visit: Open) -> None:
     page.keyboard.press("j")
     page.keyboard.press("Enter")
     page.wait_for_selector("#graph")
+    page.wait_for_load_state()
     page.keyboard.press("]")
     page.wait_for_url("**range=7d**")
     page.keyboard.press("?")
