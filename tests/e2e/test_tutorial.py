@@ -12,9 +12,8 @@ TUTORIAL = Path(__file__).parents[2] / "docs" / "tutorial" / "the-demo.md"
 
 
 def words(line: str) -> str:
-    """A line without its numbers, durations and ids: those may differ a little elsewhere."""
-    number = r"[0-9][0-9.,:]*(?: (?:h|min)\b(?: [0-9]+ min\b)?)?"
-    return " ".join(re.sub(rf"\b[0-9a-f]{{10}}\b|\bp[0-9a-f]{{6}}\b|{number}", "#", line).split())
+    """A line without its numbers and ids: those may differ in their last digit elsewhere."""
+    return " ".join(re.sub(r"\b[0-9a-f]{10}\b|\bp[0-9a-f]{6}\b|[0-9][0-9.,:]*", "#", line).split())
 
 
 @pytest.fixture(scope="module")

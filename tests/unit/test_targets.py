@@ -184,6 +184,25 @@ def test_a_service_that_a_rule_closes_is_closed() -> None:
     assert documents("cilium", rules)["informer-old"]["ingress"] == [{}]
 
 
+def test_a_limit_does_not_count_what_is_named_otherwise() -> None:
+    rules = """
+        rules 1
+        rule other { when caller = "batch" and callee = "web" and method = "GET /{a}/b" allow }
+        rule most {
+            when caller = "web" and callee = "web" and method like "GET /x*"
+            limit 5 per 1m
+        }
+        rule rest { when caller = "web" and callee = "web" allow }
+        default deny 403
+    """
+    files = compiled("envoy", rules, Workloads(caller_header="x-caller")).files
+    (text,) = (text for name, text in files.items() if "web" in name)
+    limits = yaml.safe_load(text)["http_filters"][1]["typed_config"]["rate_limits"]
+    *_, unlike = limits[0]["actions"][0]["header_value_match"]["headers"]
+    assert unlike["invert_match"]
+    assert re.fullmatch(unlike["string_match"]["safe_regex"]["regex"], "/x/b")
+
+
 def test_a_shadow_is_refused_where_there_is_none() -> None:
     policy = parse(SHOP, "test")
     for target in ("kubernetes", "cilium"):
