@@ -15,7 +15,7 @@ demo: .venv/run.stamp ## Run the main job on the bundled capture and write repor
 	$(BIN)/informer demo
 
 test: .venv/dev.stamp ## Run every test; at least 90 % of the lines of src must be covered
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --cov --cov-report=term
+	$(BIN)/python -m pytest -n 2 --max-worker-restart 1 --dist loadfile --no-loadscope-reorder --cov --cov-report=term
 
 test-service: .venv/dev.stamp ## Try the service with a real Envoy, collector, Kafka and Alertmanager, and nothing else meanwhile
 	CI=true $(BIN)/python -m pytest -n0 tests/service tests/e2e/test_serve.py tests/e2e/test_alertmanager.py
@@ -24,8 +24,8 @@ test-spark: .venv/dev.stamp ## Learn on a real Spark, a master and two workers o
 	CI=true $(BIN)/python -m pytest -n0 tests/e2e/test_learning_elsewhere.py -k spark
 
 soak: .venv/dev.stamp ## At length, for hours: twenty kills, ten minutes without a sink, 200 policies in Envoy, ten minutes of fuzzing a decoder
-	INFORMER_SOAK=true $(BIN)/python -m pytest -n0 -s tests/service -k "faults or policies"
-	INFORMER_SOAK=true NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR=.cache/checked-loops $(BIN)/python -m pytest -n0 -s tests/fuzz
+	INFORMER_SOAK=true $(BIN)/python -m pytest -n0 -s -o faulthandler_timeout=0 tests/service -k "faults or policies"
+	INFORMER_SOAK=true NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR=.cache/checked-loops $(BIN)/python -m pytest -n0 -s -o faulthandler_timeout=0 tests/fuzz
 
 check: format lint types layers site ## Everything CI asks: format, lint, types, layers, docs, tests
 	@$(MAKE) test

@@ -1,7 +1,6 @@
 """Bad input ends in one clear line, or is counted and skipped; it never crashes."""
 
 import gzip
-import os
 import shutil
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from command import done, run
 from informer.pipeline.workspace import Workspace
 from shop import Shop, with_settings
 from traffic_maker import COLUMNS, MONDAY_NS, STEP_NS, make_spans, write_spans
+from unmeasured import unmeasured
 
 HOSTILE = [
     "it's",
@@ -536,7 +536,7 @@ def test_a_full_disk_is_told_in_one_line_and_breaks_nothing(
         [sys.executable, "-c", BOUNDED, str(size), command, few, "-w", own_workspace],
         capture_output=True,
         text=True,
-        env={k: v for k, v in os.environ.items() if not k.startswith("COVERAGE_")},
+        env=unmeasured(),
     )
     assert ran.returncode == 2, ran.stderr
     (line,) = ran.stderr.splitlines()
