@@ -249,6 +249,7 @@ def test_twenty_minutes_of_training_work_and_say_what_they_lack(tmp_path: Path) 
     with_settings(tmp_path / "w")
     ran = done("learn", short, "-w", tmp_path / "w", "--step", "60s", "--columns", COLUMNS)
     assert re.search("range has (19|20) minutes: too short for a daily season", ran.err)
+    assert "what only runs at other hours will be told as new" in ran.err
     assert "no held-out traffic to calibrate on" in ran.err
     after = write_spans(tmp_path / "after.parquet", make_spans(62, 2, seed=4))
     found = done("detect", after, "-w", tmp_path / "w", "--json").json

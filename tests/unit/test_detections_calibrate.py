@@ -10,6 +10,7 @@ from informer.core.types import Floats
 from informer.detections.budget import KINDS, SHARES_OF_BUDGET, kinds_of
 from informer.detections.calibrate import (
     LARGEST_SQUARE,
+    LEAST_DAYS,
     MERGE_STEPS,
     Calibration,
     calibrate,
@@ -103,6 +104,18 @@ def test_clean_days_bring_about_as_many_incidents_as_the_budget(
     here = budget * sum(SHARES_OF_BUDGET[k] for k in SHARES_OF_BUDGET if k != "latency")
     # The rest of the budget is for slow answers and news, of which there is nothing here.
     assert here / 1.5 < a_day < 1.5 * budget
+
+
+@pytest.mark.parametrize(
+    ("covered_s", "share"), [(LEAST_DAYS * 86_400 - STEP_S, 4), (LEAST_DAYS * 86_400, 8)]
+)
+def test_windows_are_a_part_of_what_was_held_out(covered_s: float, share: int) -> None:
+    """A larger one of minutes, which are all that may add up there."""
+    watched = clean(1, seed=0)
+    steps = int(covered_s // STEP_S)
+    seen = np.arange(watched.steps) < steps
+    longest = calibrate(watched, seen, step_s=STEP_S).longest
+    assert longest == max(w for w in WINDOWS if w * share <= steps)
 
 
 def test_levels_at_which_everything_alerts_say_nothing_about_the_threshold() -> None:

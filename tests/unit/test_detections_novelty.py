@@ -64,6 +64,18 @@ def test_after_minutes_of_training_a_new_edge_is_still_news() -> None:
     assert found["shape"].rule(1.0).least_calls > 1
 
 
+def test_what_a_first_day_brings_says_nothing_of_the_next() -> None:
+    nightly = [("edge", 20 * 3600 * 10**9, 60.0)] * 4
+    rules = {}
+    for days in (1, 1.5, 14):
+        found = learn_novelty(nightly, from_ns=0, until_ns=int(days * DAY_NS))
+        rules[days] = found["edge"].rule(1.0)
+    assert {rule.least_calls for rule in rules.values()} == {1}
+    second = [(what, ns + DAY_NS, calls) for what, ns, calls in nightly]
+    found = learn_novelty(second, from_ns=0, until_ns=2 * DAY_NS)
+    assert found["edge"].rule(1.0).least_calls > 1
+
+
 def test_the_rarer_the_news_the_higher_its_score() -> None:
     scores = [NoveltyRule(1, per_day).score(600) for per_day in (10.0, 1.0, 0.1, 0.001)]
     assert scores == sorted(scores)

@@ -249,6 +249,37 @@ def test_news_outside_every_pattern_is_told_by_its_rpc_alone() -> None:
     assert found[0]["patterns"] == []
 
 
+def new(rpc_id: str, step: int, pattern_id: str = NOISE) -> list[Row]:
+    return cells(pattern_id, rpc_id, "novel", first=step, signal="novelty")
+
+
+def test_new_calls_along_one_way_are_one_incident_that_counts_and_names_them() -> None:
+    (incident,) = told(new("login", 10), new("db", 10), new("users", 12))
+    assert incident["title"] == "Never seen before: auth > db db-method and 2 more"
+    assert (
+        "New with it: gateway > auth login-method; auth > users users-method."
+        in incident["evidence"]["explanation"]
+    )
+    assert set(guilty(incident)) == {"login", "db", "users"}
+
+
+def test_a_new_call_alone_says_nothing_of_others() -> None:
+    (incident,) = told(new("login", 10))
+    assert incident["title"] == "Never seen before: gateway > auth login-method"
+    assert not any("New with it" in why for why in incident["evidence"]["explanation"])
+
+
+@pytest.mark.parametrize(("other", "step"), [("users", 14), ("far", 10), ("bank", 10)])
+def test_new_calls_elsewhere_or_later_are_another_incident(other: str, step: int) -> None:
+    assert len(told(new("db", 10), new("shop", 10), new(other, step))) == 3
+
+
+def test_a_new_form_of_chain_belongs_to_no_new_call_of_its_service() -> None:
+    form = {"what": "shape", "name": "s1", "pattern_id": "browse", "rpc_id": "catalog"}
+    found = told(new("login", 10), new("catalog", 10, "browse"), novel=[form])
+    assert len(found) == 2
+
+
 def test_the_most_telling_kind_names_the_incident() -> None:
     (incident,) = told(
         cells("login", "login", "volume", first=10, last=14, score=50.0),

@@ -129,6 +129,35 @@ def test_no_season_is_seen_where_there_is_none() -> None:
     assert made.expected == pytest.approx(3.0, rel=0.1)
 
 
+def hours_of_a_day(busiest: float, step_s: int, seed: int) -> tuple[Series, Floats]:
+    """A day and a half from the morning on: seven times as busy at noon as at midnight."""
+    t = np.arange(36 * 3_600 // step_s) * step_s / 86_400 + 6 / 24
+    truth = busiest * np.exp(np.cos(2 * np.pi * (t - 0.5)) - 1)
+    return series_of(np.random.default_rng(seed).poisson(truth), step_s=step_s), truth
+
+
+@pytest.mark.parametrize("busiest", [1.0, 20.0, 500.0])
+@pytest.mark.parametrize("hours", [1, 6])
+def test_after_hours_of_learning_the_unknown_day_is_followed(hours: int, busiest: float) -> None:
+    series, truth = hours_of_a_day(busiest, 60, seed=9)
+    steps = hours * 60
+    model = SEASONAL.fit(series.slice(0, steps), seed=0)
+    made = SEASONAL.forecast(model, series)
+    assert made.doubt is not None
+    off = made.expected[steps:, 0] / truth[steps:] - 1
+    assert np.abs(off).mean() < 0.3
+    # What it says of its own error is about as large as the error.
+    within = np.abs(off) < 2 * np.sqrt(made.doubt[steps:, 0])
+    assert within.mean() > 0.85
+
+
+def test_where_a_day_was_seen_nothing_is_doubted() -> None:
+    series, _ = hours_of_a_day(20.0, 600, seed=10)
+    long = series_of(np.tile(series.calls[:DAY], (7, 1)))
+    assert SEASONAL.fit(long, seed=0).arrays["doubt"].max() == 0.0
+    assert SEASONAL.fit(series.slice(0, 36), seed=0).arrays["doubt"].min() > 0.0
+
+
 def test_growth_is_followed() -> None:
     truth = 20.0 * day_rate(21) * 1.05 ** (np.arange(21 * DAY) / DAY)
     _, made = learn(series_of(np.random.default_rng(7).poisson(truth)), 14 * DAY)

@@ -19,6 +19,7 @@ LEAST_HITS = 3.0  # fewer failures or refusals than this are no rise
 LARGEST_SQUARE = 16.0  # of a standardised residual: what is irregular must not widen the tails
 LONGEST_S, LEAST_LONGEST = 12 * 3600, 48  # what adds up for longer is for the level to tell
 FEWEST_WINDOWS = 8  # of a length that clean traffic must hold before windows of it are scored
+FEWEST_OF_FEW = 4  # the same of less than `LEAST_DAYS`, where minutes are all there is to add up
 # A service that answers from another source for a while calls nobody then: shares leap.
 LARGEST_SQUARE_OF_SHARES = 100.0
 SHARES = ("share", "failures", "refusals", "latency")  # signals that no forecast makes
@@ -163,7 +164,9 @@ def worth_telling(watched: Watched, stream: Ints, observed: Floats, high: Bools)
 def _longest(steps: int, step_s: int) -> int:
     """The longest window that so many clean steps can calibrate, in steps."""
     most = max(LEAST_LONGEST, LONGEST_S // step_s)
-    fitting = [w for w in WINDOWS if w * FEWEST_WINDOWS <= steps and w <= most]
+    few = steps * step_s < LEAST_DAYS * SECONDS_A_DAY
+    fewest = FEWEST_OF_FEW if few else FEWEST_WINDOWS
+    fitting = [w for w in WINDOWS if w * fewest <= steps and w <= most]
     return max(fitting, default=WINDOWS[0])
 
 

@@ -62,9 +62,10 @@ def learn_novelty(
 ) -> dict[str, News]:
     """News of each class, from the things first seen in the second half of training.
 
-    `first_seen` holds (class, first_seen_ns, calls) of everything learned.
+    `first_seen` holds (class, first_seen_ns, calls) of everything learned. What the first day
+    brings says nothing of the days to come: it is new because the hour is.
     """
-    middle_ns = (from_ns + until_ns) // 2
+    middle_ns = min(max((from_ns + until_ns) // 2, from_ns + NS_PER_DAY), until_ns)
     days = (until_ns - middle_ns) / NS_PER_DAY
     late: dict[str, list[float]] = {what: [] for what in PRIORS}
     for what, seen_ns, calls in first_seen:

@@ -5,21 +5,24 @@ from itertools import product
 import numpy as np
 
 from informer.core.types import NS_PER_S, Floats, Forecast, Model, Series
-from informer.forecasts.calendar import DAY_S, starts_s
+from informer.forecasts.calendar import DAY_S, HOUR_S, starts_s
 from informer.forecasts.counts import ROUGH_STEPS, fit_spread, log_likelihood
 from informer.forecasts.lean import lean
 from informer.forecasts.level import LevelRule, follow
 from informer.forecasts.model import TooShortError, check_fits, described, since_first_seen
 from informer.forecasts.pool import Pool
-from informer.forecasts.season import Season, learn_season
+from informer.forecasts.season import FEWEST_DAYS, Season, learn_season
 
 HALF_LIVES_S = (4 * DAY_S, DAY_S)  # slower than an attack
 HALF_LIVES_NO_DAY_S = (DAY_S, DAY_S // 4, DAY_S // 24)  # nothing but the level follows the day
-YOUNG_HALF_LIFE_S = DAY_S
-YOUNG_CALLS = (3.0, 100.0)
 FEWEST_HALF_LIFE_STEPS = 6.0
 PRIOR_CALLS = (100.0, 30.0, 10.0)
 LEAST_GAIN = 1.0  # nats by which a level that moves must be likelier
+# Where no day was seen, the level follows one that nobody knows: by how much of itself traffic
+# rises and falls in an hour of a usual day.
+SLOPE_PER_H = 0.2
+MEMORY_H = (0.75, 6.0)  # least and most: what lasts longer than the least may be an attack
+FOLLOWING_CALLS = 1.0
 
 
 class Seasonal:
@@ -46,8 +49,14 @@ class Seasonal:
         pool = self.pool and self.pool.without(series.graph.pattern_id)
         leaned = lean(learn_season(series), series, pool)
         season, held, seen = leaned.season, leaned.held, series.seen
+        days = series.steps * series.step_s / DAY_S
         total = series.calls[seen].sum(axis=0)
-        rule = _young_rule(series, total) if leaned.young else _level_rule(series, season, held)
+        doubt = leaned.doubt
+        if leaned.young or (season.period_s == series.step_s and days < FEWEST_DAYS):
+            rule, lags = _following_rule(total, series)
+            doubt = doubt if leaned.young else doubt + lags  # lenders differ by more than it lags
+        else:
+            rule = _level_rule(series, season, held)
         usual = pool.spread if pool and leaned.young else 0.0
         expected = follow(held, series.calls, seen, rule, np.zeros(held.shape[1]))
         spread = fit_spread(series.calls, expected, seen, ROUGH_STEPS)
@@ -62,11 +71,11 @@ class Seasonal:
                 "prior_calls": rule.prior_calls,
                 # A mean learned from few calls is itself uncertain (gamma posterior).
                 "spread": spread + 1.0 / (total + 0.5),
-                "doubt": leaned.doubt,
+                "doubt": doubt,
             },
             {
                 "period_s": season.period_s,
-                "days": series.steps * series.step_s / DAY_S,
+                "days": days,
                 "until_ns": _until_ns(series),
                 "leans_on": list(leaned.on),
                 **described(series),
@@ -97,12 +106,18 @@ def _until_ns(series: Series) -> int:
     return int(series.step_starts_ns()[last]) + series.step_s * NS_PER_S
 
 
-def _young_rule(series: Series, total: Floats) -> LevelRule:
-    """The level of the few calls there were counts as so many calls."""
-    half_life = max(YOUNG_HALF_LIFE_S / series.step_s, FEWEST_HALF_LIFE_STEPS)
-    return LevelRule(
-        np.full_like(total, half_life), np.clip(total, min(YOUNG_CALLS), max(YOUNG_CALLS))
-    )
+def _following_rule(total: Floats, series: Series) -> tuple[LevelRule, Floats]:
+    """A level that follows the unknown day, and the relative variance of where it stands, [n].
+
+    A mean that forgets with a time constant of h hours lags behind a slope by h times the slope,
+    and rests on 2 h hours of calls: h makes the sum of both errors least.
+    """
+    seen_h = float(series.seen.sum()) * series.step_s / HOUR_S
+    calls_per_h = (total + 0.5) / seen_h
+    memory_h = np.clip(np.cbrt(1 / (4 * SLOPE_PER_H**2 * calls_per_h)), *MEMORY_H)
+    half_life = np.maximum(np.log(2) * memory_h * HOUR_S / series.step_s, FEWEST_HALF_LIFE_STEPS)
+    lags = (SLOPE_PER_H * memory_h) ** 2 + 1 / (2 * calls_per_h * memory_h)
+    return LevelRule(half_life, np.full_like(total, FOLLOWING_CALLS)), lags
 
 
 def _level_rule(series: Series, season: Season, held: Floats) -> LevelRule:

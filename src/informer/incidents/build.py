@@ -1,7 +1,7 @@
 """Turns groups of detections into rows of the incidents table."""
 
 import hashlib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import orjson
@@ -11,7 +11,14 @@ from informer.core.tables import DETECTIONS, INCIDENTS
 from informer.core.types import NOISE, NS_PER_S, Json
 from informer.incidents.group import CHANGE, Story, group, pause_ns
 from informer.incidents.slow import by_blame
-from informer.incidents.words import OUTCOMES, explanation, outcome_words, severity, title
+from informer.incidents.words import (
+    OUTCOMES,
+    explanation,
+    new_with_it_words,
+    outcome_words,
+    severity,
+    title,
+)
 
 MOST_RPCS = 10
 # What an incident with several kinds is called by, the most telling first.
@@ -61,22 +68,22 @@ def build_incidents(
     """
     before = {c["detection_id"]: i for i in earlier for c in detections_of(i)}
     rows = DETECTIONS.of([*(c for i in earlier for c in detections_of(i)), *detections.to_pylist()])
+    told_before = [n for i in earlier for n in orjson.loads(i["evidence"])["novel"]]
     groups = group(
         rows,
         step_ns=step_ns,
         callers=_ends(names),
         services_of=names.services_of,
+        forms={_cell(n) for n in (*told_before, *novel) if n["what"] == "shape"},
         from_ns=from_ns,
     )
-    told_before = [n for i in earlier for n in orjson.loads(i["evidence"])["novel"]]
-    forms = {_cell(n) for n in (*told_before, *novel) if n["what"] == "shape"}
     found = []
     for stories in groups:
         ids = [row["detection_id"] for story in stories for row in story.rows]
         known = [before[i] for i in ids if i in before]
         if len(known) == len(ids):
             continue  # nothing new of it
-        row = _row(stories, names, step_ns, until_ns, changes, novel, suspects, forms)
+        row = _row(stories, names, step_ns, until_ns, changes, novel, suspects)
         found.append(_going_on(min(known, key=_age), row) if known else row)
     return INCIDENTS.of(sorted(found, key=lambda row: (row["opened_ns"], row["incident_id"])))
 
@@ -108,7 +115,6 @@ def _row(
     changes: list[Json],
     novel: list[Json],
     suspects: Sequence[Json],
-    forms: Collection[tuple[str, str]],
 ) -> dict[str, object]:
     stories = sorted(stories, key=lambda s: (-s.score, s.rpc_id, s.pattern_id))
     kind = min((s.peak["kind"] for s in stories), key=PRECEDENCE.index)
@@ -119,7 +125,7 @@ def _row(
     opened_ns = min(s.first_ns for s in stories)
     ends_ns = max(s.last_ns for s in stories) + step_ns
     rpcs = _rpcs(leading, stories, names, suspects, step_ns)
-    new_form = leading.signal == "novelty" and (leading.pattern_id, leading.rpc_id) in forms
+    new_with_it = _new_with(leading, stories)
     outcomes = _outcomes(leading, stories)
     louder = {
         s.kind: _counts(s, step_ns)
@@ -146,8 +152,9 @@ def _row(
             leading.score,
             threshold,
             turned=None if leading.turned is None else _over(leading.turned, step_ns),
-            new_form=new_form,
+            new_form=leading.new_form,
         )
+        + ([new_with_it_words([names.rpcs[r] for r in new_with_it])] if new_with_it else [])
         + [
             outcome_words(s.kind, names.rpcs[s.rpc_id], _counts(s, step_ns), s.score)
             for s in outcomes
@@ -159,7 +166,14 @@ def _row(
     cell = f"{leading.pattern_id}|{leading.rpc_id}|{leading.signal}|{opened_ns}"
     return {
         "incident_id": hashlib.sha256(cell.encode()).hexdigest()[:10],
-        "title": title(kind, rpcs[0], own, new_form=new_form, outcomes=louder),
+        "title": title(
+            kind,
+            rpcs[0],
+            own,
+            new_form=leading.new_form,
+            new_with_it=len(new_with_it),
+            outcomes=louder,
+        ),
         "kind": kind,
         "severity": severity(kind, leading.score, threshold),
         "opened_ns": opened_ns,
@@ -169,6 +183,12 @@ def _row(
         "evidence": orjson.dumps(evidence).decode(),
         "verdict": "open",
     }
+
+
+def _new_with(leading: Story, stories: Sequence[Story]) -> list[str]:
+    """The other rpcs that were never met, in order."""
+    met = dict.fromkeys(s.rpc_id for s in stories if s.kind == "novel" and not s.new_form)
+    return [r for r in met if r != leading.rpc_id] if leading.rpc_id in met else []
 
 
 def _ends(names: Names) -> dict[str, tuple[str, str]]:

@@ -1,18 +1,19 @@
 """Which detections belong together: near in time and on one rpc or chain, never time alone."""
 
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 import pyarrow as pa
 
 from informer.core.types import LEGITIMATE, NOISE, NS_PER_S, OUTSIDE, UNKNOWN, Json
 
+NOVELTY = "novelty"  # the signal of what was never met, and what new calls have in common
 # Pauses in steps, and in seconds where steps are short: who abuses in bursts counts in minutes.
 SAME_CELL = (12, 3600)  # a pause this long on one cell does not end its story
 SAME_NEWS = (24, 4 * 3600)  # nor does this one of a thing never seen before: it comes when it comes
 SAME_SLOW = (24, 4 * 3600)  # what became a little slower for good shows it now and then
-SAME_OF = {"novelty": SAME_NEWS, "latency": SAME_SLOW}  # by signal, where it is another
+SAME_OF = {NOVELTY: SAME_NEWS, "latency": SAME_SLOW}  # by signal, where it is another
 TOGETHER = (3, 600)  # stories that begin or end this far apart may be one
 BEGIN = (12, 3600)  # what begins later than this has another reason
 HUB = 0.25  # of all patterns; what begins in a gateway begins on every chain at once
@@ -34,6 +35,7 @@ class Story:
     signal: str
     kind: str
     rows: list[Json]
+    new_form: bool  # news of the form of chain that begins with the rpc, which itself was met
 
     @property
     def peak(self) -> Json:
@@ -79,14 +81,16 @@ def group(
     step_ns: int,
     callers: dict[str, tuple[str, str]],
     services_of: dict[str, frozenset[str]],
+    forms: Collection[tuple[str, str]],
     from_ns: int = 0,
 ) -> list[list[Story]]:
     """Stories that belong together, as lists; in order of their first step.
 
-    `callers` gives caller and callee of every rpc; `services_of` the services of every pattern.
-    What lies before `from_ns` comes from an earlier look, whose stories go on in this one.
+    `callers` gives caller and callee of every rpc; `services_of` the services of every pattern;
+    `forms` the cells (pattern, rpc) whose news is of a form of chain. What lies before `from_ns`
+    comes from an earlier look, whose stories go on in this one.
     """
-    stories = _stories(detections, step_ns, from_ns)
+    stories = _stories(detections, step_ns, forms, from_ns)
     leader = list(range(len(stories)))
 
     def find(i: int) -> int:
@@ -115,7 +119,9 @@ def pause_ns(pause: tuple[int, int], step_ns: int) -> int:
     return max(steps * step_ns, seconds * NS_PER_S)
 
 
-def _stories(detections: pa.Table, step_ns: int, from_ns: int) -> list[Story]:
+def _stories(
+    detections: pa.Table, step_ns: int, forms: Collection[tuple[str, str]], from_ns: int
+) -> list[Story]:
     open_stories: dict[tuple[str, str, str, bool], Story] = {}
     stories: list[Story] = []
     for row in sorted(
@@ -135,7 +141,9 @@ def _stories(detections: pa.Table, step_ns: int, from_ns: int) -> list[Story]:
             story.rows.append(row)
             open_stories[key] = story
             continue
-        story = Story(row["pattern_id"], row["rpc_id"], row["signal"], row["kind"], [row])
+        cell = (row["pattern_id"], row["rpc_id"])
+        new_form = row["signal"] == NOVELTY and cell in forms
+        story = Story(*cell, row["signal"], row["kind"], [row], new_form)
         open_stories[key] = story
         stories.append(story)
     return stories
@@ -182,7 +190,7 @@ def _neighbours(
         slack_ns = pause_ns(CHANGE if story.kind == "change" else TOGETHER, step_ns)
         for common in _in_common(story, callers, services_of):
             before = recent.setdefault(common, deque())
-            near = TOGETHER if common in hubs else BEGIN
+            near = TOGETHER if common in hubs or common[0] == NOVELTY else BEGIN
             while not lasting and before and _long_before(stories[before[0]], story, near, step_ns):
                 before.popleft()
             if before and story.first_ns - stories[before[0]].last_ns <= slack_ns:
@@ -222,4 +230,7 @@ def _in_common(
     if story.kind in FAULTS:
         # A fault travels along the chain: its rpcs meet in a service.
         found += [(what, service) for service in services for what in ("fault", SLOW)]
+    if story.signal == NOVELTY and not story.new_form:
+        # Who goes a new way makes new calls from each service that lies on it.
+        found += [(NOVELTY, service) for service in services]
     return found

@@ -23,11 +23,13 @@ def title(
     changes: Sequence[str],
     *,
     new_form: bool,
+    new_with_it: int,
     outcomes: Mapping[str, Json],
 ) -> str:
     """What happened, with the guilty rpc; `new_form`: only the form of its chain was not known.
 
-    `outcomes` are counts of its calls by how they ended (failure, refusal), where that tells more.
+    `new_with_it` other rpcs were never seen before either. `outcomes` are counts of its calls by
+    how they ended (failure, refusal), where that tells more.
     """
     if kind == "demand":
         return (
@@ -39,7 +41,8 @@ def title(
         f", {float(n['observed']):.0f} {OUTCOMES[o]} ({float(n['expected']):.1f} expected)"
         for o, n in outcomes.items()
     )
-    return f"{_head(kind, rpc, changes, new_form=new_form)}{ended}: {rpc_words(rpc)}"
+    more = f" and {new_with_it} more" if kind == "novel" and new_with_it else ""
+    return f"{_head(kind, rpc, changes, new_form=new_form)}{ended}: {rpc_words(rpc)}{more}"
 
 
 def _head(kind: str, rpc: Json, changes: Sequence[str], *, new_form: bool) -> str:
@@ -89,6 +92,11 @@ def explanation(
     if turned is not None and kind in BOTH_WAYS:
         return [*reasons, _other_way(turned)]
     return reasons
+
+
+def new_with_it_words(rpcs: Sequence[Json]) -> str:
+    """Which other rpcs were new at the same time and place."""
+    return f"New with it: {'; '.join(map(rpc_words, rpcs))}."
 
 
 def _other_way(turned: Json) -> str:

@@ -31,9 +31,10 @@ def notes_on_range(calibration: Calibration, grid: Grid, scratch: Engine) -> Ite
     days = float(grid.seen.sum()) * grid.step_s / SECONDS_A_DAY
     if days < 2:
         short = f"{24 * days:.1f} hours" if days > 1 / 12 else f"{1440 * days:.0f} minutes"
+        unmet = "; what only runs at other hours will be told as new" if days < 1 else ""
         yield (
             f"the training range has {short}: too short for a daily season, so the level "
-            "of the last steps is all that is expected"
+            f"of the last steps is all that is expected{unmet}"
         )
     elif days < 14:
         yield f"the training range has {days:.1f} days: too short for a weekly season"
