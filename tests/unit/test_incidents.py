@@ -263,6 +263,23 @@ def test_new_calls_along_one_way_are_one_incident_that_counts_and_names_them() -
     assert set(guilty(incident)) == {"login", "db", "users"}
 
 
+def test_of_a_flood_of_new_calls_the_first_are_named() -> None:
+    flood = {f"r{i}": {"caller": "intruder", "callee": "db", "method": f"m{i}"} for i in range(500)}
+    made = build_incidents(
+        DETECTIONS.of([row for rpc_id in flood for row in new(rpc_id, 10)]),
+        Names(flood, {}, {}),
+        step_ns=STEP_NS,
+        until_ns=START_NS + END * STEP_NS,
+        changes=[],
+        novel=[],
+    )
+    (incident,) = made.to_pylist()
+    assert incident["title"].endswith(" and 499 more")
+    (named,) = [w for w in orjson.loads(incident["evidence"])["explanation"] if "New with" in w]
+    assert named.endswith("; 494 more.")
+    assert len(named) < 200
+
+
 def test_a_new_call_alone_says_nothing_of_others() -> None:
     (incident,) = told(new("login", 10))
     assert incident["title"] == "Never seen before: gateway > auth login-method"

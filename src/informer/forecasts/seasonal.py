@@ -22,7 +22,7 @@ LEAST_GAIN = 1.0  # nats by which a level that moves must be likelier
 # rises and falls in an hour of a usual day.
 SLOPE_PER_H = 0.2
 MEMORY_H = (0.75, 6.0)  # least and most: what lasts longer than the least may be an attack
-FOLLOWING_CALLS = 1.0
+FOLLOWING_CALLS = 1.0  # the level of the hours that were learned counts as one call
 
 
 class Seasonal:

@@ -8,6 +8,7 @@ from informer.core.types import LEGITIMATE, Json
 SEVERITIES = ("info", "low", "medium", "high", "critical")
 OUTCOMES = {"refusal": "refused", "failure": "failed"}  # kinds of how calls end
 BOTH_WAYS = ("volume", "silence", "mix", "demand")  # kinds of what may rise and fall
+MOST_NEW = 5  # rpcs that an explanation names beside the guilty one
 # Scores are powers of ten: so many times the threshold is beyond doubt.
 FAR_OVER, BEYOND_DOUBT = 2.0, 5.0
 
@@ -95,8 +96,9 @@ def explanation(
 
 
 def new_with_it_words(rpcs: Sequence[Json]) -> str:
-    """Which other rpcs were new at the same time and place."""
-    return f"New with it: {'; '.join(map(rpc_words, rpcs))}."
+    """Which other rpcs were new at the same time and place; of a flood of them the first."""
+    rest = f"; {len(rpcs) - MOST_NEW} more" if len(rpcs) > MOST_NEW else ""
+    return f"New with it: {'; '.join(map(rpc_words, rpcs[:MOST_NEW]))}{rest}."
 
 
 def _other_way(turned: Json) -> str:
