@@ -107,7 +107,7 @@ def test_many_cores_do_not_read_json_at_once_where_memory_is_short(tmp_path: Pat
     assert counted["n"].to_pylist() == [70_000]
 
 
-@pytest.mark.parametrize(("memory", "threads"), [(1, 1), (150_000_000, 2), (10**12, 16)])
+@pytest.mark.parametrize(("memory", "threads"), [(50_000_000, 1), (150_000_000, 2), (10**12, 16)])
 def test_an_engine_has_as_many_threads_as_find_room(memory: int, threads: int) -> None:
     with DuckDBEngine(memory=10**9, threads=16) as engine:
         engine.limit(memory)
