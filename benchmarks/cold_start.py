@@ -25,7 +25,7 @@ from pathlib import Path
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from informer.core.types import NS_PER_S, Json
+from informer.core.types import Json
 from informer.simulate.read import read_scenario
 from informer.simulate.write import simulate
 from quality.campaigns import BASES, FROM_NS, write_scenario
@@ -33,10 +33,11 @@ from quality.capture import Capture, build, build_again
 from quality.datasets import CLEAN, WHOLE, settings_of
 from quality.evaluate import OURS, runs
 from quality.judge import EventFigures, pooled
+from quality.kept import write_whole
+from quality.lasting import HOUR_NS
 from quality.metrics import BUDGETS
 
 RESULTS = Path(__file__).parent / "results" / "cold_start.json"
-HOUR_NS = 3_600 * NS_PER_S
 TRAIN_DAYS, DAYS, STEP_S = 8, 12, 60
 MOMENTS_H = (8 * 24 + 11, 10 * 24 + 20)  # since a Monday 00:00
 LEARNED_H = (1, 3, 6, 12, 24, 72)
@@ -73,7 +74,7 @@ def main() -> None:
         print(json.dumps(line))
     if not given.no_write:
         about = {"bases": list(given.bases), "seeds": list(seeds)}
-        RESULTS.write_text(json.dumps(about | {"results": told}, indent=1) + "\n")
+        write_whole(RESULTS, json.dumps(about | {"results": told}, indent=1) + "\n")
 
 
 def judge(base: str, seed: int, lengths_h: Sequence[int]) -> list[Judged]:

@@ -54,7 +54,9 @@ class Seasonal:
         doubt = leaned.doubt
         if leaned.young or (season.period_s == series.step_s and days < FEWEST_DAYS):
             rule, lags = _following_rule(total, series)
-            doubt = doubt if leaned.young else doubt + lags  # lenders differ by more than it lags
+            doubt = (
+                doubt if leaned.young else doubt + lags
+            )  # who leans has that between its lenders
         else:
             rule = _level_rule(series, season, held)
         usual = pool.spread if pool and leaned.young else 0.0

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from informer.core.tables import DETECTIONS, INCIDENTS
 from informer.core.types import NOISE, NS_PER_S, Json
-from informer.incidents.group import CHANGE, Story, group, pause_ns
+from informer.incidents.group import CHANGE, NOVELTY, Story, group, pause_ns
 from informer.incidents.slow import by_blame
 from informer.incidents.words import (
     OUTCOMES,
@@ -250,7 +250,7 @@ def _outcomes(leading: Story, stories: list[Story]) -> list[Story]:
 
 def _counts(story: Story, step_ns: int) -> Json:
     """Observed and expected where the story is most telling; of news, all there was."""
-    if story.signal == "novelty":
+    if story.signal == NOVELTY:
         window_s = (story.last_ns + step_ns - story.first_ns) / NS_PER_S
         observed = sum(float(r["observed"]) for r in story.rows)
         return {"observed": observed, "expected": 0.0, "window_s": window_s}
@@ -268,7 +268,7 @@ def _over(row: Json, step_ns: int) -> Json:
 
 
 def _told_of(novel: Json, stories: list[Story]) -> bool:
-    return any(s.signal == "novelty" and (s.pattern_id, s.rpc_id) == _cell(novel) for s in stories)
+    return any(s.signal == NOVELTY and (s.pattern_id, s.rpc_id) == _cell(novel) for s in stories)
 
 
 def _cell(novel: Json) -> tuple[str, str]:
