@@ -19,7 +19,7 @@ def _days(default: int, means: str, least: int = 1) -> int:
 
 @dataclass(frozen=True, slots=True)
 class RetentionSettings:
-    """`[retention]`: how many days `serve` keeps what nobody needs any more."""
+    """`[retention]`: how much `serve` keeps of what nobody needs any more."""
 
     traffic_days: int = _days(
         120, "Traffic, versions and irregular steps, before the last step", LEAST_TRAFFIC_DAYS
@@ -30,3 +30,10 @@ class RetentionSettings:
     )
     notices_days: int = _days(30, "Notices that reached every sink, and their deliveries")
     audit_days: int = _days(730, "Decisions in the audit log")
+    model_versions: int = setting(
+        30,
+        "Versions of each pattern's model, the newest; those in force stay besides, and those that "
+        "accepts or the cap on drift stand on. 0 = all.",
+        "must be 0 or 2 to 36500",
+        lambda v: v == 0 or 2 <= v <= 36_500,
+    )

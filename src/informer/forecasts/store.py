@@ -3,6 +3,7 @@
 import json
 import shutil
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -59,3 +60,19 @@ def load_model(folder: Path, version: str) -> Model:
 def versions(folder: Path) -> list[str]:
     """Names of the versions below the folder, the oldest first."""
     return sorted(p.name for p in folder.iterdir() if p.name.isdigit())
+
+
+def kept_versions(models: Path) -> dict[str, list[str]]:
+    """Of every pattern with a folder in `models`, the names of its versions, the oldest first."""
+    return {p.name: versions(p) for p in models.iterdir()} if models.exists() else {}
+
+
+def forget_versions(folder: Path, names: Iterable[str]) -> None:
+    """Take versions away, and what is left of those whose saving or going was cut off.
+
+    Nobody may save one there meanwhile.
+    """
+    for name in names:
+        (folder / name).rename(folder / f".{name}")  # gone as a whole, however long that takes
+    for left in folder.glob(".*"):
+        shutil.rmtree(left)

@@ -17,7 +17,7 @@ from informer.pipeline.look import incident_row
 from informer.pipeline.memory import fits, pattern_graphs, previous_patterns, versions_in_force
 from informer.pipeline.news import forget_news, learn_news, news_of, redraw
 from informer.pipeline.relearn import lesson_of, relearn
-from informer.pipeline.runs import put_in_force
+from informer.pipeline.runs import kept_models_of_runs, put_in_force
 from informer.pipeline.steps import last_looked_ns, step_ns_of
 from informer.pipeline.teaching import ends_ns
 from informer.pipeline.training import Training
@@ -192,9 +192,8 @@ def _take_back(home: Workspace, incident: Json) -> Decision:
 
 def _earlier_model(home: Workspace, pattern_id: str, current: str) -> str:
     """The last version that was in force before this one, of those that are older."""
-    runs = home.engine.query("select models from runs order by run_id")["models"].to_pylist()
-    versions = [orjson.loads(models) for models in runs]
-    earlier = [v[pattern_id] for v in versions if v.get(pattern_id, current) < current]
+    runs = kept_models_of_runs(home)
+    earlier = [v[pattern_id] for v in runs if v.get(pattern_id, current) < current]
     if not earlier:
         raise InformerError(f"pattern {pattern_id} has no model before {current}")
     return str(earlier[-1])

@@ -7,6 +7,7 @@ that later runs learned in between do not count, so that no patience leads away 
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import orjson
@@ -17,8 +18,11 @@ from informer.forecasts.clock import mean_by_the_clock, with_room
 from informer.forecasts.store import load_model
 from informer.pipeline.accepts import accepts_in
 from informer.pipeline.drift import Drift, drift_of
+from informer.pipeline.runs import kept_models_of_runs
 from informer.pipeline.sampled import counted_in
 from informer.pipeline.workspace import DRIFTED, Workspace
+
+Passed: TypeAlias = dict[str, tuple[str, Model]]  # by pattern a version, and its model
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +38,19 @@ def let_pass(home: Workspace, step_s: int, *, only: str | None = None) -> dict[s
 
     With `only`, that of this pattern alone.
     """
-    found: dict[str, Model] = {}
+    return {p: model for p, (_, model) in _let_pass(home, step_s, only).items()}
+
+
+def versions_let_pass(home: Workspace, step_s: int) -> dict[str, str]:
+    """The versions of these models, by pattern."""
+    return {p: version for p, (version, _) in _let_pass(home, step_s, None).items()}
+
+
+def _let_pass(home: Workspace, step_s: int, only: str | None) -> Passed:
+    found: Passed = {}
     tried: set[tuple[str, str]] = set()  # a version is in force for many runs, and read once
-    runs = home.engine.query("select models from runs order by run_id")["models"].to_pylist()
-    for models in runs:
-        for pattern_id, version in orjson.loads(models).items():
+    for models in kept_models_of_runs(home):
+        for pattern_id, version in models.items():
             one = (pattern_id, version)
             if pattern_id not in found and one not in tried and only in (None, pattern_id):
                 tried.add(one)
@@ -168,8 +180,8 @@ def _question(drift: Drift, pattern: Json, entry: Json, grid: Grid) -> Json:
     }
 
 
-def _known(home: Workspace, pattern_id: str, version: str, step_s: int) -> dict[str, Model]:
+def _known(home: Workspace, pattern_id: str, version: str, step_s: int) -> Passed:
     model = load_model(home.models / pattern_id, version)
     if int(model.settings["step_s"]) != step_s or mean_by_the_clock(model) is None:
         return {}
-    return {pattern_id: model}
+    return {pattern_id: (version, model)}

@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import orjson
-
 from informer.core.errors import UnknownError
 from informer.core.tables import INCIDENTS
 from informer.core.types import Json
@@ -15,6 +13,7 @@ from informer.pipeline.catalogue import (
     patterns_with_graphs,
 )
 from informer.pipeline.documents import incident_document, judged_document
+from informer.pipeline.runs import kept_models_of_runs
 from informer.pipeline.workspace import Place, Workspace, at
 
 
@@ -55,10 +54,9 @@ def show_pattern(workspace: Place, pattern_id: str) -> PatternDetail:
     """One pattern. Errors: InformerError when there is none of that id."""
     with at(workspace) as home:
         one = one_pattern(home, pattern_id)
-        runs = home.engine.query("select models from runs order by run_id")["models"].to_pylist()
-        in_force = [orjson.loads(models).get(pattern_id) for models in runs]
+        in_force = [models.get(pattern_id) for models in kept_models_of_runs(home)]
         versions = tuple(dict.fromkeys(v for v in in_force if v))
-        return PatternDetail(one.document, one.backtest, str(in_force[-1]), versions)
+        return PatternDetail(one.document, one.backtest, one.version, versions)
 
 
 def list_incidents(workspace: Place) -> list[Json]:

@@ -1,4 +1,4 @@
-"""Learning runs: each says which models are in force from then on. Their table only ever grows."""
+"""Learning runs: each says which models are in force from then on."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -8,6 +8,7 @@ import orjson
 
 from informer.core.tables import RUNS
 from informer.core.types import NS_PER_S, Json
+from informer.forecasts.store import kept_versions
 from informer.pipeline.states import keep_states
 from informer.pipeline.workspace import Workspace
 
@@ -17,6 +18,21 @@ LAST = "select {columns} from runs order by run_id desc limit 1"
 def is_learned(home: Workspace) -> bool:
     """Whether anything was learned into the workspace."""
     return bool(home.engine.query(LAST.format(columns="run_id")).num_rows)
+
+
+def models_of_runs(home: Workspace) -> dict[str, dict[str, str]]:
+    """By run, the oldest first, the version of each pattern that was in force from then on."""
+    rows = home.engine.query("select run_id, models from runs order by run_id").to_pylist()
+    return {row["run_id"]: orjson.loads(row["models"]) for row in rows}
+
+
+def kept_models_of_runs(home: Workspace) -> list[dict[str, str]]:
+    """The same without the versions that are kept no longer."""
+    kept = kept_versions(home.models)
+    return [
+        {p: v for p, v in models.items() if v in kept.get(p, ())}
+        for models in models_of_runs(home).values()
+    ]
 
 
 def next_run_id(home: Workspace, until_ns: int) -> str:

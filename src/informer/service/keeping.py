@@ -7,6 +7,7 @@ import time
 from informer.pipeline.hours import HOUR_NS, roll_up
 from informer.pipeline.laid import lay
 from informer.pipeline.prune import prune
+from informer.pipeline.prune_models import prune_models
 from informer.pipeline.workspace import Workspace
 from informer.service.loop import asked
 from informer.service.parts import Parts
@@ -51,4 +52,6 @@ def _rolled_up(home: Workspace) -> bool:
 
 def _pruned(home: Workspace, parts: Parts) -> dict[str, int]:
     sinks = [sink.name for sink in parts.outbox.sinks]
-    return prune(home, home.settings.retention, sinks=sinks, now_ns=time.time_ns())
+    settings = home.settings.retention
+    gone = prune(home, settings, sinks=sinks, now_ns=time.time_ns())
+    return gone | prune_models(home, settings.model_versions)
