@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pytest
 
 from informer.core.tables import DETECTIONS
 from informer.core.types import Floats, Grid
@@ -21,7 +22,11 @@ RATES = {"login": 12.0, "browse": 40.0, "pay": 25.0, "search": 30.0}
 THRESHOLD = 6.0
 SHARED = "gateway"  # all chains begin here
 NEWS = {  # so many calls are rare enough
-    what: News(tuple(9.0 if least < enough else 0.05 for least in LEAST_CALLS))
+    what: News(
+        tuple(9.0 if least < enough else 0.05 for least in LEAST_CALLS),
+        tuple(90 * (least < enough) for least in LEAST_CALLS),
+        10.0,
+    )
     for what, enough in {"edge": 1, "method": 2, "shape": 5}.items()
 }
 STEP_NS = STEP_S * 10**9
@@ -176,23 +181,61 @@ def workloads(new_from: int) -> dict[str, dict[str, Floats]]:
     return {"auth": {"v1": np.full(STEPS, 10.0), "v2": fresh}}
 
 
-def test_a_version_that_came_is_a_change_that_explains_news_after_it_and_not_before() -> None:
-    news = [novel("edge", 50, 150)]
-    found = found_in(novel=news, workloads=workloads(new_from=100))
-    kinds = {r["step"]: r["kind"] for r in rows(found) if r["signal"] == "novelty"}
-    assert kinds == {50: "novel", 150: "change"}
+CAME = 100  # the step in which version 2 of `auth` comes
+HOUR = 3_600 // STEP_S
+
+
+def kinds_of(*news: Novel, **ends: tuple[str, str]) -> list[str]:
+    """The kinds of these, told beside a version of `auth` that comes; ends are by rpc."""
+    listed = rows(found_in(novel=list(news), workloads=workloads(new_from=CAME), ends=ends))
+    return list(dict.fromkeys(r["kind"] for r in listed if r["signal"] == "novelty"))
+
+
+def test_a_version_that_comes_is_a_change() -> None:
+    found = found_in(workloads=workloads(new_from=CAME))
     versions = [r for r in rows(found) if r["signal"] == "version"]
-    assert versions[0]["step"] == 100
+    assert versions[0]["step"] == CAME
     assert {(r["pattern_id"], r["rpc_id"], r["kind"]) for r in versions} == {
         ("login", "login-rpc", "change")
     }
     assert [(c.what, c.version) for c in found.changes] == [("appeared", "v2")]
 
 
-def test_a_version_that_came_does_not_explain_news_of_other_patterns() -> None:
-    news = [novel("edge", 150, pattern_id="browse")]
-    listed = rows(found_in(novel=news, workloads=workloads(new_from=100)))
-    assert {r["kind"] for r in listed if r["signal"] == "novelty"} == {"novel"}
+@pytest.mark.parametrize(
+    ("what", "caller", "callee", "kind"),
+    [
+        ("edge", "auth", "vault", "change"),
+        ("edge", "web", "auth", "novel"),  # a callee's version makes nobody call it
+        ("method", "web", "auth", "change"),
+        ("method", "auth", "vault", "change"),
+        ("method", "web", "pay", "novel"),
+        ("shape", "web", "pay", "change"),  # `auth` is on the chains of this pattern
+    ],
+)
+def test_a_version_explains_what_its_code_can_bring(
+    what: str, caller: str, callee: str, kind: str
+) -> None:
+    steps = range(CAME + 1, CAME + 9)
+    assert kinds_of(novel(what, *steps), **{"new-rpc": (caller, callee)}) == [kind]
+
+
+@pytest.mark.parametrize(
+    ("first", "kind"),
+    [
+        (CAME - 2, "novel"),
+        (CAME - 1, "change"),
+        (CAME + 2 * HOUR, "change"),
+        (CAME + 2 * HOUR + 1, "novel"),
+    ],
+)
+def test_a_version_explains_what_is_first_called_about_when_it_is(first: int, kind: str) -> None:
+    news = novel("edge", first, first + 1, first + 40)  # all of it is one thing
+    assert kinds_of(news, **{"new-rpc": ("auth", "vault")}) == [kind]
+
+
+def test_a_new_form_of_another_pattern_is_explained_by_no_version() -> None:
+    steps = range(CAME + 1, CAME + 9)
+    assert kinds_of(novel("shape", *steps, pattern_id="browse")) == ["novel"]
 
 
 def test_every_covered_cell_is_scored() -> None:

@@ -76,6 +76,25 @@ def test_what_a_first_day_brings_says_nothing_of_the_next() -> None:
     assert found["edge"].rule(1.0).least_calls > 1
 
 
+@pytest.mark.parametrize(
+    ("days", "late", "enough"),
+    [(7, 1, 1), (14, 2, 1), (28, 3, 1), (7, 2, 100), (14, 3, 100), (28, 5, 100)],
+)
+def test_a_few_jobs_that_were_met_late_hide_no_edge_of_a_few_calls(
+    days: int, late: int, enough: int
+) -> None:
+    jobs = [("edge", (days - 1) * DAY_NS, 80.0)] * late
+    found = learn_novelty(jobs, from_ns=0, until_ns=days * DAY_NS)
+    assert found["edge"].rule(1.0).least_calls == enough
+
+
+def test_of_methods_and_forms_as_many_calls_are_asked_as_the_mean_says() -> None:
+    news = [("method", LATE_NS, 80.0), ("shape", LATE_NS, 80.0)]
+    found = learned(*news)
+    assert found["method"].least_calls == 3
+    assert found["shape"].least_calls == 100
+
+
 def test_the_rarer_the_news_the_higher_its_score() -> None:
     scores = [NoveltyRule(1, per_day).score(600) for per_day in (10.0, 1.0, 0.1, 0.001)]
     assert scores == sorted(scores)

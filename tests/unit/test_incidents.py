@@ -280,6 +280,15 @@ def test_of_a_flood_of_new_calls_the_first_are_named() -> None:
     assert len(named) < 200
 
 
+def test_what_is_new_with_a_version_that_came_is_named() -> None:
+    (incident,) = told(
+        cells("login", "login", "change", first=10, last=20, signal="version"),
+        cells("login", "db", "change", first=12, last=20, signal="novelty"),
+    )
+    assert (incident["kind"], incident["severity"]) == ("change", "info")
+    assert "New with it: auth > db db-method." in incident["evidence"]["explanation"]
+
+
 def test_a_new_call_alone_says_nothing_of_others() -> None:
     (incident,) = told(new("login", 10))
     assert incident["title"] == "Never seen before: gateway > auth login-method"

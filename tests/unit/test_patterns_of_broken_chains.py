@@ -105,3 +105,22 @@ def test_a_broken_chain_met_later_is_matched_as_in_learning() -> None:
     }
     _, login, broken = (belongs[shape_id] for shape_id in later.ids)
     assert broken == login
+
+
+BUSY = Seen(call("shop:GET /", call("cart:get")), 600_000)  # of 600,000 chains 60 make a pattern
+JOB = call("cron:export", *(call(f"stock:part{i}") for i in range(20)))
+CUT = call("cron:export", *(call(f"stock:part{i}") for i in range(18)))
+
+
+@pytest.mark.parametrize(
+    ("whole", "broken", "is_one"), [(36, 134, True), (36, 10, False), (9, 500, False)]
+)
+def test_a_long_job_that_is_seldom_whole_is_a_pattern_as_often_as_it_came(
+    whole: int, broken: int, is_one: bool
+) -> None:
+    tables = Tables([BUSY, Seen(JOB, whole), Seen(CUT, broken, partial=True)])
+    patterns = find_patterns(tables.shapes, tables.rpcs, run_id="r")
+    belongs = {row["shape_id"]: row["pattern_id"] for row in patterns.members.to_pylist()}
+    job, cut = (belongs[shape_id] for shape_id in tables.ids[1:])
+    assert (job != NOISE) is is_one
+    assert cut == job

@@ -11,7 +11,7 @@ from informer.detections.budget import KINDS, kinds_of
 from informer.detections.calibrate import Calibration
 from informer.detections.changes import Change, find_changes
 from informer.detections.days import unsure
-from informer.detections.explain import AROUND_A_CHANGE, kind_of
+from informer.detections.explain import AROUND_A_CHANGE, came_with, kind_of
 from informer.detections.guilt import Guilt, Suspect
 from informer.detections.latency import times_slower
 from informer.detections.novelty import News, Novel, novel_steps
@@ -214,15 +214,16 @@ def _add_novel(
     rules = {what: news.rule(learned.budget_per_day) for what, news in learned.novelty.items()}
     for novel in observed.novel:
         rule = rules[novel.what]
-        services = learned.services_of.get(novel.pattern_id, frozenset())
+        kind = (
+            "change"
+            if came_with(novel, changes, learned.services_of, observed.ends, step_s)
+            else "novel"
+        )
         for step in novel_steps(novel, rule):
-            explained = any(
-                c.service in services and c.since <= step and c.what == "appeared" for c in changes
-            )
             score = rule.score(step_s)
             values = (float(novel.calls[step]), 0.0, score, score)
             cell = (novel.pattern_id, novel.rpc_id, "novelty")
-            rows.add(cell, int(step), 1, values, "change" if explained else "novel")
+            rows.add(cell, int(step), 1, values, kind)
 
 
 def _irregular(watched: Watched, walked: Walked, scan: Scan) -> dict[str, Bools]:

@@ -4,6 +4,7 @@ import numpy as np
 
 from informer.core.types import Floats
 from informer.detections.changes import Change
+from informer.detections.novelty import Novel
 from informer.detections.streams import Stream, Watched
 from informer.detections.walk import Event
 
@@ -14,6 +15,7 @@ ALIKE = 1.6  # and rise alike: the larger rise over the lesser
 TOGETHER = 0.5  # of the shorter of two events must lie in the other
 SILENT = 0.1  # observed / expected of a pattern that went for good
 AROUND_A_CHANGE = 12  # steps before it was sure, in which traffic may already have moved
+NEWS_OF_A_CHANGE_S = 7_200  # after it was sure, in which what a new version brings is first called
 
 KINDS = {"failures": "failure", "refusals": "refusal", "latency": "latency", "share": "mix"}
 
@@ -48,6 +50,38 @@ def kind_of(
     if not event.high:
         return "silence"
     return "demand" if _rose_together(event, events, watched) else "volume"
+
+
+def came_with(
+    novel: Novel,
+    changes: list[Change],
+    services_of: dict[str, frozenset[str]],
+    ends: dict[str, tuple[str, str]],
+    step_s: int,
+) -> bool:
+    """Whether a version that appeared explains a thing never learned.
+
+    It does so where the thing is first called about when the version is, and by what a version can
+    bring: code that calls another service is the caller's, a method either's, and another form of
+    chain that of any service on it. A version that is there for long excuses nothing new.
+    """
+    called = np.flatnonzero(novel.calls > 0)
+    if len(called) == 0:
+        return False
+    caller_and_callee = ends.get(novel.rpc_id, ())
+    if novel.what == "edge":
+        services = frozenset(caller_and_callee[:1])
+    elif novel.what == "method":
+        services = frozenset(caller_and_callee)
+    else:
+        services = services_of.get(novel.pattern_id, frozenset(caller_and_callee))
+    last = NEWS_OF_A_CHANGE_S // step_s
+    return any(
+        c.service in services
+        and c.what == "appeared"
+        and c.since - 1 <= called[0] <= c.first + last
+        for c in changes
+    )
 
 
 def _rose_together(event: Event, events: tuple[Event, ...], watched: Watched) -> bool:

@@ -5,9 +5,10 @@ came up while learning, and from the part of the alert budget that novelty may u
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
+from scipy import special
 
 from informer.core.types import Floats, Ints, Json
 
@@ -17,6 +18,10 @@ LEAST_CALLS = (1, 2, 3, 5, 10, 20, 50, 100, 200, 500, 1000)
 # Before anything is known: new things a day, and the days of evidence that this is worth. A new
 # edge between services is rare everywhere; a new combination of known calls is not.
 PRIORS = {"edge": (0.35, 7.0), "method": (1.0, 7.0), "shape": (5.0, 1.0)}
+# A class that is taken to be rare until so many came that chance explains it no better than this:
+# who moves from service to service makes few calls, and a single job that was first met late in
+# training must not hide ten of them.
+PRESUMED_RARE = {"edge": 0.05}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +53,19 @@ class News:
     """How often clean days brought new things of one class, by the least calls they had."""
 
     per_day: tuple[float, ...]  # one for each of LEAST_CALLS
+    found: tuple[int, ...]  # how many came, one for each as well
+    days: float  # in which they came
+    doubt: float = 1.0  # the chance of so many, at which they are no longer taken to be rare
 
     def rule(self, budget: float) -> NoveltyRule:
-        """The fewest calls at which new things take no more than their part of the budget."""
-        for least, per_day in zip(LEAST_CALLS, self.per_day, strict=True):
-            if per_day <= SHARE_OF_BUDGET * budget:
+        """The fewest calls at which new things take no more than their part of the budget.
+
+        So few that chance may have brought them do not say that they take more.
+        """
+        part = SHARE_OF_BUDGET * budget
+        for least, per_day, found in zip(LEAST_CALLS, self.per_day, self.found, strict=True):
+            by_chance = float(special.gammainc(found, part * self.days)) if found else 1.0
+            if per_day <= part or by_chance > self.doubt:
                 return NoveltyRule(least, per_day)
         return NoveltyRule(LEAST_CALLS[-1], self.per_day[-1])
 
@@ -71,15 +84,17 @@ def learn_novelty(
     for what, seen_ns, calls in first_seen:
         if seen_ns >= middle_ns:
             late[what].append(calls)
-    return {what: _news(late[what], days, *PRIORS[what]) for what in PRIORS}
+    return {what: _news(what, late[what], days) for what in PRIORS}
 
 
-def _news(late: list[float], days: float, prior: float, prior_days: float) -> News:
-    rates = []
-    for least in LEAST_CALLS:
-        found = sum(calls >= least for calls in late)
-        rates.append((found + prior / least) / (days + prior_days))
-    return News(tuple(rates))
+def _news(what: str, late: list[float], days: float) -> News:
+    prior, prior_days = PRIORS[what]
+    found = tuple(sum(calls >= least for calls in late) for least in LEAST_CALLS)
+    rates = (
+        (n + prior / least) / (days + prior_days)
+        for n, least in zip(found, LEAST_CALLS, strict=True)
+    )
+    return News(tuple(rates), found, days, PRESUMED_RARE.get(what, 1.0))
 
 
 def novel_steps(novel: Novel, rule: NoveltyRule) -> Ints:
@@ -90,9 +105,12 @@ def novel_steps(novel: Novel, rule: NoveltyRule) -> Ints:
 
 def news_to_json(news: dict[str, News]) -> Json:
     """The news as a JSON object."""
-    return {what: list(x.per_day) for what, x in news.items()}
+    return {what: asdict(x) for what, x in news.items()}
 
 
 def news_from_json(value: Json) -> dict[str, News]:
     """Back from the JSON object."""
-    return {what: News(tuple(per_day)) for what, per_day in value.items()}
+    return {
+        what: News(tuple(x["per_day"]), tuple(x["found"]), x["days"], x["doubt"])
+        for what, x in value.items()
+    }

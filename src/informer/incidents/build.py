@@ -186,8 +186,10 @@ def _row(
 
 
 def _new_with(leading: Story, stories: Sequence[Story]) -> list[str]:
-    """The other rpcs that were never met, in order."""
-    met = dict.fromkeys(s.rpc_id for s in stories if s.kind == "novel" and not s.new_form)
+    """The other rpcs that were never met, in order; with a change all: it may be a break-in."""
+    met = dict.fromkeys(s.rpc_id for s in stories if s.signal == NOVELTY and not s.new_form)
+    if leading.kind == CHANGE:
+        return list(met)
     return [r for r in met if r != leading.rpc_id] if leading.rpc_id in met else []
 
 

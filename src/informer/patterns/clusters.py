@@ -37,12 +37,17 @@ def find_clusters(forms: Forms) -> tuple[Clusters, dict[int, Floats]]:
     label, distance = np.full(len(forms.chains), NONE), np.ones(len(forms.chains))
     medoids: list[int] = []
     weights: dict[int, Floats] = {}
-    least = max(float(LEAST_CHAINS), _LEAST_SHARE * forms.chains.sum())
+    worth_one = max(float(LEAST_CHAINS), _LEAST_SHARE * forms.chains.sum())
+    came = np.bincount(forms.entry, forms.chains)  # by entry, broken ones too
     density = _density(forms)
     for entry, rows in _by_entry(forms, ~forms.broken):
         chains = forms.chains[rows]
-        if chains.sum() < least:
+        whole = float(chains.sum())
+        if came[entry] < worth_one or whole < LEAST_CHAINS:
             continue
+        # Long chains are seldom whole where spans are lost: few whole ones stand for all.
+        least = worth_one if whole >= worth_one else worth_one * whole / came[entry]
+        least = max(float(LEAST_CHAINS), least)
         weights[entry] = call_weights(forms, entry, rows)
         space = Space.of(forms, weights[entry], rows)
         order = np.lexsort((np.arange(len(rows)), -chains, -density[rows]))

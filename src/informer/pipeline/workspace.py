@@ -22,7 +22,7 @@ from informer.engines.duckdb import DuckDBEngine
 from informer.pipeline.folder import FIRST, make_folder
 from informer.pipeline.table_memory import while_folding
 
-FORMAT = 6
+FORMAT = 7
 TABLES_FILE = "workspace.duckdb"
 READING_FILE = "reading.duckdb"
 READING_CHECKPOINT = "128MB"  # some slices: to put each in its place alone takes twice as long

@@ -13,8 +13,10 @@ DEEPEST = 16
 
 UUID = r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}"
 HEX = r"(?=[0-9a-fA-F]*[0-9])[0-9a-fA-F]{8,}"
-IDS_INSIDE = re.compile(rf"{UUID}|(?<![^\W_])(?:{HEX}|\d+)(?![^\W_])")
-LONG_IDS_INSIDE = re.compile(rf"{UUID}|(?<![^\W_])(?:{HEX}|\d{{3,}})(?![^\W_])")
+# Of a day or a month, with its hour or without: names of files have them, one each day.
+DATE = r"(?:19|20)\d\d([-_.])(?:0[1-9]|1[0-2])(?:\1[0-3]\d(?:[T_-]\d\d(?:[-:.]?\d\d){0,2}Z?)?)?"
+IDS_INSIDE = re.compile(rf"{UUID}|(?<![^\W_])(?:{DATE}|{HEX}|\d+)(?![^\W_])")
+LONG_IDS_INSIDE = re.compile(rf"{UUID}|(?<![^\W_])(?:{DATE}|{HEX}|\d{{3,}})(?![^\W_])")
 # A query is what anybody writes into it. A framework's route may have an optional place: `/:id?/x`.
 PARAMETERS = re.compile(r"[;#]|\?(?!/)")
 QUOTED = re.compile(r"'[^']*'")
