@@ -125,7 +125,7 @@ def _row(
     opened_ns = min(s.first_ns for s in stories)
     ends_ns = max(s.last_ns for s in stories) + step_ns
     rpcs = _rpcs(leading, stories, names, suspects, step_ns)
-    new_with_it = _new_with(leading, stories)
+    new_with_it = _new_with(kind, leading, stories)
     outcomes = _outcomes(leading, stories)
     louder = {
         s.kind: _counts(s, step_ns)
@@ -185,10 +185,10 @@ def _row(
     }
 
 
-def _new_with(leading: Story, stories: Sequence[Story]) -> list[str]:
+def _new_with(kind: str, leading: Story, stories: Sequence[Story]) -> list[str]:
     """The other rpcs that were never met, in order; with a change all: it may be a break-in."""
     met = dict.fromkeys(s.rpc_id for s in stories if s.signal == NOVELTY and not s.new_form)
-    if leading.kind == CHANGE:
+    if kind == "change":
         return list(met)
     return [r for r in met if r != leading.rpc_id] if leading.rpc_id in met else []
 
