@@ -83,6 +83,8 @@ def chains_of(
         trees[trace_id] = _tree(rows, counts)
     if remote_entries is None:
         remote_entries = _remote_entries(trees, methods)
+    else:
+        remote_entries = _with_new_methods(remote_entries, trees, methods)
     serving = {s.service for tree in trees.values() for s in tree if s.serving}
     for tree in trees.values():
         for s in _heads(tree):  # 3
@@ -112,6 +114,15 @@ def _remote_entries(trees: dict[str, list[Span]], methods: dict[tuple[str, str],
         for s in tree:
             s.call = None
     return tuple(sorted(n for n, k in heads.items() if k >= 10 and k / called[n] >= 0.5))
+
+
+def _with_new_methods(
+    known: Names, trees: dict[str, list[Span]], methods: dict[tuple[str, str], str]
+) -> Names:
+    """3: where no rpc was known before, all heads of services with a remote entry are new ones."""
+    heads = {_named(s, methods) for tree in trees.values() for s in _heads(tree)}
+    services = {service for service, _ in known}
+    return tuple(sorted({*known, *(head for head in heads if head[0] in services)}))
 
 
 def _heads(tree: list[Span]) -> list[Span]:

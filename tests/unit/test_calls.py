@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from informer.chains.build import Chains, Pairs, build_chains
-from informer.core.tables import SPANS
+from informer.core.tables import RPCS, SPANS
 from informer.core.types import NOISE
 from informer.engines.duckdb import DuckDBEngine
 from informer.patterns.find import Previous, assign, find_patterns
@@ -260,6 +260,39 @@ def test_where_entries_are_remembered_many_lost_spans_make_no_new_ones(told: Tol
     told.of(*requests(set(range(100))), remote_entries=())
     assert told.found.remote_entries == ()
     assert told.found.partial_chains == 100
+
+
+def rpc(caller: str, callee: str, method: str) -> Row:
+    names = {"caller": caller, "callee": callee, "method": method, "kind": "rpc"}
+    return names | {"rpc_id": "-".join(names.values()), "first_seen_ns": 0, "code": 1}
+
+
+@pytest.mark.parametrize(
+    ("known", "caller"),
+    [
+        ([], "outside"),
+        ([rpc("outside", "shop", "op")], "outside"),  # it was met before, and never learned
+        ([rpc("edge", "shop", "op")], "outside"),  # a name that spans gave; it exports none
+        ([rpc("outside", "cart", "op"), rpc("cart", "shop", "op")], "unknown"),
+        ([rpc("unknown", "shop", "op")], "unknown"),  # learned behind spans that were lost
+    ],
+)
+def test_a_new_method_of_a_service_with_entries_is_called_from_outside_as_they_are(
+    told: Told, known: list[Row], caller: str
+) -> None:
+    told.engine.write("rpcs", RPCS.of(known))
+    told.of(
+        span("lost/1", "shop", "server"),
+        span("1/2", "depot", "server"),
+        remote_entries=(("shop", "GET /old"),),
+    )
+    assert told.calls == {f"{caller} > shop:op rpc": 1, "shop > depot:op rpc": 1}
+    assert told.chain["partial"] is (caller == "unknown")
+
+
+def test_a_new_method_of_a_service_without_entries_lost_its_caller(told: Told) -> None:
+    told.of(span("lost/1", "shop", "server"), remote_entries=(("front", "GET /"),))
+    assert told.calls == {"unknown > shop:op rpc": 1}
 
 
 def test_chains_that_lost_everything_pass_through_patterns_and_traffic(told: Told) -> None:

@@ -54,8 +54,8 @@ def build_chains(
 
     A trace in `counts_as` (when it is there) counts for as many chains as that says.
 
-    Without `remote_entries` they are learned from the spans. Those given are taken as they are: a
-    range with many lost spans must not make entries of what lies behind them.
+    Without `remote_entries` they are learned from the spans. To those given only new methods of
+    their services come: a range with many lost spans must not make entries of what lies behind.
 
     With `parents` the table `call_parents`, of all chains, stays.
     """
@@ -65,14 +65,15 @@ def build_chains(
     cycles = count_cycles(engine)
     for table in ("acyclic_spans", "remote_heads"):
         _make(engine, table)
+    engine.append("rpcs", RPCS.empty())
     if remote_entries is None:
         _make(engine, "remote_entries")
     else:
         rows = [{"service": service, "method": method} for service, method in remote_entries]
         engine.write("remote_entries", pa.Table.from_pylist(rows, schema=ENTRIES))
+        _make(engine, "new_entries")
     _make(engine, "cut_spans")
     _make(engine, "rehung_spans")
-    engine.append("rpcs", RPCS.empty())
     _make(engine, "named_calls")
     rpcs = mint_rpcs(engine, key)
     engine.write("rpcs", rpcs)
