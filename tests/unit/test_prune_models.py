@@ -118,6 +118,7 @@ def test_of_a_pattern_that_is_no_more_the_newest_stay(home: Workspace) -> None:
 def test_what_a_kill_left_in_part_is_swept_up(home: Workspace) -> None:
     for _ in range(4):
         learned(home, "p")
+    (home.models / "notes.txt").write_text("none of ours")
     cut_off = home.models / "p" / ".0000"
     cut_off.mkdir()
     (cut_off / "model.json").write_text("{")

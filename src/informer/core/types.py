@@ -133,6 +133,10 @@ class Grid:
         """Start of every step, [t]."""
         return self.start_ns + np.arange(len(self.seen), dtype=np.int64) * self.step_ns
 
+    def step_of(self, time_ns: int) -> int:
+        """The step that a time lies in, counted on beyond both ends of the range."""
+        return (time_ns - self.start_ns) // self.step_ns
+
 
 @dataclass(frozen=True, slots=True)
 class PatternTraffic:

@@ -1,7 +1,7 @@
 """From traffic and forecasts to detections: scores every cell and names what passed."""
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
@@ -11,7 +11,7 @@ from informer.detections.budget import KINDS, kinds_of
 from informer.detections.calibrate import Calibration
 from informer.detections.changes import Change, find_changes
 from informer.detections.days import unsure
-from informer.detections.explain import AROUND_A_CHANGE, came_with, kind_of
+from informer.detections.explain import AROUND_A_CHANGE, NEWS_OF_A_CHANGE_S, came_with, kind_of
 from informer.detections.guilt import Guilt, Suspect
 from informer.detections.latency import times_slower
 from informer.detections.novelty import News, Novel, novel_steps
@@ -53,6 +53,8 @@ class Observed:
     workloads: dict[str, dict[str, Floats]]  # service, version: calls at every step, [t]
     rpc_of_service: dict[str, tuple[str, str]]  # its busiest pattern and rpc
     ends: dict[str, tuple[str, str]]  # caller and callee of each rpc
+    # Start of the step with the first call of a service's version, where that is none of the range.
+    since_ns: dict[tuple[str, str], int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,20 +212,33 @@ def _add_novel(
     learned: Learned,
     changes: list[Change],
 ) -> None:
-    step_s = observed.grid.step_s
+    grid = observed.grid
     rules = {what: news.rule(learned.budget_per_day) for what, news in learned.novelty.items()}
+    since = {version: grid.step_of(ns) for version, ns in observed.since_ns.items()}
     for novel in observed.novel:
         rule = rules[novel.what]
-        kind = (
-            "change"
-            if came_with(novel, changes, learned.services_of, observed.ends, step_s)
-            else "novel"
+        ends = observed.ends.get(novel.rpc_id, ())
+        explained = came_with(
+            novel.what,
+            _first_met(novel, grid),
+            ends,
+            learned.services_of.get(novel.pattern_id, frozenset(ends)),
+            changes,
+            since,
+            NEWS_OF_A_CHANGE_S // grid.step_s,
         )
+        score = rule.score(grid.step_s)
         for step in novel_steps(novel, rule):
-            score = rule.score(step_s)
             values = (float(novel.calls[step]), 0.0, score, score)
             cell = (novel.pattern_id, novel.rpc_id, "novelty")
-            rows.add(cell, int(step), 1, values, kind)
+            rows.add(cell, int(step), 1, values, "change" if explained else "novel")
+
+
+def _first_met(novel: Novel, grid: Grid) -> int:
+    """The step that met a thing first, negative where it lies before the range."""
+    if novel.first_ns is not None:
+        return grid.step_of(novel.first_ns)
+    return int(np.argmax(novel.met > 0))
 
 
 def _irregular(watched: Watched, walked: Walked, scan: Scan) -> dict[str, Bools]:

@@ -1,10 +1,11 @@
 """What kind each event is: demand told from misuse, and a change told from both."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from informer.core.types import Floats
 from informer.detections.changes import Change
-from informer.detections.novelty import Novel
 from informer.detections.streams import Stream, Watched
 from informer.detections.walk import Event
 
@@ -53,33 +54,31 @@ def kind_of(
 
 
 def came_with(
-    novel: Novel,
+    what: str,
+    first: int,
+    ends: tuple[str, ...],
+    on_its_chains: frozenset[str],
     changes: list[Change],
-    services_of: dict[str, frozenset[str]],
-    ends: dict[str, tuple[str, str]],
-    step_s: int,
+    since: Mapping[tuple[str, str], int],
+    within: int,
 ) -> bool:
-    """Whether a version that appeared explains a thing never learned.
+    """Whether a version that appeared explains a thing never learned, first called in step `first`.
 
     It does so where the thing is first called about when the version is, and by what a version can
     bring: code that calls another service is the caller's, a method either's, and another form of
     chain that of any service on it. A version that is there for long excuses nothing new.
+
+    `ends` are caller and callee. `since` names the step of the first call of a service's version
+    where that lies before the range; it is negative, and so may `first` be. `within` so many steps
+    after the version was sure, what it brings is first called.
     """
-    called = np.flatnonzero(novel.calls > 0)
-    if len(called) == 0:
-        return False
-    caller_and_callee = ends.get(novel.rpc_id, ())
-    if novel.what == "edge":
-        services = frozenset(caller_and_callee[:1])
-    elif novel.what == "method":
-        services = frozenset(caller_and_callee)
-    else:
-        services = services_of.get(novel.pattern_id, frozenset(caller_and_callee))
-    last = NEWS_OF_A_CHANGE_S // step_s
+    able = {"edge": frozenset(ends[:1]), "method": frozenset(ends)}.get(what, on_its_chains)
     return any(
-        c.service in services
+        c.service in able
         and c.what == "appeared"
-        and c.since - 1 <= called[0] <= c.first + last
+        and since.get((c.service, c.version), c.since) - 1
+        <= first
+        <= since.get((c.service, c.version), c.first) + within
         for c in changes
     )
 

@@ -46,6 +46,7 @@ class Novel:
     rpc_id: str
     calls: Floats  # [t], what those met stand for
     met: Floats  # [t], those that are not merely stood for
+    first_ns: int | None = None  # start of the step that met it first, where that is none of these
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,7 +64,7 @@ def versions(folder: Path) -> list[str]:
 
 def kept_versions(models: Path) -> dict[str, list[str]]:
     """Of every pattern with a folder in `models`, the names of its versions, the oldest first."""
-    return {p.name: versions(p) for p in models.iterdir()} if models.exists() else {}
+    return {p.name: versions(p) for p in models.glob("*") if p.is_dir()}
 
 
 def forget_versions(folder: Path, names: Iterable[str]) -> None:

@@ -170,7 +170,7 @@ def novel_in(rows: Iterable[Json], grid: Grid) -> list[Novel]:
     """What was never learned, with its calls, from rows of it by step."""
     novel: dict[tuple[str, str], Novel] = {}
     for row in rows:
-        step = (row["step_start_ns"] - grid.start_ns) // grid.step_ns
+        step = grid.step_of(row["step_start_ns"])
         if row["what"] == "shape" and not grid.seen[step]:
             continue  # where spans are missing, chains are cut off: that is no new form
         thing = novel.setdefault(

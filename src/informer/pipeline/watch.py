@@ -167,6 +167,7 @@ def _after(before: Gathered, newest: Gathered) -> Gathered:
         _workloads(seen, now, len(first.seen), len(more.seen)),
         seen.rpc_of_service | now.rpc_of_service,
         seen.ends | now.ends,
+        seen.since_ns,
     )
     return Gathered(grid, traffic, {}, observed)
 
@@ -235,16 +236,24 @@ def _since(gathered: Gathered, steps: int) -> Gathered:
     observed = gathered.observed
     novel = []
     for one in observed.novel:
-        met = one.met[steps:].copy()
+        met, first_ns = one.met[steps:].copy(), one.first_ns
+        if first_ns is None and one.met[:steps].any():
+            first_ns = int(grid.starts_ns()[np.argmax(one.met > 0)])
         met[:1] += one.met[:steps].sum()
-        novel.append(replace(one, calls=one.calls[steps:], met=met))
+        novel.append(replace(one, calls=one.calls[steps:], met=met, first_ns=first_ns))
     workloads = {
         s: {v: calls[steps:] for v, calls in versions.items() if calls[steps:].any()}
         for s, versions in observed.workloads.items()
+    }
+    since_ns = {
+        (s, v): observed.since_ns.get((s, v), int(grid.starts_ns()[np.argmax(calls > 0)]))
+        for s, versions in observed.workloads.items()
+        for v, calls in versions.items()
+        if v in workloads[s] and ((s, v) in observed.since_ns or calls[:steps].any())
     }
     return Gathered(
         left,
         {p: t.slice(steps, t.series.steps) for p, t in gathered.traffic.items()},
         {},
-        replace(observed, grid=left, novel=novel, workloads=workloads),
+        replace(observed, grid=left, novel=novel, workloads=workloads, since_ns=since_ns),
     )
