@@ -119,7 +119,7 @@ def workload_series(workloads: pa.Table, grid: Grid) -> dict[str, dict[str, Floa
     """Calls of each service and version at every step of the grid, [t]."""
     found: dict[str, dict[str, Floats]] = {}
     for row in workloads.to_pylist():
-        step = (row["step_start_ns"] - grid.start_ns) // grid.step_ns
+        step = grid.step_of(row["step_start_ns"])
         if 0 <= step < len(grid.seen):
             versions = found.setdefault(row["service"], {})
             calls = versions.setdefault(row["version"], np.zeros(len(grid.seen)))
